@@ -1,0 +1,113 @@
+// The measurements of clusters in one process, each in a process of its own: `ready`, `deployment`, `scheduler NODES PODS`.
+const importedMs = performance.now();
+const { startCluster, deployments, nodes, pods } = await import('../../src/cluster/mod.ts');
+const loadMs = performance.now() - importedMs;
+
+/** From the call to a cluster with its one node Ready: the first, which compiles, and those after it. */
+async function ready(): Promise<object> {
+  const times: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const startedMs = performance.now();
+    const cluster = await startCluster();
+    times.push(performance.now() - startedMs);
+    await cluster.stop();
+  }
+  return { loadMs, firstMs: times[0], laterMs: times.slice(1) };
+}
+
+async function deployment(): Promise<object> {
+  const replicas = 100;
+  const cluster = await startCluster({ nodes: 10 });
+  const startedMs = performance.now();
+  const labels = { app: 'bench' };
+  const done = new Promise<void>((resolve) => {
+    cluster.informers.of(deployments).onChange(({ next }) => {
+      if (next?.status?.readyReplicas === replicas) resolve();
+    });
+  });
+  await cluster.client.create(deployments, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'bench', namespace: 'default' },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: 'app', image: 'app:1' }] } },
+    },
+  });
+  await done;
+  const ms = performance.now() - startedMs;
+  await cluster.stop();
+  return { ms };
+}
+
+type Client = Awaited<ReturnType<typeof startCluster>>['client'];
+const resources = { cpu: '32', memory: '64Gi', pods: '110' };
+
+/** Node objects without kubelets: what is measured is the scheduler. */
+async function addNodes(client: Client, count: number): Promise<void> {
+  const now = new Date().toISOString().replace(/\.\d+/, '');
+  for (let i = 0; i < count; i++) {
+    const name = `node-${i}`;
+    const labels = { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': `zone-${i % 3}` };
+    const made = await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } });
+    const condition = {
+      type: 'Ready',
+      status: 'True',
+      reason: 'KubeletReady',
+      message: '',
+      lastHeartbeatTime: now,
+      lastTransitionTime: now,
+    };
+    await client.updateStatus(nodes, { ...made, status: { capacity: resources, allocatable: resources, conditions: [condition] } });
+  }
+}
+
+async function scheduler(nodeCount: number, podCount: number): Promise<object> {
+  const cluster = await startCluster({ nodes: 0 });
+  const { client, informers } = cluster;
+  await addNodes(client, nodeCount);
+  const untainted = () =>
+    informers
+      .of(nodes)
+      .list()
+      .filter((node) => (node.spec?.taints ?? []).length === 0).length;
+  while (untainted() < nodeCount) await new Promise((resolve) => setTimeout(resolve, 20));
+  let bound = 0;
+  let finish = () => {};
+  const all = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let firstMs = 0;
+  let lastMs = 0;
+  informers.of(pods).onChange(({ old, next }) => {
+    if (!next?.spec?.nodeName || old?.spec?.nodeName) return;
+    bound++;
+    lastMs = performance.now();
+    if (bound === 1) firstMs = lastMs;
+    if (bound === podCount) finish();
+  });
+  const requests = { cpu: '100m', memory: '128Mi' };
+  const startedMs = performance.now();
+  let next = 0;
+  const create = async () => {
+    for (let i = next++; i < podCount; i = next++) {
+      await client.create(pods, {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: `pod-${i}`, namespace: 'default', labels: { app: 'bench' } },
+        spec: { containers: [{ name: 'app', image: 'app:1', resources: { requests } }] },
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, create));
+  const createdMs = performance.now();
+  await all;
+  await cluster.stop();
+  return { perSecond: (podCount / (lastMs - startedMs)) * 1000, createsMs: createdMs - startedMs, bindsMs: lastMs - firstMs };
+}
+
+const [what = '', ...counts] = process.argv.slice(2);
+const [nodeCount = 1000, podCount = 5000] = counts.map(Number);
+const result = what === 'ready' ? await ready() : what === 'deployment' ? await deployment() : await scheduler(nodeCount, podCount);
+process.stdout.write(JSON.stringify(result));

@@ -1,0 +1,118 @@
+// The load generator: a process of its own. Takes one job as JSON, prints one result as JSON.
+import { largePod, smallPod } from '../pod.ts';
+import { median, percentile } from '../statistics.ts';
+import { Connection, connect, requestBytes } from './connection.ts';
+import type { Job, ListResult, RateResult, WatchResult } from './jobs.ts';
+
+type JobOf<D extends Job['do']> = Extract<Job, { do: D }>;
+
+/** Sends `count` requests on so many connections, each as soon as its connection is free. */
+async function rate(job: JobOf<'create' | 'get'>, requestOf: (n: number) => Buffer, wanted: number): Promise<RateResult> {
+  const { target, count } = job;
+  const connections = await Promise.all(Array.from({ length: job.connections }, () => Connection.open(target.port)));
+  const latencies = new Float64Array(count);
+  let next = 0;
+  const cpuBefore = process.cpuUsage();
+  const startedMs = performance.now();
+  const work = async (connection: Connection) => {
+    for (let n = next++; n < count; n = next++) {
+      const request = requestOf(n);
+      const sentMs = performance.now();
+      const { status } = await connection.send(request);
+      if (status !== wanted) throw new Error(`Request ${n} was answered ${status}`);
+      latencies[n] = performance.now() - sentMs;
+    }
+  };
+  await Promise.all(connections.map(work));
+  const ms = performance.now() - startedMs;
+  const cpu = process.cpuUsage(cpuBefore);
+  for (const connection of connections) connection.close();
+  const all = [...latencies];
+  return {
+    perSecond: (count / ms) * 1000,
+    p50Ms: percentile(all, 0.5),
+    p99Ms: percentile(all, 0.99),
+    generatorCpu: (cpu.user + cpu.system) / 1000 / ms,
+  };
+}
+
+function create(job: JobOf<'create'>): Promise<RateResult> {
+  const body = job.size === 'small' ? smallPod : largePod;
+  return rate(job, (n) => requestBytes(job.target, 'POST', job.path, body(`${job.prefix}-${n}`)), 201);
+}
+
+function get(job: JobOf<'get'>): Promise<RateResult> {
+  const request = requestBytes(job.target, 'GET', job.path);
+  return rate(job, () => request, 200);
+}
+
+async function list(job: JobOf<'list'>): Promise<ListResult> {
+  const connection = await Connection.open(job.target.port);
+  const request = requestBytes(job.target, 'GET', job.path);
+  const whole: number[] = [];
+  const first: number[] = [];
+  let bytes = 0;
+  for (let n = 0; n < job.count; n++) {
+    const startedMs = performance.now();
+    const answer = await connection.send(request);
+    if (answer.status !== 200) throw new Error(`The list was answered ${answer.status}`);
+    whole.push(performance.now() - startedMs);
+    first.push(answer.firstByteMs);
+    bytes = answer.bytes;
+  }
+  connection.close();
+  return { wholeMs: median(whole), firstByteMs: median(first), bytes };
+}
+
+async function watch(job: JobOf<'watch'>): Promise<WatchResult> {
+  const request = requestBytes(job.target, 'GET', job.watchPath);
+  const latencies: number[] = [];
+  let sentMs = 0;
+  let left = 0;
+  let done = () => {};
+  const opened = [];
+  for (let at = 0; at < job.watchers; at += 50) {
+    const sockets = await Promise.all(Array.from({ length: Math.min(50, job.watchers - at) }, () => connect(job.target.port)));
+    for (const socket of sockets) {
+      socket.write(request);
+      await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+      socket.on('data', () => {
+        if (left === 0) return;
+        latencies.push(performance.now() - sentMs);
+        if (--left === 0) done();
+      });
+      opened.push(socket);
+    }
+  }
+  const writer = await Connection.open(job.target.port);
+  for (let n = 0; n < job.writes; n++) {
+    const body = smallPod(`seen-${n}`);
+    const seen = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    left = job.watchers;
+    sentMs = performance.now();
+    const answer = await writer.send(requestBytes(job.target, 'POST', job.writePath, body));
+    if (answer.status !== 201) throw new Error(`The write was answered ${answer.status}`);
+    await seen;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  writer.close();
+  for (const socket of opened) socket.destroy();
+  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) };
+}
+
+function run(job: Job): Promise<RateResult | ListResult | WatchResult> {
+  switch (job.do) {
+    case 'create':
+      return create(job);
+    case 'get':
+      return get(job);
+    case 'list':
+      return list(job);
+    case 'watch':
+      return watch(job);
+  }
+}
+
+process.stdout.write(JSON.stringify(await run(JSON.parse(process.argv[2] ?? '{}') as Job)));

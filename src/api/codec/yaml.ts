@@ -1,0 +1,138 @@
+// YAML as the API and kubectl read it: neither YAML 1.1 nor 1.2, but what Go's parser makes of it. Loaded only when needed (see mod.ts).
+import { type Document, isAlias, isMap, isScalar, isSeq, parseAllDocuments, type ScalarTag, stringify, type Tags } from 'yaml';
+import type { KubeObject } from '../meta/object.ts';
+import type { ObjectSchema } from '../schema/mod.ts';
+import { type Decoded, type DecodeOptions, decodeParsed, unrecognized } from './decode.ts';
+import { jsonDepthMax } from './json-scan.ts';
+
+/** Text that is no YAML, or has what JSON cannot hold. The message names the line: `yaml: line 3: ...`. */
+export class YamlError extends Error {
+  override readonly name = 'YamlError';
+  /** From 1; undefined when it is not at one place. */
+  readonly line: number | undefined;
+  constructor(line: number | undefined, what: string) {
+    super(line === undefined ? `yaml: ${what}` : `yaml: line ${line}: ${what}`);
+    this.line = line;
+  }
+}
+
+/** Aliases may make a small text huge: no more than this many nodes come of them. */
+const aliasCountMax = 100;
+
+/** Tags of YAML 1.1 that Go's parser does not resolve, or resolves otherwise. */
+const droppedTags = ['int', 'timestamp', 'intTime', 'floatTime', 'binary', 'set', 'omap', 'pairs'];
+
+/** Integers as Go reads them: 0644 and 0o644 are 420, 0x1F is 31, 0b11 is 3, and beyond 2^53 they stay exact. */
+const goInteger: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  identify: (value) => typeof value === 'bigint' || Number.isInteger(value),
+  test: /^[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$/,
+  resolve: (text) => {
+    const negative = text.startsWith('-');
+    const digits = text.replace(/^[-+]/, '').replaceAll('_', '');
+    // 08 is no octal number; Go takes it as a float.
+    const value = /^0[0-7]+$/.test(digits) ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits.replace(/^0+(?=\d)/, ''));
+    const signed = negative ? -value : value;
+    const near = Number(signed);
+    return Number.isSafeInteger(near) ? near : signed;
+  },
+};
+
+const customTags = (tags: Tags): Tags => [
+  goInteger,
+  ...tags.filter((tag) => !droppedTags.includes(typeof tag === 'string' ? tag : tagName(tag))),
+];
+
+/** `int` of `tag:yaml.org,2002:int`; times are told apart by their format. */
+function tagName(tag: { readonly tag: string; readonly format?: string | undefined }): string {
+  const name = tag.tag.replace(/^tag:yaml\.org,2002:/, '');
+  return tag.format === 'TIME' ? `${name}Time` : name;
+}
+
+interface ParsedDocument {
+  readonly value: unknown;
+  /** `line 3: key "a" already set in map`. */
+  readonly duplicates: readonly string[];
+}
+
+function* parseDocuments(text: string): Generator<ParsedDocument> {
+  const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags, prettyErrors: true, logLevel: 'error' });
+  if ('empty' in documents) return;
+  for (const document of documents) yield readDocument(document);
+}
+
+function readDocument(document: Document.Parsed): ParsedDocument {
+  const duplicates: string[] = [];
+  for (const error of document.errors) {
+    const line = error.linePos?.[0].line;
+    if (error.code !== 'DUPLICATE_KEY')
+      throw new YamlError(line, error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '');
+    duplicates.push(`line ${line ?? 0}: key ${JSON.stringify(duplicateKey(document, error.pos[0]))} already set in map`);
+  }
+  try {
+    return { value: toJson(document.toJS({ maxAliasCount: aliasCountMax }), 0), duplicates };
+  } catch (error) {
+    if (error instanceof YamlError) throw error;
+    if (error instanceof ReferenceError) throw new YamlError(undefined, 'document contains excessive aliasing');
+    // Merge keys are resolved here, and the parser throws a plain Error of one that merges no map.
+    if ((error as Error).message.startsWith('Merge sources'))
+      throw new YamlError(undefined, 'map merge requires map or sequence of maps as the value');
+    throw error;
+  }
+}
+
+/** The key that stands at an offset. */
+function duplicateKey(document: Document.Parsed, offset: number): string {
+  let found = '';
+  const visit = (node: unknown): void => {
+    if (isMap(node)) {
+      for (const pair of node.items) {
+        if (isScalar(pair.key) && pair.key.range?.[0] === offset) found = String(pair.key.value);
+        visit(pair.value);
+      }
+    } else if (isSeq(node)) for (const item of node.items) if (!isAlias(item)) visit(item);
+  };
+  visit(document.contents);
+  return found;
+}
+
+/** What JSON can hold of a YAML value, as a tree of its own: aliases share nodes, and the caller changes the tree in place. */
+function toJson(value: unknown, depth: number): unknown {
+  if (depth > jsonDepthMax) throw new YamlError(undefined, 'exceeded max depth');
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new YamlError(undefined, `json: unsupported value: ${value}`);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => toJson(item, depth + 1));
+  const made: Record<string, unknown> = {};
+  for (const [key, member] of value instanceof Map ? value : Object.entries(value)) {
+    Object.defineProperty(made, String(key), { value: toJson(member, depth + 1), enumerable: true, configurable: true, writable: true });
+  }
+  return made;
+}
+
+/** Every document of a text that is not empty, as JSON trees: manifests as kubectl reads them. Throws YamlError. */
+export function parseYamlDocuments(text: string): unknown[] {
+  return [...parseDocuments(text)].map((document) => document.value).filter((value) => value !== null && value !== undefined);
+}
+
+/** Block YAML as kubectl prints it: text that would read as something else is quoted. */
+export const toYaml = (value: unknown): string =>
+  stringify(value, { version: '1.1', lineWidth: 0, indentSeq: false, aliasDuplicateObjects: false });
+
+/** Decodes a YAML body like `decodeJson`; only the first document counts. Throws StatusError: 400 BadRequest. */
+export function decodeYaml<T extends KubeObject>(body: Uint8Array | string, schema: ObjectSchema, options: DecodeOptions = {}): Decoded<T> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const first = firstDocument(bytes, schema);
+  const duplicates =
+    first.duplicates.length === 0 ? [] : [{ text: `yaml: unmarshal errors:\n${first.duplicates.map((d) => `  ${d}`).join('\n')}`, at: -1 }];
+  return decodeParsed<T>({ tree: first.value, exact: false, duplicates: () => duplicates, position: () => 0 }, bytes, schema, options);
+}
+
+function firstDocument(bytes: Uint8Array, schema: ObjectSchema): ParsedDocument {
+  try {
+    return parseDocuments(Buffer.from(bytes).toString('utf8')).next().value ?? { value: null, duplicates: [] };
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    throw unrecognized(schema, error.message, bytes, error);
+  }
+}

@@ -1,0 +1,47 @@
+// Admission: an ordered list of plugins. The mutating ones run first and may change the draft; then, on what would be stored, the validating ones.
+import type { Draft, KindDefinition, KubeObject } from '../../api/mod.ts';
+import type { UserInfo } from '../../client/mod.ts';
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** What a plugin may look at. Objects are as in the request's own version. */
+export interface AdmissionAttributes {
+  readonly operation: Operation;
+  readonly kind: KindDefinition;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  /** Empty on a create whose name is yet to be generated. */
+  readonly name: string;
+  /** How it stands; absent on create. Frozen. */
+  readonly old: KubeObject | undefined;
+  readonly user: UserInfo;
+  readonly dryRun: boolean;
+  readonly warn: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Throws StatusError to refuse. `draft` and `object` are absent on delete. */
+export interface AdmissionPlugin {
+  readonly name: string;
+  /** `draft` may be changed in place. */
+  readonly mutate?: (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined) => Promise<void> | void;
+  readonly validate?: (attributes: AdmissionAttributes, object: KubeObject | undefined) => Promise<void> | void;
+}
+
+export interface AdmissionChain {
+  mutate(attributes: AdmissionAttributes, draft?: Draft<KubeObject>): Promise<void>;
+  validate(attributes: AdmissionAttributes, object?: KubeObject): Promise<void>;
+}
+
+export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
+  const mutating = plugins.filter((plugin) => plugin.mutate);
+  const validating = plugins.filter((plugin) => plugin.validate);
+  return {
+    async mutate(attributes, draft) {
+      for (const plugin of mutating) await plugin.mutate?.(attributes, draft);
+    },
+    async validate(attributes, object) {
+      for (const plugin of validating) await plugin.validate?.(attributes, object);
+    },
+  };
+}

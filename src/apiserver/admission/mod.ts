@@ -1,0 +1,4 @@
+// Admission's parts that the rest of the API server uses.
+export * from './chain.ts';
+export * from './default.ts';
+export * from './namespace-lifecycle.ts';

@@ -1,0 +1,77 @@
+// Who asks: client certificate, then bearer token, then anonymous where that is allowed.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/
+import { StatusError } from '../../api/mod.ts';
+import type { UserInfo } from '../../client/mod.ts';
+import { type EdgeRequest, headerOf } from '../http/exchange.ts';
+import { authenticateCertificate } from './client-certificate.ts';
+
+/** Tells who a bearer token stands for; undefined when it does not know the token. Service account tokens come as one more of these. */
+export interface TokenAuthenticator {
+  authenticate(token: string): UserInfo | undefined | Promise<UserInfo | undefined>;
+}
+
+export const anonymousUser: UserInfo = Object.freeze({ name: 'system:anonymous', groups: Object.freeze(['system:unauthenticated']) });
+const authenticatedGroup = 'system:authenticated';
+
+/** The only paths that need no identity (with what lies below the health checks). */
+const anonymousPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
+
+export const unauthorized = (): StatusError => new StatusError({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+
+export interface AuthenticateOptions {
+  readonly request: EdgeRequest;
+  readonly path: string;
+  readonly nowMs: number;
+  readonly tokens: readonly TokenAuthenticator[];
+  /** Default: `health`. */
+  readonly anonymous?: Anonymous | undefined;
+}
+
+/** Where requests without an identity are let through: nowhere, at health and version, or wherever the authorizer allows it. */
+export type Anonymous = 'nowhere' | 'health' | 'everywhere';
+
+/** Throws a StatusError with 401 for a token that nobody knows, and for anonymous requests elsewhere than {@link anonymousPaths}. */
+export async function authenticate(options: AuthenticateOptions): Promise<UserInfo> {
+  const { request, path, nowMs, tokens, anonymous = 'health' } = options;
+  const byCertificate = request.peerCertificate && authenticateCertificate(request.peerCertificate, nowMs);
+  if (byCertificate) return withAuthenticatedGroup(byCertificate);
+  const token = bearerToken(request);
+  if (token !== undefined) {
+    for (const authenticator of tokens) {
+      const user = await authenticator.authenticate(token);
+      if (user) return withAuthenticatedGroup(user);
+    }
+    throw unauthorized();
+  }
+  if (anonymous === 'everywhere' || (anonymous === 'health' && isAnonymousPath(path))) return anonymousUser;
+  throw unauthorized();
+}
+
+export const isAnonymousPath = (path: string): boolean =>
+  anonymousPaths.some((allowed) => path === allowed || (allowed !== '/version' && path.startsWith(`${allowed}/`)));
+
+export const withAuthenticatedGroup = (user: UserInfo): UserInfo =>
+  user.groups.includes(authenticatedGroup) ? user : { ...user, groups: [...user.groups, authenticatedGroup] };
+
+/** Browsers cannot set Authorization on a WebSocket: they offer the token as a subprotocol, in base64url. */
+const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
+
+function bearerToken(request: EdgeRequest): string | undefined {
+  const header = headerOf(request.headers, 'authorization');
+  const [scheme, token] = header?.trim().split(/\s+/, 2) ?? [];
+  if (scheme?.toLowerCase() === 'bearer' && token) return token;
+  const offered = headerOf(request.headers, 'sec-websocket-protocol');
+  const carried = offered
+    ?.split(',')
+    .map((name) => name.trim())
+    .find((name) => name.startsWith(tokenProtocol));
+  return carried === undefined ? undefined : Buffer.from(carried.slice(tokenProtocol.length), 'base64url').toString('utf8');
+}
+
+/** The offered subprotocols without the one that carries a token: nobody behind authentication sees it. */
+export const withoutTokenProtocol = (offered: string): string =>
+  offered
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && !name.startsWith(tokenProtocol))
+    .join(', ');

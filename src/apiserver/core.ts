@@ -1,0 +1,198 @@
+// The API server without its socket: watch cache, registry, verbs and admission put together over a store.
+import { setMaxListeners } from 'node:events';
+import { type GroupVersionResource, type KindDefinition, managedFieldsEngine } from '../api/mod.ts';
+import { type Clock, errorText, type Logger, type Random, silentLogger, sleep, Tasks } from '../base/mod.ts';
+import type { ApiHandler } from '../client/mod.ts';
+import type { Store } from '../store/mod.ts';
+import { type Access, type AuthorizationMode, createAccess } from './access.ts';
+import { type AdmissionPlugin, createAdmissionChain, defaultAdmission } from './admission/mod.ts';
+import type { TokenAuthenticator } from './authn/authenticate.ts';
+import type { TokenKey } from './authn/service-account/jwt.ts';
+import type { Authorizer } from './authz/authorizer.ts';
+import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
+import { type BootstrapOptions, bootstrap } from './registry/bootstrap.ts';
+import { createHandler } from './registry/handler.ts';
+import type { ServerHooks } from './registry/hooks.ts';
+import { namespaceHooks } from './registry/namespace-hooks.ts';
+import { createRegistry, type Registry, resourceKey } from './registry/registry.ts';
+import { cachedResourceOf } from './registry/resource.ts';
+import { createServiceIps } from './registry/service-ips.ts';
+import type { RequestContext, ResourceRequest, Result } from './request.ts';
+import { decodeJsonBody, execute, type ManagedFields, type PatchEngine, patchEngine, type Services } from './verbs/mod.ts';
+import { type RingLimits, WatchCache } from './watch-cache/mod.ts';
+
+export interface ApiCoreOptions {
+  readonly store: Store;
+  /** All that is served, in discovery order: stored kinds, other versions of these, and kinds of which nothing is stored. */
+  readonly kinds: readonly KindDefinition[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Default: the patches of `api/merge`. */
+  readonly patchEngine?: PatchEngine;
+  /** Default: that of `api/merge`. */
+  readonly managedFields?: ManagedFields;
+  /** Further plugins, after the built-in ones. */
+  readonly admission?: readonly AdmissionPlugin[];
+  /** `10.96.0.0/16`: the range of cluster IPs. */
+  readonly serviceCidr: string;
+  /** Both included. Default 30000 to 32767. */
+  readonly nodePortRange?: { readonly first: number; readonly last: number };
+  /** Where pods reach the API server. */
+  readonly advertise?: { readonly address: string; readonly port: number };
+  /** Tokens besides those of service accounts, for TokenReviews. Default: none. */
+  readonly tokens?: readonly TokenAuthenticator[];
+  /** Signs service account tokens. Absent: there are none. */
+  readonly serviceAccountKey?: TokenKey | undefined;
+  /** Who decides at the HTTP edge. Default: Node, RBAC. */
+  readonly authorizationModes?: readonly AuthorizationMode[];
+  /** Names of admission plugins that do not run. */
+  readonly disabledAdmission?: readonly string[];
+  /** Asked by `handler` for every call; the HTTP edge has its own. Default: everything is allowed. */
+  readonly authorizer?: Authorizer;
+  /** True when other servers write to the same store. Default false. */
+  readonly sharedStore?: boolean;
+  readonly ringLimits?: RingLimits;
+  /** Stops the core: watches end, the cache lets go of the store. */
+  readonly signal: AbortSignal;
+}
+
+export interface ApiCore {
+  readonly kinds: readonly KindDefinition[];
+  readonly registry: Registry;
+  find(of: GroupVersionResource): KindDefinition | undefined;
+  /** Carries out one verb, for someone who has been authenticated and authorized. Throws StatusError. */
+  execute(request: ResourceRequest, context: RequestContext): Promise<Result>;
+  /** Who may do what, and whose a token is: for the HTTP edge. */
+  readonly access: Access;
+  /** The names of all admission plugins, also of those that do not run. */
+  readonly admissionPlugins: readonly string[];
+  /** For components of the same process: they are trusted, unless an authorizer is given. */
+  readonly handler: ApiHandler;
+  /** Resolves when what every cluster has is there. */
+  readonly ready: Promise<void>;
+  /** True when the default roles stand: they are made after {@link ApiCore.ready}, for those who need them. */
+  rolesReady(): boolean;
+  /** Resolves when everything has stopped, after the signal has fired. */
+  stopped(): Promise<void>;
+}
+
+const bootstrapIntervalMs = 10_000;
+const defaultNodePorts = { first: 30_000, last: 32_767 };
+
+/** Resolves when the caches are filled and the bootstrap objects stand. */
+export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
+  const { store, kinds, clock, random, log, signal, authorizer } = options;
+  const { ringLimits } = options;
+  // Every request and watch without a signal of its own listens to this one.
+  setMaxListeners(0, signal);
+  // Also what is served in another version alone.
+  const stored = [...new Set(kinds.filter((kind) => kind.virtual !== true).map((kind) => kind.storage?.kind ?? kind))];
+  const converted = kinds.filter((kind) => kind.storage !== undefined);
+  const resources = stored.map(cachedResourceOf);
+  const cache = new WatchCache({ store, clock, log, signal, resources, ...(ringLimits ? { ringLimits } : {}) });
+  await cache.start();
+  const serviceIps = createServiceIps({
+    serviceCidr: options.serviceCidr,
+    nodePortRange: options.nodePortRange ?? defaultNodePorts,
+    random,
+  });
+  const hooks = new Map<string, ServerHooks>([
+    ['services', serviceIps.hooks],
+    ['namespaces', namespaceHooks],
+  ]);
+  const registry = createRegistry({ kinds: stored, converted, cache, hooks });
+  const { tokens = [], serviceAccountKey, authorizationModes } = options;
+  const access = createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
+  const plugins = pluginsOf(options, registry, access);
+  const services = servicesOf(options, registry, plugins);
+  const run = (request: ResourceRequest, context: RequestContext) => access.answer(request, context) ?? execute(services, request, context);
+  const byName = new Map(kinds.map((kind) => [resourceKey(kind), kind]));
+  const find = (of: GroupVersionResource) => byName.get(resourceKey(of));
+  const core = registry.find({ group: '', version: 'v1', resource: 'services' });
+  if (core) serviceIps.repair(core.cache.page({}).entries.map((entry) => entry.object));
+  const wanted: BootstrapOptions = {
+    registry,
+    execute: run,
+    context: { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} },
+    serviceIp: core && serviceIps.firstIp,
+    advertise: options.advertise,
+  };
+  const ready = bootstrap(wanted);
+  await ready;
+  const tasks = new Tasks(log);
+  tasks.run('bootstrap objects', signal, () => keepBootstrapped(wanted));
+  let rolesReady = false;
+  tasks.run('default roles', signal, async () => {
+    await makeRoles(wanted);
+    rolesReady = true;
+  });
+  return {
+    kinds,
+    registry,
+    find,
+    access,
+    admissionPlugins: plugins.map((plugin) => plugin.name),
+    execute: run,
+    handler: createHandler({ find, execute: run, authorizer, clock, random, log, signal }),
+    ready,
+    rolesReady: () => rolesReady,
+    async stopped() {
+      await Promise.all([cache.stopped(), tasks.settled()]);
+    },
+  };
+}
+
+/** Every admission plugin there is, in the order in which they run. */
+function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access): readonly AdmissionPlugin[] {
+  const { clock, random, serviceAccountKey } = options;
+  const tokens = serviceAccountKey !== undefined;
+  return [
+    ...defaultAdmission({ registry, clock, random: random.child('admission'), tokens }),
+    ...access.admission,
+    ...(options.admission ?? []),
+  ];
+}
+
+function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readonly AdmissionPlugin[]): Services {
+  const { disabledAdmission = [] } = options;
+  return {
+    registry,
+    admission: createAdmissionChain(plugins.filter((plugin) => !disabledAdmission.includes(plugin.name))),
+    patchEngine: options.patchEngine ?? patchEngine,
+    managedFields: options.managedFields ?? managedFieldsEngine,
+    decodeBody: decodeJsonBody,
+    sharedStore: options.sharedStore ?? false,
+  };
+}
+
+/** Tries until they stand. */
+async function makeRoles(options: BootstrapOptions): Promise<void> {
+  const { clock, signal, log } = options.context;
+  while (!signal.aborted) {
+    try {
+      return await bootstrapRoles(options);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn('Default roles could not be made', { error: errorText(error) });
+      await sleep(clock, bootstrapIntervalMs, signal);
+    }
+  }
+}
+
+/** Someone may delete what the cluster needs: it comes back. Looking is a few lookups in the cache. */
+async function keepBootstrapped(options: BootstrapOptions): Promise<void> {
+  const { clock, signal, log } = options.context;
+  while (!signal.aborted) {
+    await sleep(clock, bootstrapIntervalMs, signal);
+    try {
+      // What is refused has been told at the start.
+      await bootstrap({ ...options, context: { ...options.context, log: silentLogger } });
+    } catch (error) {
+      if (!signal.aborted) log.warn('Bootstrap objects could not be made', { error: errorText(error) });
+    }
+  }
+}
+
+/** The server itself, writing what it needs. */
+const serverUser = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };

@@ -1,0 +1,20 @@
+// The door of apiserver/: everything between a socket and the store.
+
+export type { Access, AuthorizationMode } from './access.ts';
+export { type Anonymous, anonymousUser, type TokenAuthenticator } from './authn/authenticate.ts';
+export { type StaticToken, staticTokens } from './authn/static-tokens.ts';
+export { type Attributes, type Authorizer, type Decision, firstOpinion } from './authz/authorizer.ts';
+export { type ApiCore, type ApiCoreOptions, createApiCore } from './core.ts';
+export { type HealthCheck, type VersionInfo, versionInfo } from './health/health.ts';
+export type { ResourceCore } from './http/core-port.ts';
+export { collectStorage, measureStore } from './metrics/storage.ts';
+export {
+  httpNodeConnection,
+  kubeletOrigin,
+  type NodeConnection,
+  type NodeRequest,
+  type NodeResponse,
+  type NodeUpgradeAnswer,
+} from './proxy/node-connection.ts';
+export type * from './request.ts';
+export { type ApiServer, type ApiServerOptions, startApiServer } from './server.ts';

@@ -1,0 +1,258 @@
+// The way of a request, as one list in run order. Callable without a socket: `serve(request)` gives the answer as a value.
+import { badRequest, internalError, type KindDefinition, StatusError, tooManyRequests } from '../api/mod.ts';
+import { assert, type Clock, errorText, type Logger, type Random } from '../base/mod.ts';
+import type { UserInfo } from '../client/mod.ts';
+import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } from './authn/authenticate.ts';
+import { readImpersonation } from './authn/impersonate.ts';
+import { type Attributes, type Authorizer, refusal } from './authz/authorizer.ts';
+import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './http/deadline.ts';
+import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './http/exchange.ts';
+import { parseRequestInfo, type RequestInfo, type ResourceInfo } from './http/request-info.ts';
+import { errorResponse } from './http/respond-protobuf.ts';
+
+/** Requests under way at one time; watches and streams do not count. */
+export const readsInFlightMax = 400;
+export const writesInFlightMax = 200;
+/** Texts of warnings that one answer carries. */
+const warningsMax = 64;
+
+/** What the steps find out about one request, each step adding its part. */
+export interface Exchange {
+  readonly request: EdgeRequest;
+  readonly auditId: string;
+  info: RequestInfo;
+  user: UserInfo;
+  deadline: RequestDeadline;
+  longRunning: boolean;
+  readonly warnings: string[];
+}
+
+export interface PipelineOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly tokens: readonly TokenAuthenticator[];
+  readonly authorizer: Authorizer;
+  readonly anonymous?: Anonymous | undefined;
+  /** Signals of requests under way: stopping the server ends the long-running ones. */
+  readonly open?: OpenRequests;
+  /** Counts and times requests. Default: nobody does. */
+  readonly measure?: Step | undefined;
+  /** The last step: routes and verbs. */
+  readonly dispatch: (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse>;
+}
+
+export type Serve = (request: EdgeRequest) => Promise<EdgeResponse>;
+export type Step = (exchange: Exchange, next: () => Promise<EdgeResponse>) => Promise<EdgeResponse>;
+
+/** Assembles the pipeline. */
+export function createPipeline(options: PipelineOptions): Serve {
+  const run = compose([
+    recover(options),
+    requestInfo,
+    ...(options.measure ? [options.measure] : []),
+    deadline(options),
+    warnings,
+    authentication(options),
+    audit,
+    impersonation(options),
+    fairness(),
+    authorization(options),
+    async (exchange) => options.dispatch(exchange),
+  ]);
+  return (request) =>
+    run({
+      request,
+      auditId: headerOf(request.headers, 'audit-id') || options.random.uuid(),
+      // The steps that come first set these before anybody reads them.
+      info: { as: 'path', verb: '', method: request.method, path: '', query: {} },
+      user: anonymousUser,
+      deadline: new RequestDeadline({ clock: options.clock, ms: undefined, client: () => request.signal, open: undefined }),
+      longRunning: false,
+      warnings: [],
+    });
+}
+
+/** Runs the steps one inside the other, the first outermost. */
+export function compose(steps: readonly Step[]): (exchange: Exchange) => Promise<EdgeResponse> {
+  const at = (index: number, exchange: Exchange): Promise<EdgeResponse> => {
+    const step = steps[index];
+    assert(step, 'the last step called next()');
+    return step(exchange, () => at(index + 1, exchange));
+  };
+  return (exchange) => at(0, exchange);
+}
+
+/** Whatever is thrown becomes an answer; what is not an API error is logged. Puts on the headers that every answer has. */
+function recover({ log }: PipelineOptions): Step {
+  return async (exchange, next) => {
+    let response: EdgeResponse;
+    try {
+      response = await next();
+    } catch (error) {
+      response = await failureResponse(exchange, error, log);
+    }
+    const headers: Record<string, string | number | readonly string[]> = {
+      'audit-id': exchange.auditId,
+      'cache-control': 'no-cache, private',
+      ...response.headers,
+    };
+    if (exchange.warnings.length > 0) headers.warning = exchange.warnings.map(warningHeader);
+    return { ...response, headers };
+  };
+}
+
+async function failureResponse({ request, info, auditId }: Exchange, error: unknown, log: Logger): Promise<EdgeResponse> {
+  if (error instanceof StatusError) return errorResponse(request, error.status);
+  const code = (error as { code?: unknown } | undefined)?.code;
+  if (code === 'tooLarge') {
+    const message = `Request entity too large: limit is ${bodyBytesMax}`;
+    return errorResponse(request, new StatusError({ code: 413, reason: 'RequestEntityTooLarge', message }).status);
+  }
+  if (request.signal.aborted) return textResponse(499, 'client closed the request\n');
+  log.error('Request failed', {
+    method: request.method,
+    path: info.path,
+    auditId,
+    error: errorText(error),
+    cause: error,
+  });
+  return errorResponse(request, internalError(error).status);
+}
+
+/** Bytes of a request's body. */
+export const bodyBytesMax = 3 * 1024 * 1024;
+
+/** `299 - "text"`, quotes and backslashes escaped, as RFC 9110 had the Warning header. */
+export const warningHeader = (text: string): string => `299 - "${text.replace(/[\\"]/g, '\\$&').replace(/[^\t\x20-\x7e]/g, ' ')}"`;
+
+const requestInfo: Step = (exchange, next) => {
+  try {
+    exchange.info = parseRequestInfo(exchange.request.method, exchange.request.target);
+  } catch (error) {
+    return Promise.reject(badRequest(`Cannot read the path: ${errorText(error)}`));
+  }
+  return next();
+};
+
+function deadline({ clock, open = new OpenRequests() }: PipelineOptions): Step {
+  return async (exchange, next) => {
+    exchange.longRunning = isLongRunning(exchange.info);
+    exchange.deadline = new RequestDeadline({
+      clock,
+      ms: exchange.longRunning ? undefined : timeoutOf(exchange.info),
+      client: () => exchange.request.signal,
+      open: exchange.longRunning ? open : undefined,
+    });
+    const end = () => exchange.deadline.end();
+    let response: EdgeResponse;
+    try {
+      response = await next();
+    } catch (error) {
+      end();
+      throw error;
+    }
+    // A stream goes on after the pipeline has given its answer: its end is the request's.
+    if (response.body.as === 'stream' || response.body.as === 'upgrade') return { ...response, finished: end };
+    end();
+    return response;
+  };
+}
+
+/** Verbs add texts by the context; the outermost step makes headers of them. Each is said once. */
+const warnings: Step = (_exchange, next) => next();
+
+export function addWarning(exchange: Exchange, text: string): void {
+  if (exchange.warnings.length < warningsMax && !exchange.warnings.includes(text)) exchange.warnings.push(text);
+}
+
+function authentication({ clock, tokens, anonymous }: PipelineOptions): Step {
+  return async (exchange, next) => {
+    exchange.user = await authenticate({ request: exchange.request, path: exchange.info.path, nowMs: clock.nowMs(), tokens, anonymous });
+    return next();
+  };
+}
+
+/** The place of the audit log: it sees who asked for what, and the answer. Nothing is recorded yet. */
+const audit: Step = (_exchange, next) => next();
+
+function impersonation({ authorizer }: PipelineOptions): Step {
+  return async (exchange, next) => {
+    const wanted = readImpersonation(exchange.request.headers);
+    if (!wanted) return next();
+    for (const need of wanted.needs) {
+      await allowOrThrow(authorizer, { as: 'resource', user: exchange.user, verb: 'impersonate', version: '', ...need });
+    }
+    exchange.user = wanted.user;
+    return next();
+  };
+}
+
+/** The place of priority and fairness: for now a bound on what is under way, apart for reads and writes. */
+export function fairness(limits = { reads: readsInFlightMax, writes: writesInFlightMax }): Step {
+  const inFlight = { reads: 0, writes: 0 };
+  return async (exchange, next) => {
+    if (exchange.longRunning || exchange.user.groups.includes('system:masters')) return next();
+    const kind = isRead(exchange.request.method) ? 'reads' : 'writes';
+    if (inFlight[kind] >= limits[kind]) throw tooManyRequests('Too many requests, please try again later.', 1);
+    inFlight[kind]++;
+    try {
+      return await next();
+    } finally {
+      inFlight[kind]--;
+    }
+  };
+}
+
+const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+
+function authorization({ authorizer }: PipelineOptions): Step {
+  return async (exchange, next) => {
+    const attributes = attributesOf(exchange.info, exchange.user);
+    await allowOrThrow(authorizer, attributes);
+    if (runsByWebSocket(exchange)) await allowOrThrow(authorizer, { ...attributes, verb: 'create' });
+    return next();
+  };
+}
+
+const runningSubresources: readonly string[] = ['attach', 'exec', 'portforward'];
+
+/** A WebSocket begins with a GET, whatever is done over it: who may only read a pod must not run something in it. */
+const runsByWebSocket = ({ info, request }: Exchange): boolean =>
+  info.as === 'resource' &&
+  info.method === 'GET' &&
+  info.group === '' &&
+  info.resource === 'pods' &&
+  runningSubresources.includes(info.subresource) &&
+  headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket';
+
+/** Throws the 403 unless it is allowed. */
+export async function allowOrThrow(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+  const { decision, reason } = await authorizer.decide(attributes);
+  if (decision !== 'allow') throw refusal(attributes, reason);
+}
+
+export function attributesOf(info: RequestInfo, user: UserInfo): Attributes {
+  if (info.as === 'path') return { as: 'path', user, verb: info.verb, path: info.path };
+  const sent = info.query.fieldSelector;
+  const fieldSelector = typeof sent === 'string' || sent === undefined ? sent : sent[0];
+  return {
+    as: 'resource',
+    user,
+    verb: info.verb === '' ? info.method.toLowerCase() : info.verb,
+    group: info.group,
+    version: info.version,
+    resource: info.resource,
+    subresource: info.subresource,
+    namespace: info.namespace,
+    name: info.attributeName,
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
+}
+
+/** A resource request whose kind is served. */
+export interface ResourceExchange {
+  readonly exchange: Exchange;
+  readonly info: ResourceInfo;
+  readonly kind: KindDefinition;
+}

@@ -1,0 +1,52 @@
+// How the API server reaches a node's kubelet: over HTTPS in a cluster, or a function for a simulated node.
+import type { V1Node } from '../../api/mod.ts';
+import type { HttpClient, HttpHeaders, HttpResponse, UpgradeAnswer } from '../../base/ports/http-client.ts';
+
+export interface NodeRequest {
+  readonly node: V1Node;
+  readonly method: string;
+  /** Path and query at the kubelet: `/containerLogs/default/web/app?follow=true`. */
+  readonly target: string;
+  readonly headers: HttpHeaders;
+  readonly signal: AbortSignal;
+}
+
+/** The kubelet's answer; `body` ends when the signal fires. */
+export type NodeResponse = Pick<HttpResponse, 'status' | 'headers' | 'body'>;
+
+export type NodeUpgradeAnswer = Extract<UpgradeAnswer, { as: 'upgraded' }> | { readonly as: 'refused'; readonly response: NodeResponse };
+
+/** Throws when the node cannot be reached. */
+export interface NodeConnection {
+  request(request: NodeRequest): Promise<NodeResponse>;
+  /** The connection's two sides after the kubelet has agreed. */
+  upgrade(request: NodeRequest): Promise<NodeUpgradeAnswer>;
+}
+
+const kubeletPortDefault = 10250;
+/** Which address of a node is taken, the first that it has. */
+const addressTypes: readonly string[] = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'];
+
+/** `https://10.0.0.1:10250`; undefined for a node that has not told its address. */
+export function kubeletOrigin(node: V1Node): string | undefined {
+  const addresses = node.status?.addresses ?? [];
+  const address = addressTypes.flatMap((type) => addresses.filter((one) => one.type === type))[0]?.address;
+  if (address === undefined) return undefined;
+  const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? kubeletPortDefault;
+  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** Over HTTPS, with the client certificate and CA that `client` has. */
+export function httpNodeConnection(client: HttpClient): NodeConnection {
+  const urlOf = ({ node, target }: NodeRequest): string => {
+    const origin = kubeletOrigin(node);
+    if (origin === undefined) throw new Error(`no preferred addresses found; known addresses: []`);
+    return `${origin}${target}`;
+  };
+  return {
+    request: async (request) =>
+      client.request({ method: request.method, url: urlOf(request), headers: request.headers, signal: request.signal }),
+    upgrade: async (request) =>
+      client.upgrade({ method: request.method, url: urlOf(request), headers: request.headers, signal: request.signal }),
+  };
+}

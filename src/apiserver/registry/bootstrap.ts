@@ -1,0 +1,116 @@
+// What every cluster has from the first moment: the system namespaces, and the Service by which pods reach the API server.
+import { type KindDefinition, type KubeObject, StatusError, systemPriorityClasses } from '../../api/mod.ts';
+import { errorText } from '../../base/mod.ts';
+import type { RequestContext, ResourceRequest, Result } from '../request.ts';
+import { jsonEqual } from '../verbs/equal.ts';
+import type { Registry } from './registry.ts';
+import type { Resource } from './resource.ts';
+
+export interface BootstrapOptions {
+  readonly registry: Registry;
+  readonly execute: (request: ResourceRequest, context: RequestContext) => Promise<Result>;
+  readonly context: RequestContext;
+  /** The cluster IP of the `kubernetes` Service. */
+  readonly serviceIp: string | undefined;
+  /** Where the API server is reached by pods. Absent: the `kubernetes` Service has no endpoints. */
+  readonly advertise: { readonly address: string; readonly port: number } | undefined;
+}
+
+const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const serviceName = 'kubernetes';
+const correctable: ReadonlySet<string> = new Set(['endpoints', 'endpointslices.discovery.k8s.io']);
+
+/** Creates what is missing, corrects where the API server is found. Kinds that are not served are passed over. */
+export async function bootstrap(options: BootstrapOptions): Promise<void> {
+  await Promise.all(namespaces.map((name) => ensureNamespace(options, name)));
+  for (const each of priorityClasses) await ensure(options, 'scheduling.k8s.io', 'priorityclasses', each);
+  const { serviceIp, advertise } = options;
+  if (serviceIp !== undefined) await ensure(options, '', 'services', kubernetesService(serviceIp, advertise?.port ?? 443));
+  if (!advertise) return;
+  await ensure(options, '', 'endpoints', kubernetesEndpoints(advertise));
+  await ensure(options, 'discovery.k8s.io', 'endpointslices', kubernetesSlice(advertise));
+}
+
+/** With its account: a pod may come in the moment before the controller has made it. */
+async function ensureNamespace(options: BootstrapOptions, name: string): Promise<void> {
+  const isNew = options.registry.find({ group: '', version: 'v1', resource: 'namespaces' })?.get(undefined, name) === undefined;
+  await ensure(options, '', 'namespaces', { metadata: { name } });
+  if (isNew) await ensure(options, '', 'serviceaccounts', { metadata: { name: 'default', namespace: name } });
+}
+
+async function ensure(options: BootstrapOptions, group: string, plural: string, object: KubeObject): Promise<void> {
+  const resource = options.registry.find({ group, version: 'v1', resource: plural });
+  if (!resource) return;
+  try {
+    await createOrCorrect(options, resource, object);
+  } catch (error) {
+    // Another server on the same store was faster.
+    if (error instanceof StatusError && error.reason === 'AlreadyExists') return;
+    // A loopback address is refused as an endpoint: the Service is then there without one.
+    if (!(error instanceof StatusError) || error.code !== 422) throw error;
+    options.context.log.warn('Bootstrap object was refused', { resource: resource.qualified, error: errorText(error) });
+  }
+}
+
+async function createOrCorrect(options: BootstrapOptions, resource: Resource, object: KubeObject): Promise<void> {
+  const { execute, context } = options;
+  const { kind } = resource;
+  const { name = '', namespace } = object.metadata ?? {};
+  const standing = resource.get(namespace, name)?.object;
+  if (!standing) {
+    await execute(requestOf(kind, 'create', object), context);
+    return;
+  }
+  // Namespaces and the Service belong to their users once they are there; where the server is found is the server's own.
+  const { metadata: _, ...content } = object;
+  if (!correctable.has(resource.qualified)) return;
+  const same = Object.entries(content).every(([key, value]) => jsonEqual(value, (standing as Record<string, unknown>)[key]));
+  if (!same) await execute(requestOf(kind, 'update', { ...standing, ...content } as KubeObject), context);
+}
+
+const requestOf = (kind: KindDefinition, verb: 'create' | 'update', object: KubeObject): ResourceRequest => ({
+  verb,
+  kind,
+  namespace: object.metadata?.namespace,
+  name: verb === 'update' ? object.metadata?.name : undefined,
+  body: { as: 'object', object },
+});
+
+const kubernetesService = (clusterIP: string, targetPort: number): KubeObject & { readonly spec: object } => ({
+  metadata: { name: serviceName, namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+  spec: {
+    type: 'ClusterIP',
+    clusterIP,
+    clusterIPs: [clusterIP],
+    ipFamilies: [clusterIP.includes(':') ? 'IPv6' : 'IPv4'],
+    ipFamilyPolicy: 'SingleStack',
+    sessionAffinity: 'None',
+    ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort }],
+  },
+});
+
+const priorityClasses: readonly (KubeObject & { readonly value: number | undefined })[] = [
+  priorityClass(
+    'system-cluster-critical',
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ),
+  priorityClass('system-node-critical', 'Used for system critical pods that must not be moved from their current node.'),
+];
+
+function priorityClass(name: string, description: string) {
+  return { metadata: { name }, value: systemPriorityClasses[name], description, preemptionPolicy: 'PreemptLowerPriority' };
+}
+
+type Advertised = NonNullable<BootstrapOptions['advertise']>;
+
+const kubernetesEndpoints = ({ address, port }: Advertised): KubeObject & { readonly subsets: readonly object[] } => ({
+  metadata: { name: serviceName, namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+  subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+});
+
+const kubernetesSlice = ({ address, port }: Advertised): KubeObject & { readonly endpoints: readonly object[] } => ({
+  metadata: { name: serviceName, namespace: 'default', labels: { 'kubernetes.io/service-name': serviceName } },
+  ...{ addressType: address.includes(':') ? 'IPv6' : 'IPv4' },
+  endpoints: [{ addresses: [address], conditions: { ready: true } }],
+  ...{ ports: [{ name: 'https', port, protocol: 'TCP' }] },
+});

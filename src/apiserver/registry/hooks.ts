@@ -1,0 +1,32 @@
+// What the server itself does around the writes of some resources, beyond the pure rules of their kinds: allocation, deletion held by more than finalizers.
+import type { Draft, KubeObject } from '../../api/mod.ts';
+
+export interface HookContext {
+  /** True: nothing may be kept after the request. */
+  readonly dryRun: boolean;
+  readonly nowTime: string;
+}
+
+/** What a hook has reserved for a write that is not yet stored. Exactly one of the two is called. */
+export interface Reservation {
+  /** The write is stored. */
+  readonly commit: () => void;
+  /** The write failed, or was a dry run. */
+  readonly release: () => void;
+}
+
+/** Hooks of one resource. Synchronous: nothing else runs between looking and taking. They may throw StatusError. */
+export interface ServerHooks {
+  /** After defaulting and mutating admission, before validation. */
+  readonly beforeCreate?: (draft: Draft<KubeObject>, context: HookContext) => Reservation | undefined;
+  readonly beforeUpdate?: (draft: Draft<KubeObject>, old: KubeObject, context: HookContext) => Reservation | undefined;
+  /** The object is gone from the store. */
+  readonly afterDelete?: (object: KubeObject) => void;
+  /** True while something besides metadata.finalizers keeps a deleted object in place: a namespace's spec.finalizers. */
+  readonly holdsDeletion?: (object: KubeObject) => boolean;
+  /** Further changes to an object when it is first marked for deletion. */
+  readonly onDeletionMark?: (draft: Draft<KubeObject>, context: HookContext) => void;
+}
+
+/** By resource, as messages name it: `services`, `deployments.apps`. */
+export type HooksByResource = ReadonlyMap<string, ServerHooks>;

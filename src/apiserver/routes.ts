@@ -1,0 +1,280 @@
+// The last step of the pipeline: which part of the server answers a path, and the resources' requests on to the verbs.
+import { type KindDefinition, methodNotAllowed, StatusError, type V1Node, type V1Pod } from '../api/mod.ts';
+import { type Clock, type Logger, metricsContentType, type Random } from '../base/mod.ts';
+import type { PatchType } from '../client/mod.ts';
+import { createDiscovery } from './discovery/serve.ts';
+import { type Subresource, subresourcesOf, verbsOf } from './discovery/subresources.ts';
+import { type HealthCheck, serveHealth, serveVersion, type VersionInfo } from './health/health.ts';
+import type { ResourceCore } from './http/core-port.ts';
+import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonResponse, notFoundPage } from './http/exchange.ts';
+import type { Forms } from './http/forms.ts';
+import { acceptsGzip, negotiate, notAcceptable, type Output } from './http/negotiate.ts';
+import { hasProtobuf, protobufType, readProtobufBody } from './http/protobuf-body.ts';
+import { loadProtobufForms } from './http/protobuf-forms.ts';
+import type { PathInfo, ResourceInfo } from './http/request-info.ts';
+import { includeObjectOf, respond } from './http/respond.ts';
+import { respondProtobuf } from './http/respond-protobuf.ts';
+import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches } from './http/watch-frames.ts';
+import { type AcceptWebSocket, watchOverWebSocket } from './http/watch-websocket.ts';
+import { createOpenApi, type OpenApiSource } from './openapi/openapi.ts';
+import { addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
+import { connectToPod } from './proxy/connect.ts';
+import type { NodeConnection } from './proxy/node-connection.ts';
+import type { Connect } from './proxy/target.ts';
+import type { RequestBody, RequestContext, ResourceRequest, Result, WatchFrame } from './request.ts';
+
+type WatchFrames = AsyncIterable<readonly WatchFrame[]>;
+
+export interface RoutesOptions {
+  readonly core: ResourceCore;
+  readonly forms: Forms;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly nodes: NodeConnection;
+  readonly openApi: (kinds: readonly KindDefinition[]) => OpenApiSource;
+  readonly health: readonly HealthCheck[];
+  readonly version: VersionInfo;
+  /** The text of /metrics. */
+  readonly metrics?: (() => string) | undefined;
+  /** Counts what watches are sent. */
+  readonly watched?: ((kind: KindDefinition, frames: WatchFrames) => WatchFrames) | undefined;
+  /** Where clients inside the cluster find the server: `10.96.0.1:443`. */
+  readonly serverAddress: string;
+  readonly acceptWebSocket: AcceptWebSocket;
+  /** Further paths that are documents. */
+  readonly documents?: ((path: string) => EdgeResponse | undefined) | undefined;
+}
+
+const patchTypes: readonly PatchType[] = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
+/** In which forms objects are taken. The first is what no Content-Type stands for; custom resources have no protobuf form. */
+const textBodyTypes: readonly string[] = ['application/json', 'application/yaml'];
+const bodyTypes: readonly string[] = [...textBodyTypes, protobufType];
+const userAgentMaxLength = 128;
+
+/** What is fixed about a kind's requests, looked up once. */
+interface KindRoutes {
+  readonly verbs: ReadonlySet<string>;
+  readonly subresources: ReadonlyMap<string, Subresource>;
+}
+
+export function createRoutes(options: RoutesOptions): (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse> {
+  const { core } = options;
+  const parts: Parts = {
+    options,
+    discovery: createDiscovery({ kinds: () => core.kinds, serverAddress: options.serverAddress }),
+    openApi: createOpenApi(() => core.kinds, options.openApi),
+    encoderOf: createFrameEncoders({ clock: options.clock, forms: options.forms }),
+    routesOf: createKindRoutes(),
+  };
+  return (exchange) =>
+    exchange.info.as === 'path' ? servePath(parts, exchange, exchange.info) : serveResource(parts, exchange, exchange.info);
+}
+
+interface Parts {
+  readonly options: RoutesOptions;
+  readonly discovery: ReturnType<typeof createDiscovery>;
+  readonly openApi: ReturnType<typeof createOpenApi>;
+  readonly encoderOf: (watch: WatchForm) => FrameEncoder;
+  readonly routesOf: (kind: KindDefinition) => KindRoutes;
+}
+
+function createKindRoutes(): (kind: KindDefinition) => KindRoutes {
+  const known = new WeakMap<KindDefinition, KindRoutes>();
+  return (kind) => {
+    const before = known.get(kind);
+    if (before) return before;
+    const made = { verbs: new Set(verbsOf(kind)), subresources: new Map(subresourcesOf(kind).map((one) => [one.name, one])) };
+    known.set(kind, made);
+    return made;
+  };
+}
+
+async function servePath(parts: Parts, { request }: Exchange, info: PathInfo): Promise<EdgeResponse> {
+  const { options } = parts;
+  const { path } = info;
+  if (path === '/version' || path === '/version/') return serveVersion(options.version);
+  if (path === '/metrics' && options.metrics) return bytesResponse(200, metricsContentType, Buffer.from(options.metrics()));
+  if (path === '/')
+    return jsonResponse(200, {
+      paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
+    });
+  const found = serveHealth(options.health, path, info.query) ?? options.documents?.(path) ?? (await parts.discovery.serve(request, path));
+  return found ?? (await parts.openApi.serve(request, path, info.query)) ?? notFoundPage();
+}
+
+const resourceNotFound = (): StatusError =>
+  new StatusError({ code: 404, reason: 'NotFound', message: 'the server could not find the requested resource', details: {} });
+
+const methodNotSupported = (): StatusError =>
+  new StatusError({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    message: 'the server does not allow this method on the requested resource',
+    details: {},
+  });
+
+async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInfo): Promise<EdgeResponse> {
+  const { core } = parts.options;
+  const kind = core.find(info);
+  if (!kind) {
+    if (parts.discovery.hasVersion(info.group, info.version)) throw resourceNotFound();
+    return notFoundPage();
+  }
+  const subresource = checkRoute(parts.routesOf(kind), kind, info);
+  if (subresource?.connects) return connect(parts, exchange, info);
+  const output = outputOf(exchange.request, info, kind);
+  const request = await resourceRequest(exchange, info, kind);
+  return answer(parts, exchange, { info, output, result: await core.execute(request, contextOf(parts.options, exchange)) });
+}
+
+/** Throws 404 for a path that no route has, and 405 for a method that the path does not take. */
+function checkRoute(routes: KindRoutes, kind: KindDefinition, info: ResourceInfo): Subresource | undefined {
+  const namespaceGiven = info.namespace !== '' && !(info.group === '' && info.resource === 'namespaces');
+  if (info.rest.length > 0 || (namespaceGiven && !kind.namespaced)) throw resourceNotFound();
+  if (kind.namespaced && !namespaceGiven && (info.name !== '' || info.subresource !== '')) throw resourceNotFound();
+  const subresource = info.subresource === '' ? undefined : routes.subresources.get(info.subresource);
+  if (info.subresource !== '' && !subresource) throw resourceNotFound();
+  if (info.method === 'HEAD' || info.verb === '') throw methodNotSupported();
+  if (subresource) {
+    if (!subresource.verbs.includes(info.verb)) throw methodNotSupported();
+    return subresource;
+  }
+  const onObject = info.verb === 'get' || info.verb === 'update' || info.verb === 'patch' || info.verb === 'delete';
+  if (onObject !== (info.name !== '')) throw methodNotSupported();
+  const needsNamespace = info.verb === 'create' || info.verb === 'deletecollection';
+  if (needsNamespace && kind.namespaced && !namespaceGiven) throw methodNotSupported();
+  if (!routes.verbs.has(info.verb)) throw methodNotAllowed({ group: info.group, resource: info.resource }, info.verb);
+  return undefined;
+}
+
+const protobufWatchType = `${protobufType};stream=watch`;
+
+function outputOf(request: EdgeRequest, info: ResourceInfo, kind: KindDefinition): Output {
+  // A watch over a WebSocket is text.
+  const protobuf = hasProtobuf(kind) && headerOf(request.headers, 'upgrade') === undefined;
+  const output = negotiate(headerOf(request.headers, 'accept'), { protobuf });
+  if (info.verb === 'watch' && output.mediaType === 'application/yaml')
+    throw notAcceptable(['application/json', 'application/json;stream=watch', ...(protobuf ? [protobufType, protobufWatchType] : [])]);
+  return output;
+}
+
+async function resourceRequest(exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<ResourceRequest> {
+  const body = await readBody(exchange, info, kind);
+  return {
+    verb: info.verb === '' ? 'get' : info.verb,
+    kind,
+    ...(kind.namespaced && info.namespace !== '' ? { namespace: info.namespace } : {}),
+    ...(info.name === '' ? {} : { name: info.name }),
+    ...(info.subresource === '' ? {} : { subresource: info.subresource }),
+    query: info.query,
+    ...(body ? { body } : {}),
+    ...(info.verb === 'patch' ? { patchType: patchTypeOf(exchange.request) } : {}),
+  };
+}
+
+/** Reads the body where the verb takes one; an empty one is none. */
+async function readBody(exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<RequestBody | undefined> {
+  if (info.verb === 'get' || info.verb === 'list' || info.verb === 'watch') return undefined;
+  const mediaType = contentTypeOf(exchange.request) || 'application/json';
+  // Options to delete are of the same kind everywhere.
+  const taken = hasProtobuf(kind) || info.verb.startsWith('delete') ? bodyTypes : textBodyTypes;
+  if (info.verb !== 'patch' && !taken.includes(mediaType)) throw unsupportedMediaType(taken);
+  const bytes = await exchange.request.readBody(bodyBytesMax);
+  if (bytes.length === 0) return undefined;
+  return mediaType === protobufType ? readProtobufBody(bytes, kind, info) : { as: 'bytes', bytes, mediaType };
+}
+
+const contentTypeOf = (request: EdgeRequest): string | undefined =>
+  headerOf(request.headers, 'content-type')?.split(';')[0]?.trim().toLowerCase();
+
+function patchTypeOf(request: EdgeRequest): PatchType {
+  const sent = contentTypeOf(request);
+  const patchType = patchTypes.find((one) => one === sent);
+  if (patchType) return patchType;
+  throw unsupportedMediaType(patchTypes);
+}
+
+const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
+  new StatusError({
+    code: 415,
+    reason: 'UnsupportedMediaType',
+    message: `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  });
+
+function contextOf(options: RoutesOptions, exchange: Exchange): RequestContext {
+  const { clock, random, log } = options;
+  return {
+    user: exchange.user,
+    clock,
+    random,
+    log,
+    // Most reads never ask for it.
+    get signal() {
+      return exchange.deadline.signal;
+    },
+    userAgent: fieldManagerOf(headerOf(exchange.request.headers, 'user-agent')),
+    warn: (text) => addWarning(exchange, text),
+  };
+}
+
+/** The User-Agent up to the first slash, printable and not longer than a manager's name may be. */
+export const fieldManagerOf = (userAgent: string | undefined): string =>
+  (userAgent?.split('/')[0] ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, userAgentMaxLength) || 'unknown';
+
+async function answer(
+  parts: Parts,
+  exchange: Exchange,
+  { info, output, result }: { info: ResourceInfo; output: Output; result: Result },
+): Promise<EdgeResponse> {
+  const { forms, clock, acceptWebSocket: accept, watched } = parts.options;
+  const { request } = exchange;
+  const isProtobuf = output.mediaType === protobufType;
+  if (result.as !== 'watch') {
+    const gzip = acceptsGzip(headerOf(request.headers, 'accept-encoding'));
+    const answered = isProtobuf ? await respondProtobuf(result, { metadataOnly: output.form === 'metadata', gzip, clock }) : undefined;
+    return answered ?? respond(result, { output, gzip, query: info.query, nowMs: clock.nowMs(), forms });
+  }
+  const frames = watched ? watched(result.kind, result.frames) : result.frames;
+  const encode = parts.encoderOf({
+    kind: result.kind,
+    form: output.form,
+    includeObject: includeObjectOf(info.query),
+    protobuf: isProtobuf ? await loadProtobufForms() : undefined,
+  });
+  if (headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket') {
+    return watchOverWebSocket({ request, frames, encode, accept });
+  }
+  return {
+    status: 200,
+    headers: { 'content-type': isProtobuf ? protobufWatchType : 'application/json' },
+    body: { as: 'stream', batches: watchBatches(frames, encode) },
+  };
+}
+
+/** Logs, exec, attach, port-forward: the pod and its node are read as the verbs read them, then the kubelet answers. */
+function connect(parts: Parts, exchange: Exchange, info: ResourceInfo): Promise<EdgeResponse> {
+  const { options } = parts;
+  const read = async (resource: string, name: string, namespace?: string): Promise<unknown> => {
+    const kind = options.core.find({ group: '', version: 'v1', resource });
+    if (!kind) throw resourceNotFound();
+    const request: ResourceRequest = { verb: 'get', kind, name, query: {}, ...(namespace === undefined ? {} : { namespace }) };
+    const result = await options.core.execute(request, contextOf(options, exchange));
+    if (result.as !== 'object') throw resourceNotFound();
+    return result.entry.object;
+  };
+  return connectToPod({
+    connect: info.subresource as Connect,
+    request: exchange.request,
+    info,
+    signal: exchange.deadline.signal,
+    nodes: options.nodes,
+    pod: async (namespace, name) => (await read('pods', name, namespace)) as V1Pod,
+    node: async (name) => (await read('nodes', name)) as V1Node,
+  });
+}

@@ -1,0 +1,161 @@
+// The API server on its socket: the pipeline behind the HTTPS port, and an orderly end.
+import { type Clock, errorText, type Logger, type Metrics, onAbort, type Random, Tasks } from '../base/mod.ts';
+import type { HttpServerRequest, HttpServerResponse, ServerTls } from '../base/ports/http-server.ts';
+import type { Anonymous, TokenAuthenticator } from './authn/authenticate.ts';
+import { createIssuerDocuments } from './authn/service-account/documents.ts';
+import type { ServiceAccountTokens } from './authn/service-account/tokens.ts';
+import type { Authorizer } from './authz/authorizer.ts';
+import { createDefaultAuthorizer } from './authz/bootstrap/default-authorizer.ts';
+import type { HealthCheck, VersionInfo } from './health/health.ts';
+import type { ResourceCore } from './http/core-port.ts';
+import { OpenRequests } from './http/deadline.ts';
+import type { EdgeResponse } from './http/exchange.ts';
+import { apiForms } from './http/forms.ts';
+import { createServerMetrics } from './metrics/server.ts';
+import { apiOpenApi } from './openapi/openapi.ts';
+import { createPipeline, type Serve } from './pipeline.ts';
+import type { NodeConnection } from './proxy/node-connection.ts';
+import { createRoutes } from './routes.ts';
+
+/** How long requests under way may take to finish when the server stops. */
+const drainMs = 10_000;
+
+export interface ApiServerOptions {
+  readonly core: ResourceCore;
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM; `clientCa` signs the certificates of users and components. */
+  readonly tls: ServerTls;
+  readonly tokens: readonly TokenAuthenticator[];
+  /** How kubelets are reached: `httpNodeConnection(createHttpClient(...))`, or a function for simulated nodes. */
+  readonly nodes: NodeConnection;
+  readonly version: VersionInfo;
+  /** Their issuer's documents are served, for those who check such tokens themselves. */
+  readonly serviceAccounts?: ServiceAccountTokens | undefined;
+  /** Default: the default roles, as they are written. */
+  readonly authorizer?: Authorizer | undefined;
+  readonly anonymous?: Anonymous | undefined;
+  /** Checks besides the server's own. */
+  readonly health?: readonly HealthCheck[] | undefined;
+  /** What /metrics shows; requests are counted in it. */
+  readonly metrics?: Metrics | undefined;
+  /** Where clients inside the cluster find the server. Default: where it listens. */
+  readonly serverAddress?: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Fires when the server is to stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface ApiServer {
+  readonly port: number;
+  /** New connections get these; those that stand go on. */
+  reloadCertificates(tls: ServerTls): void;
+  /** Resolves when the server has stopped: watches ended, requests drained, sockets closed. */
+  readonly closed: Promise<void>;
+}
+
+/** Starts to listen. Throws ListenError of the HTTP server port when it cannot. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { clock, log, signal, listen } = options;
+  // Loaded here: whoever runs without a socket never pays for them.
+  const [{ startHttpServer }, { acceptWebSocket }] = await Promise.all([
+    import('../base/ports/http-server.ts'),
+    import('../base/ports/websocket.ts'),
+  ]);
+  signal.throwIfAborted();
+  const open = new OpenRequests();
+  const tasks = new Tasks(log);
+  const shutdown: HealthCheck = {
+    name: 'shutdown',
+    in: ['readyz'],
+    check: () => {
+      if (signal.aborted) throw new Error('process is shutting down');
+    },
+  };
+  const { core, nodes, version, tokens, random, metrics, authorizer = createDefaultAuthorizer() } = options;
+  const serverAddress = options.serverAddress ?? `${listen.host}:${listen.port}`;
+  const { serviceAccounts } = options;
+  const measured = metrics && createServerMetrics(metrics, clock, core);
+  const serve = createPipeline({
+    measure: measured?.step,
+    anonymous: options.anonymous,
+    clock,
+    random,
+    log,
+    tokens,
+    authorizer,
+    open,
+    dispatch: createRoutes({
+      core,
+      nodes,
+      version,
+      metrics: metrics && (() => metrics.text()),
+      watched: measured?.watched,
+      clock,
+      random,
+      log,
+      acceptWebSocket,
+      forms: apiForms,
+      openApi: apiOpenApi,
+      health: [{ name: 'ping', check: () => {} }, ...(options.health ?? []), shutdown],
+      serverAddress,
+      documents: serviceAccounts && createIssuerDocuments({ ...serviceAccounts, url: `https://${serverAddress}` }),
+    }),
+  });
+  const server = await startHttpServer({
+    ...listen,
+    clock,
+    tls: options.tls,
+    handle: (request, response) => handle(serve, request, response),
+    onError: (error) => log.warn('Request broke off', { error: errorText(error) }),
+  });
+  const closed = new Promise<void>((resolve) => {
+    onAbort(signal, () => {
+      tasks.run('close the API server', undefined, async () => {
+        open.stop();
+        await server.close(drainMs);
+      });
+      void tasks.settled().then(resolve);
+    });
+  });
+  return { port: server.port, reloadCertificates: (tls) => server.reloadCertificates(tls), closed };
+}
+
+/** One request from the socket through the pipeline and back. */
+export async function handle(serve: Serve, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
+  const answer = await serve(request);
+  try {
+    await send(answer, request, response);
+  } finally {
+    answer.finished?.();
+  }
+}
+
+async function send({ status, headers, body }: EdgeResponse, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
+  switch (body.as) {
+    case 'none':
+      response.head(status, headers);
+      return response.end();
+    case 'bytes':
+      response.head(status, headers);
+      return response.end(request.method === 'HEAD' ? undefined : body.bytes);
+    case 'stream':
+      response.head(status, headers);
+      return sendStream(body.batches, response);
+    case 'upgrade':
+      if (response.canUpgrade && !response.closed) return body.run(response.takeSocket());
+      body.abandon?.();
+      return response.destroy();
+  }
+}
+
+/** A stream that breaks off half-way must not look complete: the connection is dropped then. */
+async function sendStream(batches: AsyncIterable<readonly Uint8Array[]>, response: HttpServerResponse): Promise<void> {
+  for await (const batch of batches) {
+    await response.write(batch);
+    if (response.closed) return;
+  }
+  response.end();
+}

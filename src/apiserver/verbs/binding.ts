@@ -1,0 +1,94 @@
+// pods/binding: the scheduler's choice of a node, written once and never changed.
+import {
+  badRequest,
+  conflict,
+  type Draft,
+  formatTime,
+  setCondition,
+  type V1Binding,
+  type V1Pod,
+  type V1PodCondition,
+} from '../../api/mod.ts';
+import type { RequestContext, ResourceRequest, Result } from '../request.ts';
+import { decodeLoose } from './body.ts';
+import { plainError, writeOptions } from './options.ts';
+import type { Services } from './services.ts';
+import { transform } from './transform.ts';
+import { attributesOf } from './write.ts';
+
+/** POST of a Binding to a namespace: the old path, on which the pod's name is the binding's own. */
+export async function bindByName(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
+  const pods = services.registry.find({ group: '', version: 'v1', resource: 'pods' });
+  const { metadata } = (decodeLoose(request) ?? {}) as Partial<V1Binding>;
+  if (!pods || !metadata?.name) throw badRequest('name is required');
+  return bind(services, { ...request, kind: pods.kind, name: metadata.name, subresource: 'binding' }, context);
+}
+
+export async function bind(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
+  const { kind, namespace, name = '' } = request;
+  const options = writeOptions(request, 'CreateOptions', context.userAgent);
+  const binding = decodeLoose(request) as V1Binding | undefined;
+  if (!binding) throw badRequest('unable to decode: the request has no body');
+  checkBinding(binding, name, namespace);
+  const resource = services.registry.of(kind);
+  const attributes = attributesOf({ services, resource, namespace, name, subresource: 'binding', options, context }, 'CREATE');
+  await services.admission.mutate(attributes);
+  await services.admission.validate(attributes);
+  const nowTime = formatTime(context.clock.nowMs());
+  await transform({
+    services,
+    resource,
+    namespace,
+    name,
+    dryRun: options.dryRun,
+    context,
+    change: (draft, old) => {
+      const problem = bindingProblem(old, binding);
+      if (problem !== undefined) throw conflict({ group: '', resource: 'pods/binding', name }, problem);
+      assign(draft as Draft<V1Pod>, binding, nowTime);
+      return true;
+    },
+  });
+  return { as: 'other', code: 201, object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } };
+}
+
+/** Upstream answers an invalid binding with a 500 that has no reason. */
+function checkBinding(binding: V1Binding, name: string, namespace: string | undefined): void {
+  const { target, metadata } = binding;
+  if (metadata?.name !== undefined && metadata.name !== name) throw badRequest('name in URL does not match name in Binding object');
+  if (metadata?.namespace !== undefined && metadata.namespace !== namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  const problems: string[] = [];
+  if (target?.kind !== undefined && target.kind !== '' && target.kind !== 'Node') {
+    problems.push(`target.kind: Unsupported value: ${JSON.stringify(target.kind)}: supported values: "Node", "<empty>"`);
+  }
+  if (!target?.name) problems.push('target.name: Required value');
+  if (problems.length > 0) throw plainError(problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`);
+}
+
+function bindingProblem(pod: V1Pod, binding: V1Binding): string | undefined {
+  const { name, uid, deletionTimestamp } = pod.metadata ?? {};
+  const wanted = binding.metadata?.uid;
+  if (wanted !== undefined && wanted !== uid) return `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${uid}`;
+  if (deletionTimestamp !== undefined) return `pod ${name} is being deleted, cannot be assigned to a host`;
+  if (pod.spec?.nodeName) return `pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`;
+  if (pod.spec?.schedulingGates && pod.spec.schedulingGates.length > 0) return `pod ${name} has non-empty .spec.schedulingGates`;
+  return undefined;
+}
+
+function assign(draft: Draft<V1Pod>, binding: V1Binding, nowTime: string): void {
+  draft.spec ??= { containers: [] };
+  draft.spec.nodeName = binding.target.name;
+  draft.metadata ??= {};
+  if (binding.metadata?.annotations) draft.metadata.annotations = { ...draft.metadata.annotations, ...binding.metadata.annotations };
+  if (binding.metadata?.labels) draft.metadata.labels = { ...draft.metadata.labels, ...binding.metadata.labels };
+  const observedGeneration = draft.metadata.generation;
+  const scheduled: V1PodCondition = {
+    type: 'PodScheduled',
+    status: 'True',
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+  };
+  draft.status ??= {};
+  draft.status.conditions = setCondition(draft.status.conditions, scheduled, nowTime) as Draft<V1PodCondition[]>;
+}

@@ -1,0 +1,39 @@
+// The continue token of a list in pages: the snapshot's revision and where the next page starts. Opaque to clients.
+import { badRequest, StatusError } from '../../api/mod.ts';
+import type { Revision } from '../../store/mod.ts';
+
+export interface Continue {
+  readonly revision: Revision;
+  /** The last key already given, without the resource's prefix: `default/web`. */
+  readonly start: string;
+}
+
+const tokenVersion = 'meta.k8s.io/v1';
+/** A key and a number are short; a longer token is not ours. */
+const tokenLengthMax = 4096;
+
+export function encodeContinue(token: Continue): string {
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: token.revision, start: `${token.start}\u0000` })).toString('base64url');
+}
+
+export function decodeContinue(text: string): Continue {
+  const parsed = text.length > tokenLengthMax ? undefined : parse(text);
+  if (!parsed) throw badRequest('continue key is not valid: invalid encoding');
+  const { v, rv, start } = parsed;
+  if (v !== tokenVersion) throw badRequest('continue key is not valid: server does not recognize this encoded version');
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv))
+    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion');
+  if (rv <= 0) throw new StatusError({ code: 410, reason: 'Expired', message: 'The provided continue parameter is too old' });
+  if (typeof start !== 'string' || start === '') throw badRequest('continue key is not valid: encoded start key empty');
+  if (start.startsWith('/')) throw badRequest(`continue key is not valid: ${JSON.stringify(start)}`);
+  return { revision: rv, start: start.endsWith('\0') ? start.slice(0, -1) : start };
+}
+
+function parse(text: string): { v?: unknown; rv?: unknown; start?: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

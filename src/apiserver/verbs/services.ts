@@ -1,0 +1,16 @@
+// What every verb works with.
+
+import type { AdmissionChain } from '../admission/mod.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { DecodeBody } from './body.ts';
+import type { ManagedFields, PatchEngine } from './patch-engine.ts';
+
+export interface Services {
+  readonly registry: Registry;
+  readonly admission: AdmissionChain;
+  readonly patchEngine: PatchEngine;
+  readonly managedFields: ManagedFields | undefined;
+  readonly decodeBody: DecodeBody;
+  /** True when other servers write to the same store: reads then ask the store for its newest revision. */
+  readonly sharedStore: boolean;
+}

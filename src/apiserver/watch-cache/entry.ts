@@ -1,0 +1,91 @@
+// One object in the cache: its key, revision, JSON bytes and frozen form; and one change of it, with the frames that watchers share.
+import { decodeStored, encodeForStore, spliceRevision, withRevision } from '../../api/codec/mod.ts';
+import { deepFreeze, type KubeObject } from '../../api/mod.ts';
+import type { Revision } from '../../store/mod.ts';
+import type { Encoded, WatchFrame } from '../request.ts';
+
+interface EntryParts {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  /** The JSON text with resourceVersion in it. */
+  readonly bytes: Uint8Array;
+  /** Frozen. Absent: decoded from `bytes` when first asked for. */
+  readonly object?: KubeObject | undefined;
+}
+
+/** An object as it stands at `revision`. What the store held at the start is parsed only when someone looks into it. */
+export class CacheEntry implements Encoded {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  readonly bytes: Uint8Array;
+  #object: KubeObject | undefined;
+
+  constructor(parts: EntryParts) {
+    this.key = parts.key;
+    this.revision = parts.revision;
+    this.createRevision = parts.createRevision;
+    this.bytes = parts.bytes;
+    this.#object = parts.object;
+  }
+
+  get object(): KubeObject {
+    this.#object ??= decodeStored(this.bytes, this.revision);
+    return this.#object;
+  }
+}
+
+/** The entry of a value as the store holds it, without a resourceVersion. */
+export function entryOfStored(stored: {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+}): CacheEntry {
+  const { key, revision, createRevision, value } = stored;
+  return new CacheEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision) });
+}
+
+/** `entry`'s content under a later revision: what a DELETED event shows. */
+function entryAt(entry: CacheEntry, revision: Revision): CacheEntry {
+  const object = deepFreeze(withRevision(entry.object, revision));
+  const bytes = spliceRevision(encodeForStore(object), revision);
+  return new CacheEntry({ key: entry.key, revision, createRevision: entry.createRevision, bytes, object });
+}
+
+/**
+ * One change of one key. At least one of `previous` and `next` is there. Frames are made once, however many watchers
+ * get them.
+ */
+export class CacheEvent {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly previous: CacheEntry | undefined;
+  readonly next: CacheEntry | undefined;
+  #added: WatchFrame | undefined;
+  #modified: WatchFrame | undefined;
+  #deleted: WatchFrame | undefined;
+
+  constructor(key: string, revision: Revision, previous: CacheEntry | undefined, next: CacheEntry | undefined) {
+    this.key = key;
+    this.revision = revision;
+    this.previous = previous;
+    this.next = next;
+  }
+
+  /** What a watcher with this selector sees of the change: nothing, or ADDED, MODIFIED, DELETED as the object enters, stays or leaves. */
+  frameFor(matches: ((object: KubeObject) => boolean) | undefined): WatchFrame | undefined {
+    const { previous, next } = this;
+    const was = previous !== undefined && (matches === undefined || matches(previous.object));
+    const is = next !== undefined && (matches === undefined || matches(next.object));
+    if (is && next) {
+      if (was) this.#modified ??= { type: 'MODIFIED', entry: next };
+      else this.#added ??= { type: 'ADDED', entry: next };
+      return was ? this.#modified : this.#added;
+    }
+    if (!was || !previous) return undefined;
+    this.#deleted ??= { type: 'DELETED', entry: entryAt(previous, this.revision) };
+    return this.#deleted;
+  }
+}

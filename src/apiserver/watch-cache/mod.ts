@@ -1,0 +1,12 @@
+// The watch cache's parts that the rest of the API server uses.
+
+export { CacheEntry, CacheEvent, entryOfStored } from './entry.ts';
+export type { RingLimits } from './event-ring.ts';
+export { tooOld } from './history.ts';
+export { entryOfOwn, type OwnWrite } from './own-writes.ts';
+export { type CachedResource, keyOf, ResourceCache, type ResourceReader } from './resource-cache.ts';
+export type { Caller } from './revision-waiters.ts';
+export type { CachePage, PageOptions } from './sorted-slots.ts';
+export { type WatchStart, watchResource } from './watch.ts';
+export { storePrefix, WatchCache, type WatchCacheOptions } from './watch-cache.ts';
+export { type Scope, watchQueueMax } from './watchers.ts';

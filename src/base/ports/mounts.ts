@@ -1,0 +1,54 @@
+// Mounts as a port: memory file systems, and what is mounted where. The machine's own through mount(8) and /proc.
+import { readFile, rmdir } from 'node:fs/promises';
+import { systemProcesses } from './process.ts';
+
+export interface TmpfsOptions {
+  /** Absent: half of the machine's memory. */
+  readonly sizeBytes?: number | undefined;
+  readonly mode: number;
+}
+
+export interface Mounts {
+  /** Mounts a memory file system on an existing directory. Rejects where the process may not. */
+  tmpfs(path: string, options: TmpfsOptions): Promise<void>;
+  /** Nothing mounted there is no error. */
+  unmount(path: string): Promise<void>;
+  /** The mount points at or below `path`, the deepest first. */
+  below(path: string): Promise<readonly string[]>;
+  /** Removes a directory that holds nothing, such as one of the kernel's own file systems. False when it is in use. Nothing there is no error. */
+  removeEmpty(path: string): Promise<boolean>;
+}
+
+const deadlineMs = 10_000;
+
+async function run(command: string, args: readonly string[]): Promise<void> {
+  const result = await systemProcesses.run(command, args, { deadlineMs });
+  if (result.code !== 0) throw new Error(`${command} ${args.join(' ')} failed with ${result.code}: ${result.stderr.trim()}`);
+}
+
+/** mountinfo writes blanks in paths as octal. */
+const unescapePath = (text: string): string =>
+  text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+export const systemMounts: Mounts = {
+  async removeEmpty(path) {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      return (error as { code?: string }).code === 'ENOENT';
+    }
+  },
+  tmpfs: (path, { sizeBytes, mode }) => {
+    const options = [`mode=${mode.toString(8)}`, ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])].join(',');
+    return run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]);
+  },
+  async unmount(path) {
+    if ((await systemMounts.below(path)).includes(path)) await run('umount', [path]);
+  },
+  async below(path) {
+    const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+    const points = lines.map((line) => unescapePath(line.split(' ')[4] ?? ''));
+    return points.filter((point) => point === path || point.startsWith(`${path}/`)).sort((a, b) => b.length - a.length);
+  },
+};

@@ -1,0 +1,96 @@
+// The control plane of one process: API server core, controllers and scheduler over one store, joined by the in-process transport.
+import { setMaxListeners } from 'node:events';
+import { builtinKinds, servedKinds } from '../api/mod.ts';
+import { type ApiCore, createApiCore, type TokenAuthenticator } from '../apiserver/mod.ts';
+import type { Clock, Logger, Random } from '../base/mod.ts';
+import { generateSigningKeyPem, openSigningKey } from '../base/ports/signing-key.ts';
+import { type Client, createClient, createInformers, createInProcessTransport, type OwnedInformers, type UserInfo } from '../client/mod.ts';
+import { runControllers } from '../controllers/mod.ts';
+import { runScheduler } from '../scheduler/mod.ts';
+import type { Store } from '../store/mod.ts';
+import { supervise } from './supervise.ts';
+
+export interface ControlPlaneOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly serviceCidr: string;
+  /** Where pods reach the API server, where they can. */
+  readonly advertise?: { readonly address: string; readonly port: number };
+  /** Tokens besides those of service accounts, for TokenReviews. */
+  readonly tokens?: readonly TokenAuthenticator[];
+  /** Signs service account tokens, as PEM. Default: a key that ends with the process. */
+  readonly serviceAccountKeyPem?: string;
+  /** The CA of the API server, which every namespace gets as the config map "kube-root-ca.crt". */
+  readonly rootCaPem?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ControlPlane {
+  readonly core: ApiCore;
+  /** Shared by every component of the process. */
+  readonly informers: OwnedInformers;
+  /** A client of this process that acts as `user`. */
+  clientFor(user: UserInfo): Client;
+  /** Resolves when the signal has fired and everything has ended. The store is the caller's to close, afterwards. */
+  readonly stopped: Promise<void>;
+}
+
+const authenticated = 'system:authenticated';
+/** The identities that upstream gives its components. */
+export const componentUser = (name: string): UserInfo => ({ name: `system:${name}`, groups: [authenticated] });
+export const nodeUser = (nodeName: string): UserInfo => ({ name: `system:node:${nodeName}`, groups: ['system:nodes', authenticated] });
+/** Controllers that have an account of their own in kube-system. */
+const accountUser = (name: string): UserInfo => ({
+  name: `system:serviceaccount:kube-system:${name}`,
+  groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', authenticated],
+});
+/** The provisioner of local-path volumes acts as the binder: it is a part of the same work. */
+export const provisionerUser: UserInfo = accountUser('persistent-volume-binder');
+export const adminUser: UserInfo = { name: 'kubernetes-admin', groups: ['system:masters', authenticated] };
+
+/** Resolves when the API answers. Controllers and scheduler start right after. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { clock, random, log, signal, rootCaPem } = options;
+  // Every component listens to it: many listeners are no leak.
+  setMaxListeners(0, signal);
+  const core = await createApiCore({
+    ...options,
+    random: random.child('apiserver'),
+    log: log.with({ component: 'apiserver' }),
+    kinds: servedKinds,
+    serviceAccountKey: openSigningKey(options.serviceAccountKeyPem ?? generateSigningKeyPem()),
+  });
+  const clientFor = (user: UserInfo) =>
+    createClient(createInProcessTransport({ handler: core.handler, user }), { clock, userAgent: user.name.replace(/^system:/, '') });
+  const informers = createInformers({
+    client: clientFor(componentUser('kube-controller-manager')),
+    clock,
+    random: random.child('informers'),
+    log: log.with({ component: 'informers' }),
+    signal,
+  });
+  const component = (name: string, run: (own: { client: Client; random: Random; log: Logger; signal: AbortSignal }) => Promise<void>) => {
+    const own = { client: clientFor(componentUser(name)), random: random.child(name), log: log.with({ component: name }) };
+    return supervise({ name, clock, signal, random: own.random, log: own.log, run: (stop) => run({ ...own, signal: stop }) });
+  };
+  const accountClient = (account: string) => clientFor(accountUser(account));
+  const running = [
+    component('kube-controller-manager', (own) =>
+      runControllers({
+        ...own,
+        informers,
+        clock,
+        kinds: builtinKinds,
+        clientFor: accountClient,
+        ...(rootCaPem === undefined ? {} : { rootCaPem }),
+      }),
+    ),
+    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock })),
+  ];
+  const stopped = Promise.all(running)
+    .then(() => informers.stopped)
+    .then(() => core.stopped());
+  return { core, informers, clientFor, stopped };
+}

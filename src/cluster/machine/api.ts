@@ -1,0 +1,158 @@
+// The API server of this machine: certificates, store, control plane, socket; and their renewal while they run.
+
+import { minkeVersion } from '../../api/mod.ts';
+import {
+  type ApiServer,
+  collectStorage,
+  httpNodeConnection,
+  measureStore,
+  startApiServer,
+  staticTokens,
+  versionInfo,
+} from '../../apiserver/mod.ts';
+import { createMetrics, type Logger, Tasks } from '../../base/mod.ts';
+import { createHttpClient, type HttpClient } from '../../base/ports/http-client.ts';
+import { ListenError } from '../../base/ports/http-server.ts';
+import { machineAddresses } from '../../base/ports/machine.ts';
+import { collectProcess } from '../../base/ports/process-metrics.ts';
+import { openLmdbStore, type Store, StoreOpenError } from '../../store/mod.ts';
+import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
+import { adminKubeconfig } from '../pki/kubeconfig.ts';
+import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
+import { clusterAddresses } from './addresses.ts';
+import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
+import type { NodeAgent } from './node.ts';
+import type { MachinePorts } from './ports.ts';
+
+/** The API server listens on loopback. */
+export const listenHost = '127.0.0.1';
+
+export interface RunningApi {
+  readonly url: string;
+  readonly controlPlane: ControlPlane;
+  readonly server: ApiServer;
+  readonly pki: Pki;
+  readonly pkiOptions: PkiOptions;
+  readonly kubelets: HttpClient;
+  closeStore(): Promise<void>;
+}
+
+export interface ApiContext {
+  readonly ports: MachinePorts;
+  readonly log: Logger;
+  readonly identity: ClusterIdentity;
+  readonly paths: ClusterPaths;
+  /** Pods run on this machine, and reach the API server. */
+  readonly hasNode: boolean;
+  readonly signal: AbortSignal;
+  /** What must have ended before the store is closed. */
+  readonly parts: Promise<void>[];
+}
+
+/** Resolves when the API answers on its socket. Throws {@link MachineError}. */
+export async function startApi(context: ApiContext): Promise<RunningApi> {
+  const { ports, log, identity, paths, signal, parts } = context;
+  const { fs, clock, random } = ports;
+  const { gateway, kubernetes } = clusterAddresses(identity);
+  const ownAddresses = machineAddresses((name) => name.startsWith('mk'));
+  const addresses = context.hasNode ? [gateway, ...ownAddresses] : ownAddresses;
+  const names = { nodeName: identity.nodeName, addresses, serviceAddress: kubernetes };
+  const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
+  const metrics = createMetrics();
+  collectProcess(metrics, clock.nowMs());
+  const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStore(context)]);
+  const store = measureStore(opened, metrics, clock);
+  const advertised = addresses[0];
+  try {
+    const tokens = [staticTokens([{ token: pki.adminToken, user: adminUser }])];
+    const controlPlane = await startControlPlane({
+      store,
+      clock,
+      random,
+      log,
+      serviceCidr: identity.serviceCidr,
+      ...(advertised === undefined ? {} : { advertise: { address: advertised, port: identity.port } }),
+      tokens,
+      serviceAccountKeyPem: pki.serviceAccountKeyPem,
+      rootCaPem: pki.authorityPem,
+      signal,
+    });
+    parts.push(controlPlane.stopped);
+    collectStorage(metrics, controlPlane.core);
+    const { access } = controlPlane.core;
+    const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
+    const server = await startApiServer({
+      core: controlPlane.core,
+      listen: { host: listenHost, port: identity.port },
+      tls: apiServerTls(pki),
+      tokens: access.tokens,
+      authorizer: access.authorizer,
+      health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
+      serviceAccounts: access.serviceAccounts,
+      metrics,
+      nodes: httpNodeConnection(kubelets),
+      version: versionOf(ports),
+      clock,
+      random,
+      log: log.with({ component: 'apiserver' }),
+      signal,
+    });
+    parts.push(server.closed.finally(() => kubelets.close()));
+    const url = `https://${listenHost}:${server.port}`;
+    await fs.write(paths.kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
+    return { url, controlPlane, server, pki, pkiOptions, kubelets, closeStore: () => store.close() };
+  } catch (error) {
+    parts.push(store.close());
+    throw error instanceof ListenError ? portError(identity.port, error) : error;
+  }
+}
+
+export const versionOf = ({ machine }: MachinePorts) =>
+  versionInfo({
+    minke: minkeVersion,
+    runtime: machine.runtimeVersion,
+    platform: `${machine.platform}/${machine.architecture === 'x64' ? 'amd64' : machine.architecture}`,
+  });
+
+export function checkRoles({ core }: { readonly core: Pick<ControlPlane['core'], 'rolesReady'> }): void {
+  if (!core.rolesReady()) throw new Error('not finished');
+}
+
+export async function openStore({ ports, log, paths }: Pick<ApiContext, 'ports' | 'log' | 'paths'>): Promise<Store> {
+  try {
+    return await openLmdbStore({ dir: paths.store, clock: ports.clock, fs: ports.fs, log: log.with({ component: 'store' }) });
+  } catch (error) {
+    throw error instanceof StoreOpenError ? new MachineError(error.message, { cause: error }) : error;
+  }
+}
+
+export const apiServerTls = (pki: Pki) => ({
+  cert: pki.leaves.apiserver.certificatePem,
+  key: pki.leaves.apiserver.keyPem,
+  clientCa: pki.authorityPem,
+});
+export const kubeletClientTls = (pki: Pki) => {
+  const { certificatePem, keyPem } = pki.leaves['apiserver-kubelet-client'];
+  return { ca: pki.authorityPem, cert: certificatePem, key: keyPem };
+};
+
+/** What is wrong with a port that cannot be listened on, and what helps. */
+export function portError(port: number, error: unknown, at = { host: listenHost, flag: '--port' }): MachineError {
+  const code = (error as { code?: string }).code;
+  const why = code === 'EADDRINUSE' ? 'another program uses it' : code === 'EACCES' ? 'ports below 1024 need root' : String(code ?? error);
+  return new MachineError(`Cannot listen on ${at.host}:${port}: ${why}. Choose another port with ${at.flag}.`, { cause: error });
+}
+
+/** Renews certificates while the cluster runs: new connections get the new ones. */
+export function keepCertificates(log: Logger, api: RunningApi, agent: NodeAgent | undefined, signal: AbortSignal): Promise<void> {
+  const tasks = new Tasks(log);
+  const onRenewed = async (pki: Pki) => {
+    api.server.reloadCertificates(apiServerTls(pki));
+    api.kubelets.setTls(kubeletClientTls(pki));
+    const { kubeletTls } = await import('./node.ts');
+    agent?.server.reloadCertificates(kubeletTls(pki));
+  };
+  const reload = (pki: Pki) => tasks.run('certificate reload', signal, () => onRenewed(pki));
+  tasks.run('certificate renewal', signal, () => keepRenewed({ ...api.pkiOptions, log, signal, onRenewed: reload }, api.pki));
+  return tasks.settled();
+}

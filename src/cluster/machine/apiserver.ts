@@ -1,0 +1,206 @@
+// The API server alone on this machine: what `minke apiserver` runs. No controllers, no scheduler, no node.
+import { servedKinds as everyKind, type KindDefinition } from '../../api/mod.ts';
+import {
+  type Anonymous,
+  type ApiCore,
+  type AuthorizationMode,
+  collectStorage,
+  createApiCore,
+  httpNodeConnection,
+  measureStore,
+  startApiServer,
+  staticTokens,
+} from '../../apiserver/mod.ts';
+import { createMetrics, type Logger, Tasks } from '../../base/mod.ts';
+import { createHttpClient } from '../../base/ports/http-client.ts';
+import { ListenError } from '../../base/ports/http-server.ts';
+import { machineAddresses } from '../../base/ports/machine.ts';
+import { collectProcess } from '../../base/ports/process-metrics.ts';
+import { openSigningKey } from '../../base/ports/signing-key.ts';
+import { openMemoryStore } from '../../store/mod.ts';
+import { adminUser } from '../control-plane.ts';
+import { adminKubeconfig } from '../pki/kubeconfig.ts';
+import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
+import { clusterAddresses } from './addresses.ts';
+import { apiServerTls, checkRoles, kubeletClientTls, openStore, portError, versionOf } from './api.ts';
+import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
+import { establishIdentity } from './identity.ts';
+import { kindsLeft, type RuntimeSetting } from './kinds-left.ts';
+import { takeLock } from './lock.ts';
+import { runRoot } from './machine.ts';
+import type { MachinePorts } from './ports.ts';
+import { parseTokenFile } from './token-file.ts';
+
+export interface ApiServerAloneOptions {
+  readonly ports: MachinePorts;
+  readonly dataDir: string;
+  /** Undefined: as it has been, else 6443. */
+  readonly port: number | undefined;
+  readonly bindAddress: string;
+  readonly serviceCidr: string | undefined;
+  readonly store: 'lmdb' | 'memory';
+  /** All plugins run unless they are disabled: these names are only checked. */
+  readonly enableAdmission: readonly string[];
+  readonly disableAdmission: readonly string[];
+  readonly tokenFile: string | undefined;
+  /** Undefined: only health and version. */
+  readonly anonymous: boolean | undefined;
+  readonly authorization: readonly AuthorizationMode[];
+  readonly runtimeConfig: readonly RuntimeSetting[];
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface RunningApiServer {
+  readonly url: string;
+  /** Resolves when the signal has fired and everything has ended. */
+  readonly stopped: Promise<void>;
+}
+
+/** Resolves when the API answers. Throws MachineError, with nothing left running. */
+export async function startApiServerAlone(options: ApiServerAloneOptions): Promise<RunningApiServer> {
+  const { ports, dataDir, signal } = options;
+  // Said before anything is made.
+  const kinds = kindsLeft(everyKind, options.runtimeConfig);
+  const fileTokens = await readTokens(options);
+  const standing = await readIdentity(ports.fs, dataDir);
+  const port = options.port ?? standing?.port ?? 6443;
+  const url = urlOf(options.bindAddress, port);
+  const release = await takeLock({ fs: ports.fs, processes: ports.processes, dataDir, self: ports.pid, url });
+  const own = new AbortController();
+  signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
+  const parts: Promise<void>[] = [];
+  const closing: (() => Promise<void> | void)[] = [];
+  const stopped = async () => {
+    await Promise.allSettled(parts);
+    for (const close of closing) await close();
+    await release();
+  };
+  try {
+    await start({ ...options, port, url, kinds, fileTokens, signal: own.signal, parts, closing });
+    return { url, stopped: stopped() };
+  } catch (error) {
+    own.abort(error);
+    await stopped();
+    throw error instanceof ListenError ? portError(port, error, { host: options.bindAddress, flag: '--secure-port' }) : error;
+  }
+}
+
+interface Start extends ApiServerAloneOptions {
+  readonly port: number;
+  readonly url: string;
+  readonly kinds: readonly KindDefinition[];
+  readonly fileTokens: ReturnType<typeof parseTokenFile>;
+  /** What must have ended before `closing` is called. */
+  readonly parts: Promise<void>[];
+  readonly closing: (() => Promise<void> | void)[];
+}
+
+async function start(options: Start): Promise<void> {
+  const { ports, log, signal, parts, closing, bindAddress: host, port } = options;
+  const { clock, random, fs } = ports;
+  const paths = clusterPaths(options.dataDir);
+  const metrics = createMetrics();
+  collectProcess(metrics, clock.nowMs());
+  const { pki, pkiOptions, serviceCidr, advertised } = await establish(options);
+  const opened = options.store === 'memory' ? openMemoryStore() : await openStore({ ports, log, paths });
+  const store = measureStore(opened, metrics, clock);
+  closing.push(() => store.close());
+  const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), signal };
+  const core = await createApiCore({
+    ...common,
+    store,
+    kinds: options.kinds,
+    serviceCidr,
+    ...(advertised === undefined ? {} : { advertise: { address: advertised, port } }),
+    tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
+    serviceAccountKey: openSigningKey(pki.serviceAccountKeyPem),
+    authorizationModes: options.authorization,
+    disabledAdmission: options.disableAdmission,
+  });
+  parts.push(core.stopped());
+  checkPlugins(options, core);
+  collectStorage(metrics, core);
+  const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
+  closing.push(() => kubelets.close());
+  const { access } = core;
+  const server = await startApiServer({
+    ...common,
+    core,
+    listen: { host, port },
+    tls: apiServerTls(pki),
+    tokens: access.tokens,
+    authorizer: access.authorizer,
+    anonymous: anonymousOf(options.anonymous),
+    health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
+    serviceAccounts: access.serviceAccounts,
+    metrics,
+    nodes: httpNodeConnection(kubelets),
+    version: versionOf(ports),
+  });
+  parts.push(server.closed);
+  await fs.write(paths.kubeconfig, adminKubeconfig(options.url, pki), { mode: 0o600 });
+  const onRenewed = (next: Pki) => {
+    server.reloadCertificates(apiServerTls(next));
+    kubelets.setTls(kubeletClientTls(next));
+  };
+  const tasks = new Tasks(log);
+  tasks.run('certificate renewal', signal, () => keepRenewed({ ...pkiOptions, log, signal, onRenewed }, pki));
+  parts.push(tasks.settled());
+}
+
+interface Established {
+  readonly pki: Pki;
+  readonly pkiOptions: PkiOptions;
+  readonly serviceCidr: string;
+  /** Where others reach the server; undefined on loopback. */
+  readonly advertised: string | undefined;
+}
+
+/** The data dir's identity and certificates. */
+async function establish({ ports, dataDir, port, serviceCidr, bindAddress }: Start): Promise<Established> {
+  const { clock, random, fs } = ports;
+  const takenRanges = async () => [];
+  const identity = await establishIdentity({ ports, dataDir, port, serviceCidr, podCidr: undefined, node: false, takenRanges, runRoot });
+  const reachable = machineAddresses((name) => name.startsWith('mk'));
+  const addresses = isAny(bindAddress) || reachable.includes(bindAddress) ? reachable : [bindAddress, ...reachable];
+  const names = { nodeName: identity.nodeName, addresses, serviceAddress: clusterAddresses(identity).kubernetes };
+  const pkiOptions: PkiOptions = { dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
+  const advertised = isAny(bindAddress) ? reachable[0] : bindAddress;
+  const isLoopback = advertised?.startsWith('127.') || advertised === '::1';
+  return {
+    pki: await ensurePki(pkiOptions),
+    pkiOptions,
+    serviceCidr: identity.serviceCidr,
+    advertised: isLoopback ? undefined : advertised,
+  };
+}
+
+async function readTokens({ ports, tokenFile }: ApiServerAloneOptions) {
+  if (tokenFile === undefined) return [];
+  const text = await ports.fs.readText(tokenFile);
+  if (text === undefined) throw new MachineError(`--token-auth-file: ${tokenFile} does not exist.`);
+  return parseTokenFile(text, tokenFile);
+}
+
+function checkPlugins({ enableAdmission, disableAdmission }: ApiServerAloneOptions, core: ApiCore): void {
+  for (const [flag, names] of [
+    ['--enable-admission-plugins', enableAdmission],
+    ['--disable-admission-plugins', disableAdmission],
+  ] as const) {
+    const unknown = names.find((name) => !core.admissionPlugins.includes(name));
+    if (unknown !== undefined)
+      throw new MachineError(`${flag}: there is no plugin "${unknown}". Plugins are: ${core.admissionPlugins.join(', ')}.`);
+  }
+  const both = enableAdmission.find((name) => disableAdmission.includes(name));
+  if (both !== undefined) throw new MachineError(`"${both}" is given to both --enable-admission-plugins and --disable-admission-plugins.`);
+}
+
+const anonymousOf = (flag: boolean | undefined): Anonymous => (flag === undefined ? 'health' : flag ? 'everywhere' : 'nowhere');
+const isAny = (address: string): boolean => address === '0.0.0.0' || address === '::';
+
+/** How programs on this machine reach it. */
+function urlOf(bindAddress: string, port: number): string {
+  const host = isAny(bindAddress) ? '127.0.0.1' : bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
+  return `https://${host}:${port}`;
+}

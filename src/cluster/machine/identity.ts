@@ -1,0 +1,125 @@
+// Which cluster a data dir is: as it has been so far, with what the flags change, or a new one in ranges that nobody uses.
+import { join } from 'node:path';
+import { chooseClusterRanges, overlap, parseRange } from '../../network/mod.ts';
+import { type ClusterIdentity, MachineError, readIdentity, writeIdentity } from './data-dir.ts';
+import type { MachinePorts } from './ports.ts';
+
+const defaultPort = 6443;
+/** What a cluster without pods on this machine takes: nothing can collide. */
+const defaultRanges = { serviceCidr: '10.96.0.0/16', podCidr: '10.244.0.0/16' };
+
+export interface IdentityRequest {
+  readonly ports: MachinePorts;
+  readonly dataDir: string;
+  /** Each undefined: as it has been, or chosen. */
+  readonly port: number | undefined;
+  readonly serviceCidr: string | undefined;
+  readonly podCidr: string | undefined;
+  /** True when pods run on this machine, so that ranges must be free. */
+  readonly node: boolean;
+  /** IPv4 ranges that the machine's routes and addresses use; asked only for a new cluster. */
+  readonly takenRanges: () => Promise<readonly string[]>;
+  /** Where every cluster of the machine keeps its run-time state: `/run/minke`. */
+  readonly runRoot: string;
+}
+
+/** The name of the file that tells other clusters of the machine which ranges this one uses. */
+const recordName = 'cluster.json';
+
+/** Reads or makes the identity, and keeps it. Throws {@link MachineError}. */
+export async function establishIdentity(request: IdentityRequest): Promise<ClusterIdentity> {
+  const { ports, dataDir } = request;
+  const standing = await readIdentity(ports.fs, dataDir);
+  const chosen = standing ? changed(standing, request) : await chosenAnew(request);
+  checkRanges(chosen);
+  if (standing && sameSettings(standing, chosen)) return standing;
+  return writeIdentity(ports.fs, ports.clock, dataDir, { ...chosen, ...(standing ? { createdAt: standing.createdAt } : {}) });
+}
+
+type Settings = Pick<ClusterIdentity, 'nodeName' | 'port' | 'serviceCidr' | 'podCidr'>;
+
+const sameSettings = (a: Settings, b: Settings): boolean =>
+  a.nodeName === b.nodeName && a.port === b.port && a.serviceCidr === b.serviceCidr && a.podCidr === b.podCidr;
+
+/** Ranges are for life: services and pods have addresses in them. The port may change. */
+function changed(standing: ClusterIdentity, request: IdentityRequest): Settings {
+  for (const [flag, asked, kept] of [
+    ['--service-cidr', request.serviceCidr, standing.serviceCidr],
+    ['--pod-cidr', request.podCidr, standing.podCidr],
+  ] as const) {
+    if (asked !== undefined && asked !== kept) {
+      throw new MachineError(
+        `${flag}: got "${asked}", but the cluster in ${request.dataDir} has used ${kept} since it was made. Leave the flag out, or make a new cluster with another --data-dir.`,
+      );
+    }
+  }
+  return { ...standing, port: request.port ?? standing.port };
+}
+
+async function chosenAnew(request: IdentityRequest): Promise<Settings> {
+  const { ports, node, serviceCidr, podCidr } = request;
+  const taken = node ? [...(await request.takenRanges()), ...(await otherClustersRanges(request))] : [];
+  const given = [serviceCidr, podCidr].filter((range) => range !== undefined);
+  const free = node ? chooseClusterRanges([...taken, ...given]) : defaultRanges;
+  if (!free)
+    throw new MachineError('No range of 10.0.0.0/8 is free for pods and services. Name ranges with --pod-cidr and --service-cidr.');
+  if (node) checkFree(given, taken);
+  return {
+    nodeName: nodeNameOf(ports.machine.hostname),
+    port: request.port ?? defaultPort,
+    serviceCidr: serviceCidr ?? free.serviceCidr,
+    podCidr: podCidr ?? free.podCidr,
+  };
+}
+
+function checkFree(given: readonly string[], taken: readonly string[]): void {
+  for (const text of given) {
+    const range = parseRange(text);
+    const clash = taken.find((other) => {
+      const parsed = parseRange(other);
+      return range && parsed && overlap(range, parsed);
+    });
+    if (clash !== undefined)
+      throw new MachineError(`The range ${text} overlaps ${clash}, which this machine uses already. Choose another one.`);
+  }
+}
+
+function checkRanges({ serviceCidr, podCidr }: Settings): void {
+  const [services, pods] = [parseRange(serviceCidr), parseRange(podCidr)];
+  if (services && pods && overlap(services, pods))
+    throw new MachineError(
+      `The ranges of services (${serviceCidr}) and pods (${podCidr}) overlap. Choose others with --service-cidr and --pod-cidr.`,
+    );
+}
+
+/** A node's name is a DNS subdomain. */
+export function nodeNameOf(hostname: string): string {
+  const name = hostname
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]+/g, '-')
+    .replaceAll(/^[-.]+|[-.]+$/g, '');
+  return name === '' ? 'minke' : name.slice(0, 63);
+}
+
+/** Services' ranges show in no route: each cluster writes them down. */
+async function otherClustersRanges({ ports, runRoot }: IdentityRequest): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const entry of await ports.fs.list(runRoot)) {
+    const text = await ports.fs.readText(join(runRoot, entry.name, recordName));
+    if (text === undefined) continue;
+    try {
+      const { serviceCidr, podCidr } = JSON.parse(text) as Partial<ClusterIdentity>;
+      for (const range of [serviceCidr, podCidr]) if (typeof range === 'string') found.push(range);
+    } catch {
+      // A record that is being written, or was cut off: its cluster's pod range still shows in the routes.
+    }
+  }
+  return found;
+}
+
+/** Tells other clusters of this machine which ranges are taken, until the machine boots or the cluster is cleaned away. */
+export async function writeRecord(ports: MachinePorts, runRoot: string, dataDir: string, identity: ClusterIdentity): Promise<void> {
+  const dir = join(runRoot, identity.id);
+  await ports.fs.mkdir(dir, { mode: 0o711 });
+  await ports.fs.write(join(dir, recordName), `${JSON.stringify({ ...identity, dataDir })}\n`, { mode: 0o644 });
+}

@@ -1,0 +1,168 @@
+// A cluster on this machine: what `minke up` runs. Puts the parts together in the order in which they need each other.
+import { kubernetesVersion, nodes } from '../../api/mod.ts';
+import type { Logger } from '../../base/mod.ts';
+import { listenTcp } from '../../base/ports/tcp.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import { startSimulatedNodes } from '../simulated-nodes.ts';
+
+import { keepCertificates, listenHost, portError, type RunningApi, startApi } from './api.ts';
+import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
+import { establishIdentity, writeRecord } from './identity.ts';
+import { takeLock } from './lock.ts';
+import type { NodeAgent, NodeOptions, NodeRequirements } from './node.ts';
+import type { MachinePorts } from './ports.ts';
+
+/** How long the node may take to become Ready before the start is called failed. */
+const nodeReadyMs = 60_000;
+/** Where clusters of this machine keep what ends with the boot. */
+export const runRoot = '/run/minke';
+
+export interface MachineOptions {
+  readonly ports: MachinePorts;
+  readonly dataDir: string;
+  readonly port: number | undefined;
+  readonly serviceCidr: string | undefined;
+  readonly podCidr: string | undefined;
+  /** A real node, which runs containers. */
+  readonly node: boolean;
+  readonly simulate: number;
+  readonly log: Logger;
+  /** Runs each step of the start: shows what is waited for. */
+  readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
+  /** Firing it stops everything but the containers. */
+  readonly signal: AbortSignal;
+}
+
+export interface RunningMachine {
+  readonly identity: ClusterIdentity;
+  readonly paths: ClusterPaths;
+  readonly url: string;
+  /** Resolves when the signal has fired and everything has ended. */
+  readonly stopped: Promise<void>;
+}
+
+/** Starts the cluster; resolves when the API answers and the node is Ready. Throws {@link MachineError}, with nothing left behind. */
+export async function startMachine(options: MachineOptions): Promise<RunningMachine> {
+  const { ports, dataDir, node } = options;
+  const isNew = (await readIdentity(ports.fs, dataDir)) === undefined && !(await ports.fs.exists(dataDir));
+  const nodeModule = node ? await import('./node.ts') : undefined;
+  const requirements = await nodeModule?.checkNode(ports, clusterIdOf(dataDir));
+  const standing = await readIdentity(ports.fs, dataDir);
+  const port = options.port ?? standing?.port ?? 6443;
+  const url = `https://${listenHost}:${port}`;
+  const release = await takeLock({ fs: ports.fs, processes: ports.processes, dataDir, self: ports.pid, url });
+  try {
+    await checkPort(port);
+    const running = await start({ ...options, port }, requirements, nodeModule);
+    return { ...running, stopped: running.stopped.finally(release) };
+  } catch (error) {
+    await release();
+    if (isNew) await ports.fs.remove(dataDir);
+    throw error;
+  }
+}
+
+/** Says it before anything is begun, rather than after. */
+async function checkPort(port: number): Promise<void> {
+  try {
+    const listener = await listenTcp({ host: listenHost, port, onConnection: (socket) => void socket.destroy() });
+    await listener.close();
+  } catch (error) {
+    throw portError(port, error);
+  }
+}
+
+type NodeModule = typeof import('./node.ts');
+
+async function start(
+  options: MachineOptions & { readonly port: number },
+  requirements: NodeRequirements | undefined,
+  nodeModule: NodeModule | undefined,
+): Promise<RunningMachine> {
+  const { ports, dataDir, step, log, signal } = options;
+  const identity = await establishIdentity({
+    ...options,
+    runRoot,
+    takenRanges: async () => (await requirements?.network.takenRanges()) ?? [],
+  });
+  const paths = clusterPaths(dataDir);
+  // A failed start stops what it has started, and waits for its end.
+  const own = new AbortController();
+  signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
+  const parts: Promise<void>[] = [];
+  try {
+    const nodeOptions = requirements ? { ports, identity, paths, requirements, log, signal: own.signal } : undefined;
+    if (nodeOptions) await writeRecord(ports, runRoot, dataDir, identity);
+    const runtime =
+      nodeOptions && nodeModule
+        ? step('container runtime, images and pod network', () => nodeModule.startNodeRuntime(nodeOptions))
+        : undefined;
+    runtime?.catch(() => {}); // Awaited below; if the API server fails first, that is the error to tell.
+    const api = await step('API server', () =>
+      startApi({ ports, log, identity, paths, hasNode: requirements !== undefined, signal: own.signal, parts }),
+    );
+    const agent = nodeOptions && nodeModule && runtime ? await startAgent({ options, nodeModule, nodeOptions, runtime, api }) : undefined;
+    if (agent) parts.push(agent.stopped);
+    if (options.simulate > 0) {
+      parts.push(
+        startSimulatedNodes({ ...ports, controlPlane: api.controlPlane, count: options.simulate, log, signal: own.signal }).stopped,
+      );
+    }
+    parts.push(keepCertificates(log, api, agent, own.signal));
+    log.info('Cluster started', { url: api.url, version: kubernetesVersion, node: options.node, simulated: options.simulate });
+    return { identity, paths, url: api.url, stopped: Promise.all(parts).then(() => api.closeStore()) };
+  } catch (error) {
+    own.abort(error);
+    await Promise.allSettled(parts);
+    throw error;
+  }
+}
+
+interface AgentRequest {
+  readonly options: MachineOptions;
+  readonly nodeModule: NodeModule;
+  readonly nodeOptions: NodeOptions;
+  readonly runtime: ReturnType<NodeModule['startNodeRuntime']>;
+  readonly api: RunningApi;
+}
+
+async function startAgent({ options, nodeModule, nodeOptions, runtime, api }: AgentRequest): Promise<NodeAgent> {
+  const { controlPlane, pki, server } = api;
+  const node = await runtime;
+  return options.step('node ready', async () => {
+    const agent = await nodeModule.startNodeAgent({
+      ...nodeOptions,
+      node,
+      controlPlane,
+      pki,
+      version: kubernetesVersion,
+      api: { address: listenHost, port: server.port },
+    });
+    await nodeReady(options, controlPlane, nodeOptions.identity.nodeName);
+    return agent;
+  });
+}
+
+/** Resolves when the node's Ready condition is true. */
+function nodeReady({ ports, signal }: MachineOptions, controlPlane: ControlPlane, nodeName: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void) => {
+      timer.cancel();
+      off();
+      signal.removeEventListener('abort', stop);
+      finish();
+    };
+    const stop = () => settle(() => reject(signal.reason));
+    const timer = ports.clock.after(nodeReadyMs, () =>
+      settle(() => reject(new MachineError(`The node did not become Ready within ${nodeReadyMs / 1000} s: see the log for the reason.`))),
+    );
+    signal.addEventListener('abort', stop, { once: true });
+    let off = () => {};
+    off = controlPlane.informers.of(nodes).onChange(({ next }) => {
+      if (next?.metadata.name !== nodeName) return;
+      const ready = next.status?.conditions?.find((condition) => condition.type === 'Ready');
+      // Not within the handler's own call, which may come before `off` is known.
+      if (ready?.status === 'True') queueMicrotask(() => settle(resolve));
+    });
+  });
+}

@@ -1,0 +1,8 @@
+// The door of the cluster on this machine, for the command: apart from cluster/'s own, which tests import.
+export { type ApiServerAloneOptions, startApiServerAlone } from './apiserver.ts';
+export { type ClusterIdentity, type ClusterPaths, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
+export { openImages } from './images.ts';
+export { findHolder, type Holder } from './lock.ts';
+export { type MachineOptions, type RunningMachine, startMachine } from './machine.ts';
+export type { MachinePorts } from './ports.ts';
+export { type RemoveOptions, removeMachine } from './remove.ts';

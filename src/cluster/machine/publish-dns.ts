@@ -1,0 +1,70 @@
+// The `kube-dns` Service: the address that every pod's resolv.conf names, and where this machine's server is behind it.
+import { endpointslices, StatusError, sameMeaning, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import type { Client } from '../../client/mod.ts';
+
+const namespace = 'kube-system';
+const name = 'kube-dns';
+const managedBy = 'minke-cluster-dns';
+const dnsPort = 53;
+
+export interface DnsPlace {
+  /** Of the Service. */
+  readonly clusterIp: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Creates what is missing, and corrects where the server is found. */
+export async function publishDns(client: Client, place: DnsPlace): Promise<void> {
+  try {
+    await client.get(services, { namespace, name });
+  } catch (error) {
+    if (!isReason(error, 'NotFound')) throw error;
+    await client.create(services, dnsService(place));
+  }
+  await publishSlice(client, dnsSlice(place));
+}
+
+async function publishSlice(client: Client, slice: V1EndpointSlice): Promise<void> {
+  try {
+    await client.create(endpointslices, slice);
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+    const standing = await client.get(endpointslices, { namespace, name });
+    const same = sameMeaning(standing.endpoints, slice.endpoints) && sameMeaning(standing.ports, slice.ports);
+    if (!same) await client.update(endpointslices, { ...standing, endpoints: slice.endpoints, ports: slice.ports });
+  }
+}
+
+const isReason = (error: unknown, reason: string): boolean => error instanceof StatusError && error.reason === reason;
+
+const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
+
+const dnsService = ({ clusterIp }: DnsPlace): V1Service => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name, namespace, labels },
+  spec: {
+    clusterIP: clusterIp,
+    ports: [
+      { name: 'dns', protocol: 'UDP', port: dnsPort },
+      { name: 'dns-tcp', protocol: 'TCP', port: dnsPort },
+    ],
+  },
+});
+
+const dnsSlice = ({ address, port }: DnsPlace): V1EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: {
+    name,
+    namespace,
+    labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': managedBy },
+  },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: [address], conditions: { ready: true } }],
+  ports: [
+    { name: 'dns', protocol: 'UDP', port },
+    { name: 'dns-tcp', protocol: 'TCP', port },
+  ],
+});

@@ -1,0 +1,22 @@
+// The admin's kubeconfig: what `kubectl --kubeconfig` reads.
+import { stringify } from 'yaml';
+import type { Pki } from './pki.ts';
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** A kubeconfig with one cluster, one user (client certificate) and one context, all named `minke`. */
+export function adminKubeconfig(serverUrl: string, pki: Pki): string {
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'minke', cluster: { server: serverUrl, 'certificate-authority-data': base64(pki.authorityPem) } }],
+    users: [
+      {
+        name: 'minke-admin',
+        user: { 'client-certificate-data': base64(pki.leaves.admin.certificatePem), 'client-key-data': base64(pki.leaves.admin.keyPem) },
+      },
+    ],
+    contexts: [{ name: 'minke', context: { cluster: 'minke', user: 'minke-admin' } }],
+    'current-context': 'minke',
+  });
+}

@@ -1,0 +1,121 @@
+// The flags of `minke apiserver`: upstream's names where they apply, and what they may say.
+// Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+import { isIP } from 'node:net';
+import type { LogLevel } from '../base/mod.ts';
+import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+
+export const authorizationModes = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC'] as const;
+export type AuthorizationMode = (typeof authorizationModes)[number];
+
+/** `api/beta=false`, `batch/v1=true` */
+export interface RuntimeSetting {
+  readonly key: string;
+  readonly on: boolean;
+}
+
+export interface ApiServerFlags {
+  readonly dataDir: string;
+  /** Undefined: the one the data dir has had, else 6443. */
+  readonly port: number | undefined;
+  readonly bindAddress: string;
+  readonly serviceCidr: string | undefined;
+  readonly store: 'lmdb' | 'memory';
+  readonly enableAdmission: readonly string[];
+  readonly disableAdmission: readonly string[];
+  readonly tokenFile: string | undefined;
+  /** Undefined: only health and version. */
+  readonly anonymous: boolean | undefined;
+  readonly authorization: readonly AuthorizationMode[];
+  readonly runtimeConfig: readonly RuntimeSetting[];
+  readonly detach: boolean;
+  readonly logLevel: LogLevel;
+}
+
+const text = { type: 'string' } as const;
+const flags = {
+  help: { type: 'boolean', short: 'h' },
+  detach: { type: 'boolean' },
+  'data-dir': text,
+  'secure-port': text,
+  'bind-address': text,
+  'service-cluster-ip-range': text,
+  store: text,
+  'enable-admission-plugins': text,
+  'disable-admission-plugins': text,
+  'token-auth-file': text,
+  'anonymous-auth': text,
+  'authorization-mode': text,
+  'runtime-config': text,
+  'log-level': text,
+} as const;
+
+/** Undefined when help is asked for. Throws CommandError. */
+export function parseApiServer(words: readonly string[], environment: Environment): ApiServerFlags | undefined {
+  // As upstream reads it: alone it means true, and a value must be joined with "=".
+  const spelled = words.map((word) => (word === '--anonymous-auth' ? '--anonymous-auth=true' : word));
+  const { values } = parse('apiserver', spelled, flags, 0);
+  if (values.help) return undefined;
+  const port = values['secure-port'];
+  return {
+    dataDir: dataDirOf(values['data-dir'], environment),
+    port: port === undefined ? undefined : integerFlag('--secure-port', port, 1, 65535),
+    bindAddress: addressFlag(values['bind-address']),
+    serviceCidr: cidrFlag('--service-cluster-ip-range', values['service-cluster-ip-range'], { min: 12, max: 28 }),
+    store: choice('--store', values.store ?? 'lmdb', ['lmdb', 'memory']),
+    enableAdmission: list(values['enable-admission-plugins']),
+    disableAdmission: list(values['disable-admission-plugins']),
+    tokenFile: pathFlag(values['token-auth-file']),
+    anonymous: booleanFlag('--anonymous-auth', values['anonymous-auth']),
+    authorization: modesFlag(values['authorization-mode']),
+    runtimeConfig: list(values['runtime-config']).map(runtimeSetting),
+    detach: values.detach ?? false,
+    logLevel: logLevelFlag(values['log-level']),
+  };
+}
+
+const list = (value: string | undefined): readonly string[] =>
+  (value ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+function choice<T extends string>(name: string, value: string, of: readonly T[]): T {
+  const found = of.find((one) => one === value);
+  if (found === undefined) throw new CommandError(`${name}: got "${value}", wants one of ${of.join(', ')}.`);
+  return found;
+}
+
+function addressFlag(value = '127.0.0.1'): string {
+  if (isIP(value) === 0) throw new CommandError(`--bind-address: got "${value}", wants an IP address, such as 127.0.0.1 or 0.0.0.0.`);
+  return value;
+}
+
+function pathFlag(value: string | undefined): string | undefined {
+  if (value === '') throw new CommandError('--token-auth-file: got nothing, wants the path of a file.');
+  return value;
+}
+
+function booleanFlag(name: string, value: string | undefined): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw new CommandError(`${name}: got "${value}", wants true or false.`);
+}
+
+function modesFlag(value: string | undefined): readonly AuthorizationMode[] {
+  if (value === undefined) return ['Node', 'RBAC'];
+  const modes = list(value).map((mode) => choice('--authorization-mode', mode, authorizationModes));
+  if (modes.length === 0) throw new CommandError(`--authorization-mode: got nothing, wants some of ${authorizationModes.join(', ')}.`);
+  const twice = modes.find((mode, at) => modes.indexOf(mode) !== at);
+  if (twice) throw new CommandError(`--authorization-mode: got "${twice}" twice, wants each mode once.`);
+  return modes;
+}
+
+function runtimeSetting(item: string): RuntimeSetting {
+  const [key = '', value = 'true', ...rest] = item.split('=');
+  const isKey = /^(api\/(all|ga|beta|alpha)|v\d\w*|[a-z][a-z0-9.]*\/v\d\w*(\/[a-z]+)?)$/.test(key);
+  if (!isKey || rest.length > 0 || (value !== 'true' && value !== 'false')) {
+    throw new CommandError(`--runtime-config: got "${item}", wants GROUP/VERSION=true or =false, api/all, api/ga, api/beta or api/alpha.`);
+  }
+  return { key, on: value === 'true' };
+}

@@ -1,0 +1,127 @@
+// The command line: flags to options, with one clear sentence for what does not fit.
+import type { LogLevel } from '../base/mod.ts';
+import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
+import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+
+export interface UpOptions {
+  readonly dataDir: string;
+  /** Undefined: the one the cluster has had, else 6443. */
+  readonly port: number | undefined;
+  readonly detach: boolean;
+  readonly node: boolean;
+  readonly simulate: number;
+  readonly serviceCidr: string | undefined;
+  readonly podCidr: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+export type Command =
+  | { readonly do: 'help'; readonly topic: string | undefined }
+  | { readonly do: 'version' }
+  | ({ readonly do: 'up' } & UpOptions)
+  | ({ readonly do: 'apiserver' } & ApiServerFlags)
+  | { readonly do: 'down'; readonly dataDir: string; readonly clean: boolean }
+  | { readonly do: 'status'; readonly dataDir: string }
+  | { readonly do: 'imageImport'; readonly dataDir: string; readonly file: string }
+  | { readonly do: 'imageList'; readonly dataDir: string }
+  | { readonly do: 'imageBuild'; readonly dataDir: string; readonly dir: string; readonly tag: string };
+
+const flag = {
+  dataDir: { 'data-dir': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  up: {
+    port: { type: 'string' },
+    detach: { type: 'boolean' },
+    'no-node': { type: 'boolean' },
+    simulate: { type: 'string' },
+    'service-cidr': { type: 'string' },
+    'pod-cidr': { type: 'string' },
+    'log-level': { type: 'string' },
+  },
+} as const;
+
+/** Parses the words after `minke`. Throws {@link CommandError}. */
+export function parseCommand(words: readonly string[], environment: Environment): Command {
+  const [verb, ...rest] = words;
+  switch (verb) {
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      return { do: 'help', topic: rest[0] };
+    case 'version':
+    case '--version':
+      return { do: 'version' };
+    case 'up':
+      return parseUp(rest, environment);
+    case 'apiserver': {
+      const flags = parseApiServer(rest, environment);
+      return flags ? { do: 'apiserver', ...flags } : { do: 'help', topic: verb };
+    }
+    case 'down':
+      return parseDown(rest, environment);
+    case 'status': {
+      const { values } = parse(verb, rest, flag.dataDir, 0);
+      return values.help ? { do: 'help', topic: verb } : { do: 'status', dataDir: dataDirOf(values['data-dir'], environment) };
+    }
+    case 'image':
+      return parseImage(rest, environment);
+    default:
+      throw new CommandError(`Unknown command "${verb}". Commands are: up, apiserver, down, status, image, version. Try \`minke help\`.`);
+  }
+}
+
+function parseUp(rest: readonly string[], environment: Environment): Command {
+  const { values } = parse('up', rest, { ...flag.dataDir, ...flag.up }, 0);
+  if (values.help) return { do: 'help', topic: 'up' };
+  const simulate = values.simulate === undefined ? 0 : integerFlag('--simulate', values.simulate, 0, 20_000);
+  return {
+    do: 'up',
+    dataDir: dataDirOf(values['data-dir'], environment),
+    port: values.port === undefined ? undefined : integerFlag('--port', values.port, 1, 65535),
+    detach: values.detach ?? false,
+    // A real node needs root; whoever has none and asks for simulated nodes gets those alone.
+    node: !(values['no-node'] ?? false) && (environment.isRoot || simulate === 0),
+    simulate,
+    serviceCidr: cidrFlag('--service-cidr', values['service-cidr'], { min: 12, max: 28 }),
+    podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
+    logLevel: logLevelFlag(values['log-level']),
+  };
+}
+
+function parseDown(rest: readonly string[], environment: Environment): Command {
+  const { values } = parse('down', rest, { ...flag.dataDir, clean: { type: 'boolean' } }, 0);
+  if (values.help) return { do: 'help', topic: 'down' };
+  return { do: 'down', dataDir: dataDirOf(values['data-dir'], environment), clean: values.clean ?? false };
+}
+
+function parseImage(rest: readonly string[], environment: Environment): Command {
+  const [verb, ...words] = rest;
+  switch (verb) {
+    case 'import': {
+      const { values, positionals } = parse('image import', words, flag.dataDir, 1);
+      const [file] = positionals;
+      if (file === undefined)
+        throw new CommandError('`minke image import` wants the path of a docker or OCI archive: minke image import FILE.tar');
+      return { do: 'imageImport', dataDir: dataDirOf(values['data-dir'], environment), file };
+    }
+    case 'list': {
+      const { values } = parse('image list', words, flag.dataDir, 0);
+      return { do: 'imageList', dataDir: dataDirOf(values['data-dir'], environment) };
+    }
+    case 'build': {
+      const { values, positionals } = parse('image build', words, { ...flag.dataDir, tag: { type: 'string', short: 't' } }, 1);
+      const [dir] = positionals;
+      const { tag } = values;
+      if (dir === undefined || tag === undefined) {
+        throw new CommandError('`minke image build` wants a directory and a name: minke image build DIR -t NAME');
+      }
+      return { do: 'imageBuild', dataDir: dataDirOf(values['data-dir'], environment), dir, tag };
+    }
+    case undefined:
+    case '--help':
+    case '-h':
+      return { do: 'help', topic: 'image' };
+    default:
+      throw new CommandError(`Unknown command "image ${verb}". Commands are: image import, image list, image build.`);
+  }
+}

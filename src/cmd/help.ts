@@ -1,0 +1,68 @@
+// What `minke help` says.
+
+const overview = `Minke: a whole Kubernetes cluster in one command.
+
+Usage:
+  minke up [flags]                 start the cluster (Ctrl-C stops Minke; containers go on)
+  minke apiserver [flags]          the API server alone: no controllers, no scheduler, no node
+  minke down [--clean]             stop Minke; --clean removes the cluster and every trace of it
+  minke status                     whether it runs, and where
+  minke image import FILE.tar      import a docker or OCI archive
+  minke image list                 the node's images
+  minke image build DIR -t NAME    an image of a root file system
+  minke version
+
+Every command takes --data-dir DIR, which names the cluster: /var/lib/minke as root, ~/.minke otherwise.
+\`minke help up\` and \`minke help apiserver\` list the flags of those.
+`;
+
+const topics: Readonly<Record<string, string>> = {
+  up: `Usage: minke up [flags]
+
+Starts the cluster and stays in the foreground. A second \`minke up\` on the same data dir goes on where the first stopped.
+
+  --data-dir DIR        the cluster's directory
+  --port N              of the API server, on loopback (default 6443, or what the cluster has had)
+  --detach              return when the API answers and the node is Ready
+  --no-node             the control plane alone: needs no root
+  --simulate N          add N simulated nodes; without root they are the only ones
+  --service-cidr C      addresses of services (default: a free range)
+  --pod-cidr C          addresses of pods (default: a free range)
+  --log-level L         error, warn, info (default) or debug
+`,
+  apiserver: `Usage: minke apiserver [flags]
+
+Runs the API server alone. Objects are stored and served, and nothing acts on them. \`minke down\` and \`minke status\` work as ever.
+
+  --data-dir DIR                     certificates, kubeconfig and store
+  --store S                          lmdb (default) or memory, which ends with the process
+  --secure-port N                    default 6443, or what the data dir has had
+  --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
+  --service-cluster-ip-range C       addresses of services (default 10.96.0.0/16)
+  --authorization-mode M,...         AlwaysAllow, AlwaysDeny, Node, RBAC (default Node,RBAC)
+  --anonymous-auth[=B]               true: requests without an identity are system:anonymous; false: they are refused.
+                                     Left out: they may read health and version
+  --token-auth-file FILE             lines of token,user,uid,"group1,group2"
+  --enable-admission-plugins P,...   all that Minke has are enabled; names are checked
+  --disable-admission-plugins P,...
+  --runtime-config K=B,...           GROUP/VERSION, api/all, api/ga, api/beta, api/alpha = true or false
+  --detach                           return when the API answers
+  --log-level L                      error, warn, info (default) or debug
+`,
+  down: `Usage: minke down [--data-dir DIR] [--clean]
+
+Stops Minke. Containers go on; the next \`minke up\` adopts them.
+
+  --clean               also stop the containers and remove everything: mounts, network, cgroups, state
+`,
+  status:
+    'Usage: minke status [--data-dir DIR]\n\nSays whether the cluster runs and where; the exit code is 0 when its API server is ready.\n',
+  image: `Usage:
+  minke image import FILE.tar      a docker or OCI archive
+  minke image list
+  minke image build DIR -t NAME    DIR is a root file system; DIR/minke.json says how it is run:
+                                   { "entrypoint": ["/app"], "env": ["MODE=fast"], "exposedPorts": ["8080/tcp"] }
+`,
+};
+
+export const helpText = (topic: string | undefined): string => (topic === undefined ? overview : (topics[topic] ?? overview));

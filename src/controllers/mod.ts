@@ -1,0 +1,99 @@
+// The door of controllers/: all of them, run together.
+import { setMaxListeners } from 'node:events';
+import { Backoff, childController, errorText, StoppedError, sleep } from '../base/mod.ts';
+import type { Client } from '../client/mod.ts';
+import { aggregationAccount, runClusterRoleAggregation } from './clusterroleaggregation/clusterroleaggregation.ts';
+import { runCronJobController } from './cronjob/cronjob.ts';
+import { runDaemonSetController } from './daemonset/daemonset.ts';
+import { runDeploymentController } from './deployment/deployment.ts';
+import { runDisruptionController } from './disruption/disruption.ts';
+import { runEndpointsController } from './endpoints/endpoints.ts';
+import { runEndpointSliceController } from './endpointslice/endpointslice.ts';
+import { runEphemeralVolumeController } from './ephemeralvolume/ephemeralvolume.ts';
+import { runGarbageCollector } from './garbagecollector/garbagecollector.ts';
+import { runJobController } from './job/job.ts';
+import { runDefaultStorageClass } from './localpath/default-class.ts';
+import { runNamespaceController } from './namespace/namespace.ts';
+import { runNodeLifecycleController } from './nodelifecycle/nodelifecycle.ts';
+import { runTaintEvictionController } from './nodelifecycle/taint-eviction.ts';
+import { runPersistentVolumeBinder } from './persistentvolume/persistentvolume.ts';
+import { runPodGarbageCollector } from './podgc/podgc.ts';
+import { runClaimProtection, runVolumeProtection } from './pvprotection/pvprotection.ts';
+import { runReplicaSetController } from './replicaset/replicaset.ts';
+import { runRootCaPublisher } from './rootca/rootca.ts';
+import type { ControllerContext } from './runtime/controller.ts';
+import { runServiceAccountController } from './serviceaccount/serviceaccount.ts';
+import { runStatefulSetController } from './statefulset/statefulset.ts';
+import { runTtlAfterFinishedController } from './ttlafterfinished/ttlafterfinished.ts';
+
+export { type LocalPathOptions, noDirectories, runLocalPathProvisioner, type VolumeDirectories } from './localpath/localpath.ts';
+export type { ControllerContext, ServedKind } from './runtime/controller.ts';
+
+export interface ControllersOptions extends ControllerContext {
+  /** The CA bundle for `kube-root-ca.crt`, as PEM. Without it the config map is not published. */
+  readonly rootCaPem?: string;
+  /** A client that acts as this service account of kube-system, for controllers that need more rights than the others. Default: `client`. */
+  readonly clientFor?: (account: string) => Client;
+}
+
+type Run = (context: ControllerContext) => Promise<void>;
+
+const controllers: Readonly<Record<string, Run>> = {
+  namespace: runNamespaceController,
+  serviceAccount: runServiceAccountController,
+  replicaSet: runReplicaSetController,
+  deployment: runDeploymentController,
+  daemonSet: runDaemonSetController,
+  statefulSet: runStatefulSetController,
+  job: runJobController,
+  cronJob: runCronJobController,
+  ttlAfterFinished: runTtlAfterFinishedController,
+  endpointSlice: runEndpointSliceController,
+  endpoints: runEndpointsController,
+  nodeLifecycle: runNodeLifecycleController,
+  taintEviction: runTaintEvictionController,
+  garbageCollector: runGarbageCollector,
+  podGarbageCollector: runPodGarbageCollector,
+  disruption: runDisruptionController,
+};
+
+/** Those of clusters that serve volumes. The local-path provisioner is no part of them: it runs beside the node's kubelet. */
+const storageControllers: Readonly<Record<string, Run>> = {
+  defaultStorageClass: runDefaultStorageClass,
+  persistentVolumeBinder: runPersistentVolumeBinder,
+  claimProtection: runClaimProtection,
+  volumeProtection: runVolumeProtection,
+  ephemeralVolume: runEphemeralVolumeController,
+};
+
+/** Resolves when the signal has fired and all have stopped. One that fails is logged and started again; the others go on. */
+export async function runControllers(options: ControllersOptions): Promise<void> {
+  const { rootCaPem } = options;
+  // Every controller listens to it: many listeners are no leak.
+  setMaxListeners(0, options.signal);
+  const all: Record<string, Run> = { ...controllers };
+  if (options.kinds.some((kind) => kind.resource === 'persistentvolumes')) Object.assign(all, storageControllers);
+  if (options.kinds.some((kind) => kind.group === 'rbac.authorization.k8s.io' && kind.resource === 'clusterroles')) {
+    all.clusterRoleAggregation = (context) =>
+      runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
+  }
+  if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
+  await Promise.all(Object.entries(all).map(([name, run]) => supervise(options, name, run)));
+}
+
+async function supervise(context: ControllerContext, name: string, run: Run): Promise<void> {
+  const { clock, log, random, signal } = context;
+  const backoff = new Backoff({ baseMs: 1_000, maxMs: 60_000, jitter: 0.5 }, random);
+  while (!signal.aborted) {
+    const { controller, unlink } = childController(signal);
+    try {
+      await run({ ...context, random: random.child(name), signal: controller.signal });
+    } catch (error) {
+      log.error('Controller failed; will be started again', { controller: name, error: errorText(error) });
+      controller.abort(new StoppedError(`controller ${name} failed`));
+      await sleep(clock, backoff.nextMs(), signal).catch(() => {});
+    } finally {
+      unlink();
+    }
+  }
+}

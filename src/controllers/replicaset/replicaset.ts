@@ -1,0 +1,214 @@
+// The ReplicaSet controller: keeps as many pods of a template as the set says.
+import {
+  compileLabelSelector,
+  controllerOf,
+  formatTime,
+  type Persisted,
+  type V1Pod,
+  type V1ReplicaSet,
+  type V1ReplicaSetStatus,
+} from '../../api/mod.ts';
+import { errorText } from '../../base/mod.ts';
+import { type Again, cacheKeyOf, type EventRecorder, type Informer, type WorkQueue } from '../../client/mod.ts';
+import { againAfter, type Controller, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
+import { createExpectations, type Expectations } from '../runtime/expectations.ts';
+import { adoptObject, claim, controlledBy, controllerKey, indexByController, orphansIn, releaseObject } from '../runtime/ownership.ts';
+import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from '../runtime/pod-control.ts';
+import { isActive, isTerminating } from '../runtime/pods.ts';
+import { podType, replicaSetType } from '../runtime/resource-types.ts';
+import { slowStart } from '../runtime/slow-start.ts';
+import { nextAvailabilityMs, planReplicas, planStatus, type ReplicaPlan, type StatusInput, sameStatus } from './plan.ts';
+
+const countedEachTime = 100;
+const countAgainMs = 1_000;
+const leavingCountMs = 100;
+
+interface Parts {
+  readonly context: ControllerContext;
+  readonly sets: Informer<V1ReplicaSet>;
+  readonly pods: Informer<V1Pod>;
+  readonly expectations: Expectations;
+  readonly events: EventRecorder;
+}
+
+export async function runReplicaSetController(context: ControllerContext): Promise<void> {
+  const { informers, clock } = context;
+  const sets = informers.of(replicaSetType);
+  const pods = informers.of(podType);
+  indexByController(sets);
+  indexByController(pods);
+  const expectations = createExpectations(clock);
+  const controller: Controller = startController(context, {
+    name: 'replicaset-controller',
+    workers: 8,
+    caches: [cache(sets), cache(pods)],
+    reconcile: (key, signal) => reconcile({ context: { ...context, signal }, sets, pods, expectations, events: controller.events }, key),
+  });
+  controller.on(sets, ({ old, next }) => {
+    const object = next ?? old;
+    if (!object) return;
+    const key = cacheKeyOf(object);
+    if (!next) expectations.forget(key);
+    controller.queue.add(key);
+  });
+  controller.on(pods, ({ old, next }) => onPod({ sets, expectations, queue: controller.queue }, old, next));
+  await controller.stopped;
+}
+
+interface PodWatch {
+  readonly sets: Informer<V1ReplicaSet>;
+  readonly expectations: Expectations;
+  readonly queue: Pick<WorkQueue, 'add' | 'addAfter'>;
+}
+
+/** Wakes the sets that a changed pod concerns, and counts what was expected of it. */
+function onPod(watch: PodWatch, old: Persisted<V1Pod> | undefined, next: Persisted<V1Pod> | undefined): void {
+  const { sets, expectations, queue } = watch;
+  // A set that is going away has nothing to do but to count.
+  const add = (key: string) => queue.addAfter(key, sets.get(key)?.metadata.deletionTimestamp === undefined ? 0 : leavingCountMs);
+  const before = controllerKey(old, sets);
+  const after = controllerKey(next, sets);
+  if (before !== undefined && before !== after) add(before);
+  if (after !== undefined && next) {
+    if (!old) expectations.creationObserved(after);
+    add(after);
+  }
+  const owner = after ?? before;
+  const ends = !next || (next.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined);
+  if (owner !== undefined && ends && (next ?? old)) expectations.deletionObserved(owner, podKey((next ?? old) as Persisted<V1Pod>));
+  // An orphan that is new, or whose labels or owner changed, may be adopted.
+  if (!next || controllerOf(next)) return;
+  if (old && !controllerOf(old) && sameLabels(old, next)) return;
+  for (const set of sets.list(next.metadata.namespace ?? '')) {
+    if (compileLabelSelector(set.spec?.selector)(next.metadata.labels)) add(cacheKeyOf(set));
+  }
+}
+
+const sameLabels = (a: V1Pod, b: V1Pod): boolean => JSON.stringify(a.metadata?.labels) === JSON.stringify(b.metadata?.labels);
+
+const podKey = (pod: Persisted<V1Pod>): string => `${cacheKeyOf(pod)}/${pod.metadata.uid}`;
+
+async function reconcile(parts: Parts, key: string): Promise<Again> {
+  const { clock } = parts.context;
+  const set = parts.sets.get(key);
+  if (!set) {
+    parts.expectations.forget(key);
+    return done;
+  }
+  const ready = parts.expectations.met(key);
+  // In the middle of its own creations a large set need not count all its pods for each of them.
+  if (!ready && (set.spec?.replicas ?? 1) > countedEachTime) return againAfter(countAgainMs);
+  const owned = await claimPods(parts, set);
+  const active = owned.filter(isActive);
+  const leaving = set.metadata.deletionTimestamp !== undefined;
+  const outcome = ready && !leaving ? await scale(parts, set, key, active) : undefined;
+  const nowMs = clock.nowMs();
+  await writeStatus(parts, set, {
+    set,
+    pods: active,
+    terminating: owned.filter(isTerminating).length,
+    failure: outcome,
+    nowMs,
+    nowTime: formatTime(nowMs),
+  });
+  if (outcome && !outcome.expected) throw outcome.error;
+  const availableMs = nextAvailabilityMs(set, active, nowMs);
+  // What was done just now may be undone before the cache ever shows it.
+  const unmetMs = parts.expectations.met(key) ? undefined : parts.expectations.givenUpInMs(key);
+  const waitMs = availableMs === undefined || unmetMs === undefined ? (availableMs ?? unmetMs) : Math.min(availableMs, unmetMs);
+  return waitMs === undefined ? done : againAfter(waitMs);
+}
+
+/** All pods of the set, those going away included; adopts and releases on the way. */
+async function claimPods(parts: Parts, set: Persisted<V1ReplicaSet>): Promise<readonly Persisted<V1Pod>[]> {
+  const { client, signal } = parts.context;
+  const candidates = [...controlledBy(parts.pods, set), ...orphansIn(parts.pods, set.metadata.namespace ?? '').filter(isActive)];
+  const { keep, adopt, release } = claim(set, candidates, compileLabelSelector(set.spec?.selector));
+  if (adopt.length === 0 && release.length === 0) return keep;
+  // The cache may not know yet that the set is going away, or is another one by now.
+  const { namespace, name } = set.metadata;
+  const fresh = await client.get(replicaSetType, { namespace, name }, { signal });
+  if (fresh.metadata.uid !== set.metadata.uid || fresh.metadata.deletionTimestamp !== undefined) return keep;
+  const write = { client, ownerType: replicaSetType, owner: set, type: podType, signal };
+  for (const pod of release) await releaseObject(write, pod);
+  const adopted: Persisted<V1Pod>[] = [];
+  for (const pod of adopt) adopted.push(await adoptObject(write, pod));
+  return [...keep, ...adopted];
+}
+
+interface Failure {
+  readonly reason: 'FailedCreate' | 'FailedDelete';
+  readonly message: string;
+  readonly error: unknown;
+  /** Not worth a retry: the namespace is going away. */
+  readonly expected: boolean;
+}
+
+async function scale(
+  parts: Parts,
+  set: Persisted<V1ReplicaSet>,
+  key: string,
+  active: readonly Persisted<V1Pod>[],
+): Promise<Failure | undefined> {
+  const related = relatedPods(parts, set, active);
+  const plan = planReplicas({ replicas: set.spec?.replicas ?? 1, pods: active, related, nowMs: parts.context.clock.nowMs() });
+  const error = await carryOut(parts, set, key, plan);
+  if (error === undefined) return undefined;
+  const reason = plan.do === 'create' ? 'FailedCreate' : 'FailedDelete';
+  return { reason, message: errorText(error), error, expected: isNamespaceTerminating(error) };
+}
+
+/** The active pods of all sets that the set's owner controls: those of a Deployment's old and new ReplicaSets. */
+function relatedPods(parts: Parts, set: Persisted<V1ReplicaSet>, own: readonly V1Pod[]): readonly V1Pod[] {
+  const owner = controllerOf(set);
+  if (!owner) return own;
+  return controlledBy(parts.sets, { metadata: { uid: owner.uid } }).flatMap((sibling) =>
+    controlledBy(parts.pods, sibling).filter(isActive),
+  );
+}
+
+/** Gives the first error. What did not come about is no longer expected. */
+async function carryOut(parts: Parts, set: Persisted<V1ReplicaSet>, key: string, plan: ReplicaPlan): Promise<unknown> {
+  const { client, signal } = parts.context;
+  const owner = { client, events: parts.events, type: replicaSetType, owner: set, signal };
+  switch (plan.do) {
+    case 'nothing':
+      return undefined;
+    case 'create': {
+      parts.expectations.expectCreations(key, plan.count);
+      const pod = podFromTemplate(replicaSetType, set, set.spec?.template);
+      const { started, error } = await slowStart(plan.count, async () => {
+        try {
+          await createPod(owner, pod);
+        } catch (failure) {
+          parts.expectations.creationObserved(key);
+          throw failure;
+        }
+      });
+      for (let skipped = started; skipped < plan.count; skipped++) parts.expectations.creationObserved(key);
+      return error;
+    }
+    case 'delete': {
+      parts.expectations.expectDeletions(key, plan.pods.map(podKey));
+      const results = await Promise.allSettled(
+        plan.pods.map(async (pod) => {
+          try {
+            if (!(await deletePod(owner, pod))) parts.expectations.deletionObserved(key, podKey(pod));
+          } catch (failure) {
+            parts.expectations.deletionObserved(key, podKey(pod));
+            throw failure;
+          }
+        }),
+      );
+      return results.find((result) => result.status === 'rejected')?.reason;
+    }
+  }
+}
+
+async function writeStatus(parts: Parts, set: Persisted<V1ReplicaSet>, input: StatusInput): Promise<void> {
+  const status: V1ReplicaSetStatus = planStatus({ ...input, failure: input.failure && pick(input.failure) });
+  if (sameStatus(set.status, status)) return;
+  await parts.context.client.updateStatus(replicaSetType, { ...set, status }, { signal: parts.context.signal });
+}
+
+const pick = ({ reason, message }: NonNullable<StatusInput['failure']>) => ({ reason, message });

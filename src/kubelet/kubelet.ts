@@ -1,0 +1,325 @@
+// The node agent: puts its parts together and runs them until it is stopped. It decides nothing. Containers go on when it ends.
+import { setMaxListeners } from 'node:events';
+import type { V1Node, V1Pod } from '../api/mod.ts';
+import { aborted, type Clock, childController, type Logger, type Random, StoppedError, Tasks } from '../base/mod.ts';
+import type { ProbeIo } from '../base/ports/probe-io.ts';
+import type { Client, EventRecorder, Informers } from '../client/mod.ts';
+import { nodes, pods } from './api-resources.ts';
+import type { ClusterDns } from './container/dns.ts';
+import type { ContainerRuntime } from './cri/runtime.ts';
+import { createEviction, type Eviction, type EvictionPorts, type EvictionSettings } from './eviction/eviction.ts';
+import { localUse, machineSignals } from './eviction/machine-signals.ts';
+import { createImageManager } from './image-manager.ts';
+import { type LogRotationOptions, logMaxBytesDefault, logMaxFilesDefault, type RunningLog, runLogRotation } from './logs/rotate.ts';
+import { type AdmissionInput, admit, admitResize } from './node/admission.ts';
+import { runLease } from './node/lease.ts';
+import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
+import { type NodeStatusOptions, runNodeStatus } from './node/node-status.ts';
+import { createStats, type NodeStats } from './node/stats.ts';
+import type { NodeDisk, NodeStorage } from './node-storage.ts';
+import { createRelister, followEvents } from './pleg.ts';
+import type { PodContext } from './pod/context.ts';
+import type { PodView } from './pod/worker.ts';
+import { createPodManager, type PodManager } from './pod-manager.ts';
+import { createPodRouter, type PodSource } from './pod-source.ts';
+import { createReferenceCache, type ReferenceCache } from './reference-cache.ts';
+import { createStaticPods } from './static-pods.ts';
+
+export interface KubeletOptions {
+  readonly nodeName: string;
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly recorder: Pick<EventRecorder, 'record'>;
+  readonly runtime: ContainerRuntime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly probeIo: ProbeIo;
+  /** `createDiskStorage` for a real machine, `createNoStorage` for a simulated one. */
+  readonly storage: NodeStorage;
+  readonly clusterDns?: ClusterDns | undefined;
+  /** Below which the pods' cgroups stand: `/minke-1a2b`. */
+  readonly cgroupRoot: string;
+  readonly podCidr?: string | undefined;
+  readonly machine: MachineFacts;
+  /** Of the kubelet's own HTTP server, for the node's daemonEndpoints. */
+  readonly listenPort?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** What the node says of its version: `v1.36.0`. */
+  readonly version: string;
+  readonly maxPods?: number;
+  readonly pullsAtOnce?: number;
+  /** How much of its containers' logs the node keeps. Default: 5 files of 10 MiB a container. */
+  readonly logs?: Pick<LogRotationOptions, 'maxBytes' | 'maxFiles' | 'checkMs'>;
+  /** When the node makes room. Default: as upstream's. */
+  readonly eviction?: EvictionSettings;
+  /** What the machine has left; default: asked of the storage's disk. */
+  readonly evictionPorts?: EvictionPorts;
+  /** The node's pods. Default: out of `informers`. Many kubelets in one process share one `createPodRouter`. */
+  readonly podSource?: PodSource;
+  /** Called once everything runs, with the handle for the node's HTTP server. */
+  readonly onReady?: (kubelet: Kubelet) => void;
+}
+
+/** What the node's HTTP server may know. */
+export interface Kubelet {
+  readonly nodeName: string;
+  /** A pod of this node, as its worker last saw it. */
+  pod(namespace: string, name: string): PodView | undefined;
+  pods(): readonly PodView[];
+  /** What the node and its pods use at the moment. */
+  stats(): Promise<NodeStats>;
+  /** As a KubeletConfiguration object has it. */
+  readonly configuration: Readonly<Record<string, unknown>>;
+  /** The directory of a pod's logs: `<container>/<attempt>.log` in it. */
+  logDirectory(pod: { readonly namespace: string; readonly name: string; readonly uid: string }): string;
+}
+
+const maxPodsDefault = 110;
+
+/** Runs until the signal fires. Rejects only for a broken invariant, or when its informers end before it does. */
+export async function runKubelet(options: KubeletOptions): Promise<void> {
+  const tasks = new Tasks(options.log);
+  // A signal of its own: the caller's, which many may share, gets one listener, however many pods there are.
+  const { controller, unlink } = childController(options.signal);
+  const { signal } = controller;
+  setMaxListeners(0, signal);
+  try {
+    await runParts({ ...options, signal }, tasks);
+  } finally {
+    controller.abort(new StoppedError('kubelet'));
+    unlink();
+    await tasks.settled();
+  }
+}
+
+async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
+  const { signal, informers, client } = options;
+  const node: NodeInput = {
+    nodeName: options.nodeName,
+    machine: options.machine,
+    podCidr: options.podCidr,
+    labels: options.labels ?? {},
+    listenPort: options.listenPort,
+    version: options.version,
+    maxPods: options.maxPods ?? maxPodsDefault,
+  };
+  const router = options.podSource ? undefined : createPodRouter(informers.of(pods));
+  const assigned = options.podSource ?? router?.forNode(options.nodeName);
+  if (!assigned) return;
+  const source = withStaticPods(options, { tasks, api: assigned });
+  const references = createReferenceCache({ informers, client });
+  const place: Place = {};
+  const judged = (pod: V1Pod) => admissionInput(options, node, { pod, place });
+  const context = podContext(options, {
+    tasks,
+    node,
+    references,
+    admit: (pod) => admit(judged(pod)),
+    resizable(pod) {
+      const refused = admitResize(judged(pod));
+      return refused ? { is: refused.never ? 'Infeasible' : 'Deferred', message: refused.message } : { is: 'go' };
+    },
+  });
+  tasks.run('node status', signal, () => runNodeStatus(nodeStatusOptions(options, { tasks, node, place })));
+  try {
+    // Before the config maps are known every pod that refers to one would seem to lack it.
+    await Promise.race([references.synced, aborted(signal)]);
+    if (!signal.aborted) await runPods(options, { context, references, source, place });
+  } finally {
+    router?.stop();
+  }
+}
+
+/** The pods' workers, once they are there: what workers are made with asks about all of them. */
+interface Place {
+  manager?: PodManager;
+  eviction?: Eviction;
+}
+
+interface PodParts {
+  readonly context: PodContext;
+  readonly references: ReferenceCache;
+  readonly source: PodSource;
+  readonly place: Place;
+}
+
+/** Runs the node's pods until the signal fires. */
+async function runPods(options: KubeletOptions, { context, references, source, place }: PodParts): Promise<void> {
+  const { clock, log, signal, runtime } = options;
+  const { tasks } = context;
+  const manager = createPodManager(context, { source, signal });
+  place.manager = manager;
+  const pleg = { runtime, pods: manager, clock, random: options.random.child('pleg'), log, signal };
+  const relister = createRelister(pleg);
+  tasks.run('relist', signal, async () => {
+    // Before the pods are known every sandbox would look like an orphan.
+    await Promise.race([source.synced, aborted(signal)]);
+    await relister.run();
+  });
+  tasks.run('runtime events', signal, () => followEvents({ ...pleg, relistSoon: relister.soon }));
+  const kubelet = handle(options, manager, context);
+  const { disk } = options.storage;
+  if (disk) {
+    const { fs } = disk;
+    tasks.run('log rotation', signal, () =>
+      runLogRotation({ ...options.logs, fs, runtime, clock, log, signal, running: () => runningLogs(manager) }),
+    );
+  }
+  const ports = options.evictionPorts ?? (disk && diskPorts(disk, kubelet));
+  if (ports) {
+    const evict = (pod: V1Pod, message: string) => manager.worker(pod.metadata?.uid ?? '')?.evict(message);
+    const settings = options.eviction ?? {};
+    const eviction = createEviction({ settings, ports, runtime, clock, log, signal, views: kubelet.pods, evict });
+    place.eviction = eviction;
+    tasks.run('eviction', signal, () => eviction.run());
+  }
+  const offReferences = references.onChange((key) => manager.referenceChanged(key));
+  options.onReady?.(kubelet);
+  await aborted(signal);
+  offReferences();
+  manager.stop();
+}
+
+/** On a node with a disk: its static pods too. */
+function withStaticPods(options: KubeletOptions, of: { readonly tasks: Tasks; readonly api: PodSource }): PodSource {
+  const { nodeName, client, clock, log, signal, storage, informers } = options;
+  if (!storage.disk) return of.api;
+  const { fs, manifests: directory } = storage.disk;
+  const nodeUid = () => informers.of(nodes).get(nodeName)?.metadata.uid;
+  const source = createStaticPods({ nodeName, nodeUid, fs, directory, client, clock, log, signal, api: of.api });
+  of.tasks.run('static pods', signal, () => source.run());
+  return source;
+}
+
+const diskPorts = (disk: NodeDisk, { stats }: Kubelet): EvictionPorts => ({
+  signals: () => machineSignals(disk),
+  localUse: (view) => localUse(disk, view),
+  stats,
+});
+
+function runningLogs(manager: PodManager): readonly RunningLog[] {
+  return [...manager.workers.values()].flatMap((worker) =>
+    worker.view.observed.containers
+      .filter((run) => run.state === 'running' && run.logPath !== '')
+      .map((run) => ({ containerId: run.id, path: run.logPath })),
+  );
+}
+
+function nodeStatusOptions(
+  options: KubeletOptions,
+  of: { readonly tasks: Tasks; readonly node: NodeInput; readonly place: Place },
+): NodeStatusOptions {
+  const { nodeName, client, clock, log, signal } = options;
+  let leased = false;
+  const onRegistered = (registered: V1Node) => {
+    if (leased) return;
+    leased = true;
+    const nodeUid = registered.metadata?.uid ?? '';
+    const random = options.random.child('lease');
+    of.tasks.run('node lease', signal, () => runLease({ nodeName, nodeUid, client, clock, random, log, signal }));
+  };
+  return {
+    ...options,
+    node: of.node,
+    random: options.random.child('node'),
+    pressures: () => of.place.eviction?.pressures ?? [],
+    onRegistered,
+  };
+}
+
+function configurationOf(options: KubeletOptions): Readonly<Record<string, unknown>> {
+  const { maxBytes = logMaxBytesDefault, maxFiles = logMaxFilesDefault } = options.logs ?? {};
+  const { servers = [], domain = '' } = options.clusterDns ?? {};
+  return {
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    kind: 'KubeletConfiguration',
+    maxPods: options.maxPods ?? maxPodsDefault,
+    clusterDNS: servers,
+    clusterDomain: domain,
+    cgroupRoot: options.cgroupRoot,
+    cgroupDriver: 'cgroupfs',
+    containerLogMaxSize: `${Math.round(maxBytes / 1024 ** 2)}Mi`,
+    containerLogMaxFiles: maxFiles,
+    serializeImagePulls: false,
+    ...(options.pullsAtOnce === undefined ? {} : { maxParallelImagePulls: options.pullsAtOnce }),
+  };
+}
+
+/** What admission asks about a pod, with what this node runs at the moment. */
+function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly pod: V1Pod; readonly place: Place }): AdmissionInput {
+  const { nodeName, informers } = options;
+  const others = [...(of.place.manager?.workers.values() ?? [])]
+    .map((worker) => worker.view)
+    .filter(({ pod, state, admitted }) => {
+      const holds = state.at === 'syncing' ? admitted : state.at === 'terminating';
+      return holds && pod.metadata?.uid !== of.pod.metadata?.uid;
+    })
+    .map((view) => view.pod);
+  const labels = { ...nodeLabels(node), ...informers.of(nodes).get(nodeName)?.metadata.labels };
+  return { pod: of.pod, others, nodeName, labels, allocatable: allocatableOf(node), pressures: of.place.eviction?.pressures ?? [] };
+}
+
+function handle(options: KubeletOptions, manager: PodManager, context: PodContext): Kubelet {
+  const views = () => [...manager.workers.values()].map((worker) => worker.view);
+  return {
+    nodeName: options.nodeName,
+    pod: (namespace, name) => manager.find(namespace, name)?.view,
+    pods: views,
+    stats: createStats({
+      nodeName: options.nodeName,
+      cgroupRoot: options.cgroupRoot,
+      cgroups: context.cgroups,
+      fs: options.storage.disk?.fs ?? { readText: async () => undefined },
+      nowMs: () => options.clock.nowMs(),
+      views,
+    }),
+    configuration: configurationOf(options),
+    logDirectory: (id) => options.storage.files.logDirectory(id),
+  };
+}
+
+function podContext(
+  options: KubeletOptions,
+  of: {
+    readonly tasks: Tasks;
+    readonly node: NodeInput;
+    readonly references: ReferenceCache;
+    readonly admit: PodContext['admit'];
+    readonly resizable: PodContext['resizable'];
+  },
+): PodContext {
+  const { runtime, clock, machine, storage } = options;
+  const { references } = of;
+  const { cpu = '0', memory = '0', 'ephemeral-storage': disk = '0' } = allocatableOf(of.node);
+  return {
+    nodeName: options.nodeName,
+    client: options.client,
+    recorder: options.recorder,
+    runtime,
+    clock,
+    random: options.random.child('pods'),
+    log: options.log,
+    tasks: of.tasks,
+    images: createImageManager({
+      runtime,
+      clock,
+      secret: references.secret,
+      ...(options.pullsAtOnce === undefined ? {} : { pullsAtOnce: options.pullsAtOnce }),
+    }),
+    volumes: storage.volumes(references),
+    files: storage.files,
+    references,
+    probes: { runtime, io: options.probeIo },
+    machine: { memoryBytes: machine.memoryBytes, oomScoreAdjMin: machine.oomScoreAdjMin },
+    cgroupRoot: options.cgroupRoot,
+    clusterDns: options.clusterDns,
+    hostDns: storage.hostDns,
+    hostIPs: machine.addresses,
+    allocatable: { cpu, memory, 'ephemeral-storage': disk },
+    cgroups: storage.cgroups,
+    admit: of.admit,
+    resizable: of.resizable,
+  };
+}

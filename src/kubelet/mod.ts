@@ -1,0 +1,13 @@
+// The door of kubelet/: the node agent, and the container runtime as it sees it.
+export { type ClusterDns, type DnsConfig, parseResolvConf } from './container/dns.ts';
+export * from './cri/runtime.ts';
+export type { EvictionPorts, EvictionSettings } from './eviction/eviction.ts';
+export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';
+export type { MachineFacts } from './node/node-object.ts';
+export { createDiskStorage, createNoStorage, type DiskStorageOptions, type NodeStorage } from './node-storage.ts';
+export { containerKindAnnotation, containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod/labels.ts';
+export { latestRun, type Observed, runsOf } from './pod/observed.ts';
+export type { PodState } from './pod/state.ts';
+export type { PodView } from './pod/worker.ts';
+export { createPodRouter, type PodRouter, type PodSource } from './pod-source.ts';
+export { createReferenceCache, type ReferenceCache } from './reference-cache.ts';

@@ -1,0 +1,81 @@
+// What a node keeps on its disk for its pods: volumes, hosts files, termination messages, log directories.
+import { join } from 'node:path';
+import type { Clock, Random } from '../base/mod.ts';
+import type { FileSystem } from '../base/ports/fs.ts';
+import type { Mounts } from '../base/ports/mounts.ts';
+import type { Client } from '../client/mod.ts';
+import { type DnsConfig, parseResolvConf } from './container/dns.ts';
+import type { References } from './container/env.ts';
+import { createPodCgroups, type PodCgroups } from './node/pod-cgroups.ts';
+import { createPodFiles, type PodFiles } from './pod/files.ts';
+import { createVolumes, type Volumes } from './volumes/manager.ts';
+import { createClaimSource } from './volumes/persistent-claim.ts';
+import { createTokenSource } from './volumes/tokens.ts';
+
+export interface NodeStorage {
+  readonly files: PodFiles;
+  volumes(references: References): Volumes;
+  readonly cgroups: PodCgroups;
+  /** The machine's own resolv.conf. */
+  hostDns(): Promise<DnsConfig>;
+  /** Absent on a simulated node, which has none. */
+  readonly disk?: NodeDisk;
+}
+
+export interface NodeDisk {
+  readonly fs: FileSystem;
+  readonly mounts: Mounts;
+  /** `<dataDir>/pods` */
+  readonly podsDirectory: string;
+  /** Of static pods' manifests. */
+  readonly manifests: string;
+}
+
+export interface DiskStorageOptions {
+  readonly fs: FileSystem;
+  readonly mounts: Mounts;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** For service account tokens, claims and volumes. */
+  readonly client: Client;
+  readonly dirs: {
+    /** `<dataDir>/pods` */
+    readonly pods: string;
+    /** `<dataDir>/logs`, or `/var/log/pods` */
+    readonly logs: string;
+    /** Manifests of static pods. Default: `manifests` beside the kubelet's own directory. */
+    readonly manifests?: string;
+  };
+  /** Default `/etc/resolv.conf`. */
+  readonly resolvConf?: string;
+}
+
+/** A real machine's storage. */
+export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
+  const { fs, mounts, clock, random, client, dirs, resolvConf = '/etc/resolv.conf' } = options;
+  const tokens = createTokenSource({ client, clock });
+  const claims = createClaimSource(client);
+  return {
+    files: createPodFiles({ fs, podsDirectory: dirs.pods, logsDirectory: dirs.logs }),
+    volumes: (references) => createVolumes({ fs, mounts, clock, random, references, tokens, claims, directory: dirs.pods }),
+    cgroups: createPodCgroups({ fs, mounts }),
+    disk: { fs, mounts, podsDirectory: dirs.pods, manifests: dirs.manifests ?? join(dirs.pods, '..', '..', 'manifests') },
+    hostDns: async () => parseResolvConf((await fs.readText(resolvConf)) ?? ''),
+  };
+}
+
+/** No disk at all: volumes are always there, and nothing is written. For simulated nodes. */
+export function createNoStorage(): NodeStorage {
+  const files: PodFiles = {
+    logDirectory: (id) => join('/simulated', `${id.namespace}_${id.name}_${id.uid}`),
+    prepareSandbox: async () => {},
+    prepareContainer: async () => [],
+    terminationMessage: async () => '',
+    removeRun: async () => {},
+    remove: async () => {},
+    list: async () => [],
+  };
+  const volumes: Volumes = { setUp: async () => ({}), tearDown: async () => {}, mountsOf: async () => [] };
+  const cgroups: PodCgroups = { limit: async () => [], usage: async () => undefined, remove: async () => {}, sweep: async () => {} };
+  return { files, volumes: () => volumes, cgroups, hostDns: async () => ({ servers: [], searches: [], options: [] }) };
+}

@@ -1,0 +1,106 @@
+// The node's own word on a pod that was assigned to it: does it fit, now that the node knows what it really runs? Pure.
+import { matchesRequiredAffinity, type V1Pod, type V1Toleration } from '../../api/mod.ts';
+import { numbersOf, podAmounts } from './pod-amounts.ts';
+
+export interface AdmissionInput {
+  readonly pod: V1Pod;
+  /** The pods that hold a place on the node already. */
+  readonly others: readonly V1Pod[];
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** Node conditions that are True and say that something runs short: `MemoryPressure`, ... */
+  readonly pressures: readonly string[];
+}
+
+/** `reason` and `message` are upstream's; the message goes into the event as it is, and into the status after "Pod was rejected: ". */
+export interface Rejection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Undefined when the pod may run here. */
+export function admit(input: AdmissionInput): Rejection | undefined {
+  return byPressure(input) ?? byResources(input) ?? byAffinity(input) ?? byPorts(input);
+}
+
+const systemCriticalPriority = 2_000_000_000;
+export const isCritical = (pod: V1Pod): boolean =>
+  (pod.spec?.priority ?? 0) >= systemCriticalPriority || pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+
+function byPressure({ pod, pressures }: AdmissionInput): Rejection | undefined {
+  if (pressures.length === 0 || isCritical(pod)) return undefined;
+  if (pressures.length === 1 && pressures[0] === 'MemoryPressure') {
+    // Whoever has asked for memory keeps it; the others only when they say that they can live with its lack.
+    const besteffort = podAmounts(pod, 'requests').size + podAmounts(pod, 'limits').size === 0;
+    if (!besteffort || toleratesMemoryPressure(pod.spec?.tolerations ?? [])) return undefined;
+  }
+  return { reason: 'Evicted', message: `The node had condition: [${pressures.join(' ')}]. ` };
+}
+
+const toleratesMemoryPressure = (tolerations: readonly V1Toleration[]): boolean =>
+  tolerations.some(
+    ({ key = '', operator = 'Equal', effect = '' }) =>
+      (key === 'node.kubernetes.io/memory-pressure' || (key === '' && operator === 'Exists')) && (effect === '' || effect === 'NoSchedule'),
+  );
+
+function byResources({ pod, others, allocatable }: AdmissionInput): Rejection | undefined {
+  const capacity = numbersOf(allocatable);
+  const slots = capacity.get('pods') ?? 0;
+  if (others.length + 1 > slots) return short('pods', { requested: 1, used: others.length, capacity: slots });
+  const used = new Map<string, number>();
+  for (const other of others) for (const [name, value] of podAmounts(other, 'requests')) used.set(name, (used.get(name) ?? 0) + value);
+  for (const [name, requested] of podAmounts(pod, 'requests')) {
+    const amounts = { requested, used: used.get(name) ?? 0, capacity: capacity.get(name) ?? 0 };
+    if (requested > 0 && amounts.used + requested > amounts.capacity) return short(name, amounts);
+  }
+  return undefined;
+}
+
+/** Undefined when the pod fits as it is now; `never` when it would not fit into the empty node. */
+export function admitResize(input: AdmissionInput): { readonly never: boolean; readonly message: string } | undefined {
+  const capacity = numbersOf(input.allocatable);
+  for (const [name, requested] of podAmounts(input.pod, 'requests')) {
+    const has = capacity.get(name) ?? 0;
+    if (requested > has)
+      return { never: true, message: `Node didn't have enough capacity: ${name}, requested: ${requested}, capacity: ${has}` };
+  }
+  const refused = byResources(input);
+  return refused && { never: false, message: refused.message };
+}
+
+const short = (name: string, of: { requested: number; used: number; capacity: number }): Rejection => ({
+  reason: `OutOf${name}`,
+  message: `Node didn't have enough resource: ${name}, requested: ${of.requested}, used: ${of.used}, capacity: ${of.capacity}`,
+});
+
+function byAffinity({ pod, labels, nodeName }: AdmissionInput): Rejection | undefined {
+  if (matchesRequiredAffinity(pod.spec, { metadata: { name: nodeName, labels } })) return undefined;
+  return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" };
+}
+
+function byPorts({ pod, others }: AdmissionInput): Rejection | undefined {
+  const taken = others.flatMap(hostPorts);
+  const clashes = hostPorts(pod).some((one) => taken.some((other) => clash(one, other)));
+  return clashes
+    ? { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" }
+    : undefined;
+}
+
+interface HostPort {
+  readonly protocol: string;
+  readonly port: number;
+  readonly ip: string;
+}
+
+function hostPorts(pod: V1Pod): HostPort[] {
+  const sidecars = (pod.spec?.initContainers ?? []).filter((one) => one.restartPolicy === 'Always');
+  return [...sidecars, ...(pod.spec?.containers ?? [])].flatMap((container) =>
+    (container.ports ?? []).flatMap(({ hostPort = 0, protocol = 'TCP', hostIP = '' }) =>
+      hostPort > 0 ? [{ protocol, port: hostPort, ip: hostIP === '' ? '0.0.0.0' : hostIP }] : [],
+    ),
+  );
+}
+
+const clash = (a: HostPort, b: HostPort): boolean =>
+  a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0');

@@ -1,0 +1,184 @@
+// The Node object as this machine describes itself. Pure.
+import {
+  formatTime,
+  type V1ContainerImage,
+  type V1Node,
+  type V1NodeAddress,
+  type V1NodeCondition,
+  type V1NodeStatus,
+  type V1NodeSystemInfo,
+} from '../../api/mod.ts';
+import type { Image } from '../cri/runtime.ts';
+
+/** What a node is and has, found out once by whoever starts the kubelet. */
+export interface MachineFacts {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly ephemeralStorageBytes: number;
+  /** `linux` */
+  readonly os: string;
+  /** As Go names it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  readonly systemUuid: string;
+  readonly bootId: string;
+  /** First the primary one. */
+  readonly addresses: readonly string[];
+  /** The lowest OOM score that this process may set: -1000 with CAP_SYS_RESOURCE, 0 in many containers. */
+  readonly oomScoreAdjMin: number;
+}
+
+export interface NodeInput {
+  readonly nodeName: string;
+  readonly machine: MachineFacts;
+  readonly podCidr: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly listenPort: number | undefined;
+  readonly version: string;
+  readonly maxPods: number;
+}
+
+/** Why the node is not ready, in upstream's words; undefined when it is. */
+export type NotReady = string | undefined;
+
+/** What can change while the kubelet runs. */
+export interface NodeFacts {
+  readonly notReady: NotReady;
+  /** `containerd://1.6.20` */
+  readonly runtimeVersion: string;
+  readonly images: readonly Image[];
+  /** `MemoryPressure`, `DiskPressure`, `PIDPressure`, where they are true. */
+  readonly pressures?: readonly string[];
+  readonly nowMs: number;
+}
+
+/** Images that a node reports, the largest first. Source: `nodeStatusMaxImages` of the kubelet's configuration. */
+const imagesMax = 50;
+const namesPerImageMax = 5;
+
+export function nodeLabels({ nodeName, machine, labels }: NodeInput): Record<string, string> {
+  return {
+    'beta.kubernetes.io/arch': machine.architecture,
+    'beta.kubernetes.io/os': machine.os,
+    'kubernetes.io/arch': machine.architecture,
+    'kubernetes.io/hostname': nodeName,
+    'kubernetes.io/os': machine.os,
+    ...labels,
+  };
+}
+
+export function capacityOf({ machine, maxPods }: NodeInput): Record<string, string> {
+  return {
+    cpu: String(machine.cpus),
+    'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    pods: String(maxPods),
+  };
+}
+
+/** A tenth of the disk, and what eviction would keep free of memory, are not for pods. */
+const memoryReserveBytes = 100 * 1024 * 1024;
+
+export function allocatableOf(input: NodeInput): Record<string, string> {
+  const { machine } = input;
+  return {
+    ...capacityOf(input),
+    'ephemeral-storage': String(Math.floor(machine.ephemeralStorageBytes * 0.9)),
+    memory: `${Math.max(0, Math.floor((machine.memoryBytes - memoryReserveBytes) / 1024))}Ki`,
+  };
+}
+
+export function newNode(input: NodeInput, facts: NodeFacts): V1Node {
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name: input.nodeName,
+      labels: nodeLabels(input),
+      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+    },
+    spec: input.podCidr ? { podCIDR: input.podCidr, podCIDRs: [input.podCidr] } : {},
+    status: nodeStatus(input, { facts, before: undefined }),
+  };
+}
+
+export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; readonly before: V1NodeStatus | undefined }): V1NodeStatus {
+  const { facts, before } = of;
+  return {
+    capacity: capacityOf(input),
+    allocatable: allocatableOf(input),
+    conditions: nodeConditions(facts, before?.conditions ?? []),
+    addresses: addressesOf(input),
+    ...(input.listenPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: input.listenPort } } }),
+    nodeInfo: systemInfo(input, facts),
+    images: imagesOf(facts.images),
+  };
+}
+
+function addressesOf({ nodeName, machine }: NodeInput): V1NodeAddress[] {
+  const ips = machine.addresses.map((address) => ({ type: 'InternalIP', address }));
+  return [...ips, { type: 'Hostname', address: nodeName }];
+}
+
+function systemInfo(input: NodeInput, facts: NodeFacts): V1NodeSystemInfo {
+  const { machine, version } = input;
+  return {
+    machineID: machine.machineId,
+    systemUUID: machine.systemUuid,
+    bootID: machine.bootId,
+    kernelVersion: machine.kernelVersion,
+    osImage: machine.osImage,
+    containerRuntimeVersion: facts.runtimeVersion,
+    kubeletVersion: version,
+    kubeProxyVersion: '',
+    operatingSystem: machine.os,
+    architecture: machine.architecture,
+  };
+}
+
+function imagesOf(images: readonly Image[]): V1ContainerImage[] {
+  return [...images]
+    .sort((a, b) => b.sizeBytes - a.sizeBytes || (a.id < b.id ? -1 : 1))
+    .slice(0, imagesMax)
+    .map((image) => ({ names: [...image.repoDigests, ...image.repoTags].slice(0, namesPerImageMax), sizeBytes: image.sizeBytes }));
+}
+
+const pressures = [
+  {
+    type: 'MemoryPressure',
+    none: { reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' },
+    some: { reason: 'KubeletHasInsufficientMemory', message: 'kubelet has insufficient memory available' },
+  },
+  {
+    type: 'DiskPressure',
+    none: { reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' },
+    some: { reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' },
+  },
+  {
+    type: 'PIDPressure',
+    none: { reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' },
+    some: { reason: 'KubeletHasInsufficientPID', message: 'kubelet has insufficient PID available' },
+  },
+] as const;
+
+function nodeConditions(facts: NodeFacts, before: readonly V1NodeCondition[]): V1NodeCondition[] {
+  const now = formatTime(facts.nowMs);
+  const make = (type: string, status: 'True' | 'False', why: { readonly reason: string; readonly message: string }): V1NodeCondition => {
+    const old = before.find((condition) => condition.type === type);
+    const kept = old?.status === status ? old.lastTransitionTime : undefined;
+    return { type, status, lastHeartbeatTime: now, lastTransitionTime: kept ?? now, ...why };
+  };
+  const short = pressures.map(({ type, none, some }) => {
+    const is = facts.pressures?.includes(type) === true;
+    return make(type, is ? 'True' : 'False', is ? some : none);
+  });
+  const ready = facts.notReady === undefined;
+  const why = ready
+    ? { reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+    : { reason: 'KubeletNotReady', message: facts.notReady ?? '' };
+  return [...short, make('Ready', ready ? 'True' : 'False', why)];
+}

@@ -1,0 +1,147 @@
+// Registers this node and keeps its status: every 10 s if something has changed, every 5 min in any case.
+import { hasReason, type Persisted, type V1Node, type V1NodeStatus } from '../../api/mod.ts';
+import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
+import type { Client, EventRecorder } from '../../client/mod.ts';
+import { nodes } from '../api-resources.ts';
+import type { ContainerRuntime } from '../cri/runtime.ts';
+import { sameJson } from '../pod/status-patch.ts';
+import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus } from './node-object.ts';
+
+const lookEveryMs = 10_000;
+const reportEveryMs = 300_000;
+const callDeadlineMs = 10_000;
+
+export interface NodeStatusOptions {
+  readonly node: NodeInput;
+  readonly client: Client;
+  readonly runtime: ContainerRuntime;
+  readonly recorder: Pick<EventRecorder, 'record'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** The node's conditions of pressure that are True at the moment. */
+  readonly pressures: () => readonly string[];
+  /** Called once the node is in the API. */
+  readonly onRegistered: (node: Persisted<V1Node>) => void;
+}
+
+/** What of a status makes it another one: not the heartbeat. */
+function withoutHeartbeat(status: V1NodeStatus | undefined): unknown {
+  const conditions = status?.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest);
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images } = status ?? {};
+  return { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images: images ?? [], conditions };
+}
+
+export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
+  const { node, client, clock, random, log, signal, recorder } = options;
+  const reference = { kind: 'Node', name: node.nodeName, uid: node.nodeName };
+  let current = await register(options);
+  options.onRegistered(current);
+  recorder.record(reference, 'Normal', 'Starting', 'Starting kubelet.');
+  let reportedMs = clock.monotonicMs();
+  let wasReady = readyOf(current) === 'True';
+  if (wasReady) recorder.record(reference, 'Normal', 'NodeReady', `Node ${node.nodeName} status is now: NodeReady`);
+  let first = true;
+  for (;;) {
+    // Until it is ready a node looks often: pods wait for it. Nodes that start together do not go on together.
+    const pauseMs = first ? random.below(lookEveryMs) : lookEveryMs + random.below(500);
+    await sleep(clock, wasReady ? pauseMs : 200, signal);
+    first = first && !wasReady;
+    try {
+      const facts = await look(options);
+      const status = nodeStatus(node, { facts, before: current.status });
+      const due = clock.monotonicMs() - reportedMs >= reportEveryMs;
+      if (!due && sameJson(withoutHeartbeat(current.status), withoutHeartbeat(status))) continue;
+      current = await client.patch(
+        nodes,
+        { name: node.nodeName },
+        'application/strategic-merge-patch+json',
+        { status },
+        {
+          subresource: 'status',
+          signal,
+        },
+      );
+      reportedMs = clock.monotonicMs();
+      const isReady = readyOf(current) === 'True';
+      if (isReady !== wasReady) {
+        const word = isReady ? 'NodeReady' : 'NodeNotReady';
+        recorder.record(reference, 'Normal', word, `Node ${node.nodeName} status is now: ${word}`);
+      }
+      wasReady = isReady;
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn('Cannot report the status of this node', { error: errorText(error) });
+      // Somebody has deleted it: a kubelet that runs has a node.
+      if (hasReason(error, 'NotFound')) current = await register(options);
+      wasReady = false;
+      await sleep(clock, 1000, signal);
+    }
+  }
+}
+
+const readyOf = (node: V1Node): string | undefined => node.status?.conditions?.find((one) => one.type === 'Ready')?.status;
+
+/** Creates the node, or adopts the one that is there: labels and pod range are put right, the status is new. */
+async function register(options: NodeStatusOptions): Promise<Persisted<V1Node>> {
+  const { node, client, clock, random, log, signal } = options;
+  const backoff = new Backoff({ baseMs: 100, maxMs: 7000, jitter: 0.2 }, random);
+  for (;;) {
+    try {
+      const facts = await look(options);
+      try {
+        return await client.create(nodes, newNode(node, facts), { signal });
+      } catch (error) {
+        if (!hasReason(error, 'AlreadyExists')) throw error;
+      }
+      const found = await client.get(nodes, { name: node.nodeName }, { signal });
+      await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', adoption(node, found), { signal });
+      const status = nodeStatus(node, { facts, before: found.status });
+      return await client.patch(
+        nodes,
+        { name: node.nodeName },
+        'application/strategic-merge-patch+json',
+        { status },
+        {
+          subresource: 'status',
+          signal,
+        },
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn('Cannot register this node', { error: errorText(error) });
+      await sleep(clock, backoff.nextMs(), signal);
+    }
+  }
+}
+
+function adoption(node: NodeInput, found: V1Node): unknown {
+  const spec = node.podCidr && !found.spec?.podCIDR ? { spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] } } : {};
+  return { metadata: { labels: nodeLabels(node) }, ...spec };
+}
+
+/** Asks the runtime how it is. A runtime that does not answer makes the node not ready, and is no error. */
+async function look({ runtime, clock, signal, node, pressures }: NodeStatusOptions): Promise<NodeFacts> {
+  const call = { signal, deadlineMs: callDeadlineMs };
+  const nowMs = clock.nowMs();
+  try {
+    const [version, status, images] = await Promise.all([runtime.version(call), runtime.status(call), runtime.listImages(call)]);
+    const runtimeVersion = `${version.name}://${version.version.replace(/^v/, '')}`;
+    const problem = !status.runtimeReady
+      ? `container runtime status check may not have completed yet: ${status.message}`
+      : status.networkReady
+        ? undefined
+        : `container runtime network not ready: ${status.message}`;
+    return { notReady: problem, runtimeVersion, images, pressures: pressures(), nowMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      notReady: `container runtime is down: ${errorText(error)}`,
+      runtimeVersion: `${node.version === '' ? '' : 'containerd://'}unknown`,
+      images: [],
+      pressures: pressures(),
+      nowMs,
+    };
+  }
+}

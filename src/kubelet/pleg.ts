@@ -1,0 +1,114 @@
+// The pod lifecycle event generator: the runtime's events wake the right workers at once; a slow relist is the net under them.
+import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep, type Timer } from '../base/mod.ts';
+import type { ContainerRuntime } from './cri/runtime.ts';
+import type { PodManager } from './pod-manager.ts';
+
+/** Between two relists: the base, and the share of it that is drawn at random. */
+const relistMs = 30_000;
+const relistJitterMs = 15_000;
+/**
+ * A runtime may tell that a container has ended before its own listing shows it (containerd's CRI plugin hears of it by the
+ * same event as we do): who is woken by such an event is woken again this much later.
+ */
+const lookAgainMs = [20, 150, 1_000];
+/** Events about sandboxes that no worker knows lead to one relist, this much later. */
+const unknownDelayMs = 100;
+
+export interface PlegOptions {
+  readonly runtime: ContainerRuntime;
+  readonly pods: PodManager;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Follows the runtime's events until the signal fires. */
+export async function followEvents(options: PlegOptions & { readonly relistSoon: () => void }): Promise<void> {
+  const { runtime, pods, clock, log, signal, relistSoon } = options;
+  const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
+  const later = createLater(clock);
+  const off = onAbort(signal, () => later.cancelAll());
+  while (!signal.aborted) {
+    try {
+      for await (const event of runtime.events(signal)) {
+        backoff.reset();
+        if (event.type === 'unknown') {
+          pods.wakeAll();
+          relistSoon();
+          continue;
+        }
+        if (!pods.wakeSandbox(event.sandboxId) && event.type !== 'deleted') relistSoon();
+        if (event.type === 'stopped') for (const ms of lookAgainMs) later.after(ms, () => pods.wakeSandbox(event.sandboxId));
+      }
+    } catch (error) {
+      if (signal.aborted) break;
+      log.warn('The event stream of the container runtime broke off', { error: errorText(error) });
+    }
+    if (signal.aborted) break;
+    await sleep(clock, backoff.nextMs(), signal).catch(() => {});
+  }
+  off();
+}
+
+/** Timers that are cancelled together. */
+function createLater(clock: Clock): { after(ms: number, run: () => void): void; cancelAll(): void } {
+  const timers = new Set<Timer>();
+  return {
+    after(ms, run) {
+      const timer = clock.after(ms, () => {
+        timers.delete(timer);
+        run();
+      });
+      timers.add(timer);
+    },
+    cancelAll() {
+      for (const timer of timers) timer.cancel();
+      timers.clear();
+    },
+  };
+}
+
+/** Relists at once, then every 30 to 45 s, and soon after `soon` is called. */
+export function createRelister(options: PlegOptions): { run(): Promise<void>; soon(): void } {
+  const { pods, clock, random, log, signal } = options;
+  let dueMs = 0;
+  let hurry: AbortController | undefined;
+  const once = async () => {
+    try {
+      await pods.relist();
+    } catch (error) {
+      if (!signal.aborted) log.warn('Cannot list the containers of this node', { error: errorText(error) });
+    }
+  };
+  return {
+    soon() {
+      const atMs = clock.monotonicMs() + unknownDelayMs;
+      if (atMs >= dueMs) return;
+      dueMs = atMs;
+      hurry?.abort();
+    },
+    async run() {
+      while (!signal.aborted) {
+        await once();
+        dueMs = clock.monotonicMs() + relistMs + random.below(relistJitterMs);
+        for (let leftMs = dueMs - clock.monotonicMs(); leftMs > 0 && !signal.aborted; leftMs = dueMs - clock.monotonicMs()) {
+          hurry = new AbortController();
+          await interruptibleSleep({ clock, ms: leftMs, signal, hurry: hurry.signal });
+        }
+      }
+    },
+  };
+}
+
+async function interruptibleSleep(of: { clock: Clock; ms: number; signal: AbortSignal; hurry: AbortSignal }): Promise<void> {
+  const either = new AbortController();
+  const offs = [of.signal, of.hurry].map((signal) => onAbort(signal, () => either.abort()));
+  try {
+    await sleep(of.clock, of.ms, either.signal);
+  } catch {
+    // Woken early.
+  } finally {
+    for (const off of offs) off();
+  }
+}

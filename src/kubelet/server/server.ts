@@ -1,0 +1,176 @@
+// The kubelet's own HTTPS port: logs, exec, attach and port-forward, for the API server alone.
+import { type Clock, errorText, type Logger, onAbort } from '../../base/mod.ts';
+import type { FileFollower } from '../../base/ports/file-follow.ts';
+import { createHttpClient, type HttpClient } from '../../base/ports/http-client.ts';
+import {
+  type HttpServer,
+  type HttpServerRequest,
+  type HttpServerResponse,
+  type ServerTls,
+  startHttpServer,
+} from '../../base/ports/http-server.ts';
+import { type ContainerRuntime, type ContainerStatus, RuntimeError } from '../cri/runtime.ts';
+import type { Kubelet } from '../kubelet.ts';
+import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from '../pod/labels.ts';
+import { serveLogs } from './logs/serve-logs.ts';
+import { type ContainerPath, parseRoute, type Route } from './routes.ts';
+import { resourceMetrics, statsSummary } from './stats-text.ts';
+import { StreamError, servePortForward, serveRemoteCommand } from './streams/serve-stream.ts';
+
+/** How long streams that are open get to end when the kubelet stops. */
+const closeGraceMs = 500;
+
+export interface KubeletServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** `clientCa` signs the API server's client certificate. */
+  readonly tls: ServerTls;
+  readonly runtime: ContainerRuntime;
+  readonly follower: FileFollower;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface KubeletServer {
+  readonly port: number;
+  reloadCertificates(tls: ServerTls): void;
+  /** From now on this kubelet answers what is asked about the node and its pods; until then such requests get 503. */
+  attach(kubelet: Kubelet): void;
+  /** Resolves when the signal has fired and everything is closed. */
+  readonly closed: Promise<void>;
+}
+
+/** Who may use this port: the API server's client certificate, and administrators. */
+const allowedOrganization = 'system:masters';
+
+/** Starts listening. Throws ListenError. */
+export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
+  const { host, port, tls, clock, log, signal } = options;
+  const http = createHttpClient({ clock });
+  const served: Served = { ...options, http, kubelet: undefined };
+  const server: HttpServer = await startHttpServer({
+    host,
+    port,
+    tls,
+    clock,
+    handle: (request, response) => serve(served, request, response),
+    onError: (error) => log.debug('Connection to the kubelet failed', { error: errorText(error) }),
+  });
+  const closed = new Promise<void>((resolve, reject) => {
+    onAbort(signal, () => {
+      http.close();
+      server.close(closeGraceMs).then(resolve, reject);
+    });
+  });
+  return {
+    port: server.port,
+    reloadCertificates: (next) => server.reloadCertificates(next),
+    attach(kubelet) {
+      served.kubelet = kubelet;
+    },
+    closed,
+  };
+}
+
+type Served = KubeletServerOptions & { readonly http: HttpClient; kubelet: Kubelet | undefined };
+
+async function serve(options: Served, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
+  try {
+    const peer = request.peerCertificate;
+    if (!peer?.verified) return answer(response, 401, 'Unauthorized');
+    if (!peer.organizations.includes(allowedOrganization)) return answer(response, 403, `Forbidden (user=${peer.commonName})`);
+    await dispatch(options, parseRoute(request.target), request, response);
+  } catch (error) {
+    if (response.headSent || response.closed) return response.destroy();
+    const code = error instanceof StreamError ? error.code : error instanceof RuntimeError && error.code === 'notFound' ? 404 : 500;
+    if (code === 500) options.log.warn('Request to the kubelet failed', { target: request.target.split('?')[0], error: errorText(error) });
+    answer(response, code, errorText(error));
+  }
+}
+
+const answerJson = (response: HttpServerResponse, value: unknown): void => answer(response, 200, JSON.stringify(value), 'application/json');
+
+function attached({ kubelet }: Served): Kubelet {
+  if (!kubelet) throw new StreamError(503, 'the kubelet is starting');
+  return kubelet;
+}
+
+function answer(response: HttpServerResponse, status: number, text: string, type = 'text/plain; charset=utf-8'): void {
+  const body = Buffer.from(`${text}\n`);
+  response.head(status, { 'content-type': type, 'content-length': body.length });
+  response.end(body);
+}
+
+async function dispatch(options: Served, route: Route, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
+  const { runtime, http } = options;
+  switch (route.to) {
+    case 'healthz':
+      return answer(response, 200, 'ok');
+    case 'stats':
+      return answerJson(response, statsSummary(await attached(options).stats()));
+    case 'resourceMetrics':
+      return answer(response, 200, resourceMetrics(await attached(options).stats()).trimEnd(), 'text/plain; version=0.0.4; charset=utf-8');
+    case 'pods': {
+      const items = attached(options)
+        .pods()
+        .map((view) => ({ ...view.pod, status: view.status ?? view.pod.status }));
+      return answerJson(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
+    }
+    case 'configz':
+      return answerJson(response, { kubeletconfig: attached(options).configuration });
+    case 'logs':
+      return serveLogs({
+        ...options,
+        statuses: await findContainers(runtime, route.path),
+        query: route.query,
+        path: route.path,
+        request,
+        response,
+      });
+    case 'exec': {
+      if (route.command.length === 0) throw new StreamError(400, 'you must specify at least 1 command for the container');
+      const id = await runningContainer(runtime, route.path);
+      const url = await runtime.exec(id, { command: route.command, ...route.flags });
+      return serveRemoteCommand({ request, response, http, url }, route.flags);
+    }
+    case 'attach': {
+      const id = await runningContainer(runtime, route.path);
+      const url = await runtime.attach(id, route.flags);
+      return serveRemoteCommand({ request, response, http, url }, route.flags);
+    }
+    case 'portForward': {
+      const url = await runtime.portForward(await sandboxOf(runtime, route.path), route.ports);
+      return servePortForward({ request, response, http, url });
+    }
+    case 'nowhere':
+      return answer(response, 404, '404 page not found');
+  }
+}
+
+const labelsOf = (path: Omit<ContainerPath, 'container'>) => ({
+  [podNamespaceLabel]: path.namespace,
+  [podNameLabel]: path.pod,
+  ...(path.uid === undefined ? {} : { [podUidLabel]: path.uid }),
+});
+
+/** Every run of the container that the runtime still knows, the newest first. */
+async function findContainers(runtime: ContainerRuntime, path: ContainerPath): Promise<readonly ContainerStatus[]> {
+  const found = await runtime.listContainers({ labels: { ...labelsOf(path), [containerNameLabel]: path.container } });
+  const newest = [...found].sort((a, b) => b.createdAtMs - a.createdAtMs || b.metadata.attempt - a.metadata.attempt);
+  return Promise.all(newest.map((container) => runtime.containerStatus(container.id)));
+}
+
+async function runningContainer(runtime: ContainerRuntime, path: ContainerPath): Promise<string> {
+  const running = (await findContainers(runtime, path)).find((status) => status.state === 'running');
+  if (!running) throw new StreamError(404, `container not found ("${path.container}")`);
+  return running.id;
+}
+
+async function sandboxOf(runtime: ContainerRuntime, path: Omit<ContainerPath, 'container'>): Promise<string> {
+  const ready = (await runtime.listSandboxes({ labels: labelsOf(path) })).filter((sandbox) => sandbox.state === 'ready');
+  const newest = ready.sort((a, b) => b.createdAtMs - a.createdAtMs)[0];
+  if (!newest) throw new StreamError(404, `pod not found ("${path.pod}_${path.namespace}")`);
+  return newest.id;
+}

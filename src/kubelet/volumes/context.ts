@@ -1,0 +1,54 @@
+// What setting up a volume needs to know and to reach.
+import type { V1PersistentVolume, V1PersistentVolumeClaim, V1Pod, V1Volume } from '../../api/mod.ts';
+import type { Clock, Random } from '../../base/mod.ts';
+import type { FileSystem } from '../../base/ports/fs.ts';
+import type { Mounts } from '../../base/ports/mounts.ts';
+import type { References } from '../container/env.ts';
+import type { RunningFacts } from '../container/fields.ts';
+
+export interface TokenRequest {
+  readonly pod: V1Pod;
+  readonly audience: string | undefined;
+  readonly expirationSeconds: number;
+}
+
+/** Tokens of a pod's service account, bound to the pod. */
+export interface TokenSource {
+  token(request: TokenRequest): Promise<{ readonly token: string; readonly refreshAtMs: number }>;
+  /** Forgets the tokens of a pod that is gone. */
+  forget(podUid: string): void;
+}
+
+/** Claims and volumes as the API server has them now. Undefined: not there. */
+export interface ClaimSource {
+  claim(namespace: string, name: string): Promise<V1PersistentVolumeClaim | undefined>;
+  volume(name: string): Promise<V1PersistentVolume | undefined>;
+}
+
+export interface VolumeContext {
+  readonly fs: FileSystem;
+  readonly mounts: Mounts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly references: References;
+  readonly tokens: TokenSource | undefined;
+  /** Absent: no claim is ever found. */
+  readonly claims?: ClaimSource | undefined;
+}
+
+export interface VolumeJob {
+  readonly pod: V1Pod;
+  readonly volume: V1Volume;
+  readonly facts: RunningFacts;
+  /** Where the volume is to be; its parent exists. */
+  readonly path: string;
+}
+
+/** What setting up gave: the path to mount (another one for hostPath), and when to do it again. */
+export interface VolumeResult {
+  readonly hostPath: string;
+  readonly refreshAtMs?: number | undefined;
+}
+
+/** Sets a volume up; doing it again changes only what has changed. Throws VolumeError for what the user can mend. */
+export type SetUp = (context: VolumeContext, job: VolumeJob) => Promise<VolumeResult>;

@@ -1,0 +1,121 @@
+// The volumes of this node's pods: set up, kept up to date, taken down. One directory a pod, <dir>/<uid>.
+import { join } from 'node:path';
+import type { V1Container, V1Pod, V1Volume } from '../../api/mod.ts';
+import { expand } from '../container/expand.ts';
+import type { RunningFacts } from '../container/fields.ts';
+import type { Mount } from '../cri/runtime.ts';
+import { setUpConfigMap } from './config-map.ts';
+import type { SetUp, VolumeContext } from './context.ts';
+import { setUpDownwardApi } from './downward-api.ts';
+import { setUpEmptyDir } from './empty-dir.ts';
+import { setUpHostPath } from './host-path.ts';
+import { VolumeError } from './payload.ts';
+import { setUpPersistentClaim } from './persistent-claim.ts';
+import { setUpProjected } from './projected.ts';
+import { setUpSecret } from './secret.ts';
+import { resolveSubPath } from './sub-path.ts';
+
+/** Which function sets a volume up, by the member of V1Volume that is there. `folder` is upstream's name of the plugin. */
+const plugins: readonly { readonly source: keyof V1Volume; readonly folder: string; readonly setUp: SetUp }[] = [
+  { source: 'emptyDir', folder: 'kubernetes.io~empty-dir', setUp: setUpEmptyDir },
+  { source: 'configMap', folder: 'kubernetes.io~configmap', setUp: setUpConfigMap },
+  { source: 'secret', folder: 'kubernetes.io~secret', setUp: setUpSecret },
+  { source: 'downwardAPI', folder: 'kubernetes.io~downward-api', setUp: setUpDownwardApi },
+  { source: 'projected', folder: 'kubernetes.io~projected', setUp: setUpProjected },
+  { source: 'hostPath', folder: 'kubernetes.io~host-path', setUp: setUpHostPath },
+  { source: 'persistentVolumeClaim', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
+  { source: 'ephemeral', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
+];
+/** Those whose content is the containers' own, and no copy of what the API has. */
+const writable: readonly (keyof V1Volume)[] = ['emptyDir', 'hostPath', 'persistentVolumeClaim', 'ephemeral'];
+
+/** One volume that could not be set up. `message` is upstream's, for the event FailedMount. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+}
+
+export interface Volumes {
+  /** Sets up whatever is missing and rewrites whatever has changed. Rejects with MountError. */
+  setUp(pod: V1Pod, facts: RunningFacts): Promise<{ readonly refreshAtMs?: number | undefined }>;
+  /** Unmounts and removes every volume of the pod. Doing it again is harmless. */
+  tearDown(uid: string): Promise<void>;
+  /** The mounts that a container asks for; its volumes are set up. */
+  mountsOf(pod: V1Pod, container: V1Container, env: ReadonlyMap<string, string>): Promise<readonly Mount[]>;
+}
+
+export interface VolumesOptions extends VolumeContext {
+  /** `<dataDir>/pods` */
+  readonly directory: string;
+}
+
+const pluginOf = (volume: V1Volume) => plugins.find((plugin) => volume[plugin.source] !== undefined);
+
+export function createVolumes(options: VolumesOptions): Volumes {
+  const { directory, fs, mounts, tokens } = options;
+  const podPath = (uid: string) => join(directory, uid);
+  const volumePath = (uid: string, folder: string, name: string) => join(podPath(uid), 'volumes', folder, name);
+
+  async function setUpOne(pod: V1Pod, volume: V1Volume, facts: RunningFacts) {
+    const plugin = pluginOf(volume);
+    try {
+      if (!plugin) throw new VolumeError('no volume plugin matched');
+      const path = volumePath(pod.metadata?.uid ?? '', plugin.folder, volume.name);
+      if (plugin.source !== 'hostPath') await fs.mkdir(join(path, '..'), { mode: 0o750 });
+      return await plugin.setUp(options, { pod, volume, facts, path });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const text = `MountVolume.SetUp failed for volume "${volume.name}" : ${why}`;
+      // Upstream's text holds the reason; only an error that says more is kept as the cause.
+      throw new MountError(text, error instanceof VolumeError ? undefined : { cause: error });
+    }
+  }
+
+  return {
+    async setUp(pod, facts) {
+      let refreshAtMs: number | undefined;
+      for (const volume of pod.spec?.volumes ?? []) {
+        const result = await setUpOne(pod, volume, facts);
+        if (result.refreshAtMs !== undefined) refreshAtMs = Math.min(refreshAtMs ?? result.refreshAtMs, result.refreshAtMs);
+      }
+      return { refreshAtMs };
+    },
+    async tearDown(uid) {
+      tokens?.forget(uid);
+      const path = join(podPath(uid), 'volumes');
+      if (!(await fs.exists(path))) return;
+      for (const point of await mounts.below(path)) await mounts.unmount(point);
+      await fs.remove(path);
+    },
+    async mountsOf(pod, container, env) {
+      const found: Mount[] = [];
+      const device = container.volumeDevices?.[0];
+      if (device) {
+        throw new VolumeError(
+          `volume "${device.name}" is asked for as the block device ${device.devicePath}, and this node has no block volumes`,
+        );
+      }
+      for (const mount of container.volumeMounts ?? []) {
+        const volume = pod.spec?.volumes?.find((one) => one.name === mount.name);
+        const plugin = volume && pluginOf(volume);
+        if (!volume || !plugin) throw new VolumeError(`volume "${mount.name}" of the mount at ${mount.mountPath} is not there`);
+        const own = volumePath(pod.metadata?.uid ?? '', plugin.folder, volume.name);
+        // A claim's volume is elsewhere: what is ours is a link.
+        const root = volume.hostPath?.path ?? (await fs.readLink(own)) ?? own;
+        const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
+        found.push({
+          containerPath: mount.mountPath,
+          hostPath: subPath === '' ? root : await resolveSubPath(fs, root, subPath),
+          // Files made from API objects are never a container's to change.
+          readonly: mount.readOnly === true || volume.persistentVolumeClaim?.readOnly === true || !writable.includes(plugin.source),
+          propagation: propagationOf(mount.mountPropagation),
+        });
+      }
+      return found;
+    },
+  };
+}
+
+function propagationOf(text: string | undefined): Mount['propagation'] {
+  if (text === 'HostToContainer') return 'hostToContainer';
+  return text === 'Bidirectional' ? 'bidirectional' : 'private';
+}

@@ -1,0 +1,28 @@
+// The configuration of the CNI plugins of one cluster. Pure.
+// https://www.cni.dev/docs/spec/ and https://www.cni.dev/plugins/current/main/bridge/
+import { createHash } from 'node:crypto';
+
+/** 0.4.0 is what the oldest plugins and containerds in use understand. */
+const cniVersion = '0.4.0';
+export const conflistName = '10-minke.conflist';
+
+/** At most 15 characters, the kernel's limit; the cluster's own id where that is hexadecimal. */
+export function bridgeName(clusterId: string): string {
+  const hex = /^[0-9a-f]{6}/.test(clusterId) ? clusterId : createHash('sha256').update(clusterId).digest('hex');
+  return `mk${hex.slice(0, 6)}`;
+}
+
+export interface ConflistOptions {
+  readonly bridge: string;
+  readonly podCidr: string;
+  readonly leasesDir: string;
+  /** Of the way to the outside: larger packets would be cut or lost there. */
+  readonly mtu: number;
+}
+
+/** Address translation and host ports are Minke's own (nftables): the plugins for them would need iptables and leave its chains behind. */
+export function renderConflist({ bridge, podCidr, leasesDir, mtu }: ConflistOptions): string {
+  const ipam = { type: 'host-local', dataDir: leasesDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }] };
+  const plugin = { type: 'bridge', bridge, isGateway: true, forceAddress: true, hairpinMode: true, mtu, ipam };
+  return `${JSON.stringify({ cniVersion, name: 'minke', plugins: [plugin] }, null, 2)}\n`;
+}

@@ -1,0 +1,130 @@
+// The pod network of one cluster on this machine: a bridge, addresses from the node's range, translation for what goes outside.
+import { join } from 'node:path';
+import type { FileSystem } from '../../base/ports/fs.ts';
+import type { Processes } from '../../base/ports/process.ts';
+import { addressAt, parseRange, takenRanges } from './cidr.ts';
+import { bridgeName, conflistName, renderConflist } from './conflist.ts';
+import { HostPortTable } from './host-ports.ts';
+import { createNft, type Nft } from './nft.ts';
+import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
+import { renderRemoval, renderRules, tableName } from './rules.ts';
+
+const ipMs = 10_000;
+const mtuDefault = 1_500;
+const sysctl = '/proc/sys/net';
+
+export interface PodNetworkOptions {
+  readonly clusterId: string;
+  readonly fs: FileSystem;
+  readonly processes: Processes;
+  readonly programs: { readonly ip: string; readonly nft: string };
+}
+
+export interface SetUpOptions {
+  /** This node's range: `10.42.0.0/24`. */
+  readonly podCidr: string;
+  /** Where containerd looks for the plugins' configuration. */
+  readonly confDir: string;
+  /** Where the addresses given to pods are kept; must not outlive a boot. */
+  readonly leasesDir: string;
+}
+
+export interface PodNetwork {
+  readonly bridge: string;
+  readonly hostPorts: HostPortTable;
+  /** Can be repeated at any time; running pods keep their connections. Gives the host's address on the bridge. */
+  setUp(options: SetUpOptions): Promise<{ readonly gateway: string; readonly bridgeNetfilter: boolean }>;
+  /** Takes away bridge, pods' interfaces and rules. Repeating it is harmless. */
+  remove(): Promise<void>;
+  /** IPv4 ranges that this machine's routes and addresses use. */
+  takenRanges(): Promise<readonly string[]>;
+}
+
+export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
+  const { clusterId, fs, processes, programs } = options;
+  const bridge = bridgeName(clusterId);
+  const table = tableName(clusterId);
+  const nft = createNft(processes, programs.nft);
+  const ip = (...args: string[]) => runIp(processes, programs.ip, args);
+  return {
+    bridge,
+    hostPorts: new HostPortTable(nft, table),
+    async setUp({ podCidr, confDir, leasesDir }) {
+      const range = parseRange(podCidr);
+      if (!range) throw new Error(`Cannot set up the pod network: "${podCidr}" is not an IPv4 range such as 10.42.0.0/24`);
+      const gateway = addressAt(range, 1);
+      const [routes, links] = await Promise.all([ip('-j', 'route', 'show', 'default'), ip('-j', 'link', 'show')]);
+      const mtu = outsideMtu(routes.stdout, links.stdout);
+      // The bridge stands before the first pod, so that the host has its address on it.
+      if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
+      await must(ip('addr', 'replace', `${gateway}/${range.prefix}`, 'dev', bridge));
+      await must(ip('link', 'set', bridge, 'up'));
+      const bridgeNetfilter = await setSysctls(fs, bridge);
+      await nft(renderRules({ table, bridge, podCidr, bridgeNetfilter }));
+      await passOtherFirewalls(nft, bridge, table);
+      await fs.mkdir(leasesDir, { mode: 0o700 });
+      await fs.mkdir(confDir, { mode: 0o755 });
+      const conflist = renderConflist({ bridge, podCidr, leasesDir, mtu });
+      const path = join(confDir, conflistName);
+      // Writing it makes containerd load it again: only when it has changed.
+      if ((await fs.readText(path)) !== conflist) await fs.write(path, conflist);
+      return { gateway, bridgeNetfilter };
+    },
+    async remove() {
+      await nft(renderRemoval(table));
+      await forgetExceptions(nft, table);
+      const { stdout, code } = await ip('-j', 'link', 'show', 'master', bridge);
+      const ports = code === 0 ? (JSON.parse(stdout || '[]') as readonly { ifname?: string }[]) : [];
+      // Usually gone with their namespaces; one may be left by a pod that was ended by force.
+      for (const { ifname } of ports) if (ifname !== undefined) await ip('link', 'del', ifname);
+      await ip('link', 'del', bridge);
+      if ((await ip('link', 'show', bridge)).code === 0) throw new Error(`Cannot remove the bridge "${bridge}"`);
+    },
+    async takenRanges() {
+      const [routes, addresses] = await Promise.all([ip('-j', 'route', 'show', 'table', 'all'), ip('-j', 'addr', 'show')]);
+      return takenRanges(routes.stdout, addresses.stdout);
+    },
+  };
+}
+
+function runIp(processes: Processes, path: string, args: readonly string[]) {
+  return processes.run(path, args, { deadlineMs: ipMs });
+}
+
+async function must(result: ReturnType<typeof runIp>): Promise<void> {
+  const { code, stderr } = await result;
+  if (code !== 0) throw new Error(`Cannot set up the pod network: ${stderr.trim()}`);
+}
+
+/** Of the interface that the default route uses; the usual one where there is none. */
+export function outsideMtu(routes: string, links: string): number {
+  const device = (JSON.parse(routes || '[]') as readonly { dev?: string }[])[0]?.dev;
+  const link = (JSON.parse(links || '[]') as readonly { ifname?: string; mtu?: number }[]).find(({ ifname }) => ifname === device);
+  return link?.mtu ?? mtuDefault;
+}
+
+/** Exceptions are marked with our table's name, so that they are made once and can be taken away. */
+async function passOtherFirewalls(nft: Nft, bridge: string, mark: string): Promise<void> {
+  for (const chain of droppingChains(await nft.list('chains'))) {
+    const present = handlesOf(await nft.list('chain', chain.family, chain.table, chain.name), mark);
+    if (present.length === 0) await nft(renderExceptions(chain, bridge, mark));
+  }
+}
+
+async function forgetExceptions(nft: Nft, mark: string): Promise<void> {
+  for (const chain of droppingChains(await nft.list('chains'))) {
+    const present = handlesOf(await nft.list('chain', chain.family, chain.table, chain.name), mark);
+    if (present.length > 0) await nft(renderExceptionRemoval(chain, present));
+  }
+}
+
+/** Gives whether the kernel shows bridged packets to nftables. */
+async function setSysctls(fs: FileSystem, bridge: string): Promise<boolean> {
+  await fs.writeInto(`${sysctl}/ipv4/ip_forward`, '1');
+  // A host port reached by way of loopback has a source of 127.0.0.1 until it is translated.
+  await fs.writeInto(`${sysctl}/ipv4/conf/${bridge}/route_localnet`, '1');
+  const bridged = `${sysctl}/bridge/bridge-nf-call-iptables`;
+  if (!(await fs.exists(bridged))) return false;
+  await fs.writeInto(bridged, '1');
+  return true;
+}

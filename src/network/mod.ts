@@ -1,0 +1,17 @@
+// The door of network/.
+export {
+  addressAt,
+  type ClusterRanges,
+  chooseClusterRanges,
+  chooseRange,
+  formatRange,
+  overlap,
+  parseRange,
+  type Range,
+} from './cni/cidr.ts';
+export { bridgeName } from './cni/conflist.ts';
+export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
+export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
+export { type DnsServerOptions, runDnsServer } from './dns/server.ts';
+export { type LoadBalancerOptions, loadBalancerClass, runLoadBalancers } from './proxy/load-balancer.ts';
+export { type Redirect, removeServiceRules, runServiceProxy, type ServiceProxyOptions } from './proxy/proxy.ts';

@@ -1,0 +1,173 @@
+// The scheduler's picture of the cluster: nodes, the pods bound to them, and pods it has just decided on (assumed).
+import type { V1Node, V1Pod } from '../api/mod.ts';
+import { assert } from '../base/mod.ts';
+import { NodeInfo, podKey } from './node-info.ts';
+import { hasAffinity } from './pod-affinity-terms.ts';
+import { PodGroups } from './pod-groups.ts';
+import type { Snapshot } from './snapshot.ts';
+
+const nobody: readonly V1Pod[] = [];
+
+/**
+ * Fed by informers; owned by the scheduler. A pod counts on its node from the moment of the decision (`assume`) until the
+ * informer shows it bound (`setPod`) or the binding fails (`forget`): nothing is given away twice.
+ */
+export class SchedulerCache implements Snapshot {
+  readonly #infos = new Map<string, NodeInfo>();
+  /** Where each pod counts: node name by pod key. */
+  readonly #placed = new Map<string, string>();
+  readonly #assumed = new Set<string>();
+  readonly #nominated = new Map<string, { readonly pod: V1Pod; readonly nodeName: string }>();
+  readonly #nominatedOn = new Map<string, Map<string, V1Pod>>();
+  #list: readonly NodeInfo[] | undefined;
+  readonly #labelValues = new Map<string, Map<string, number>>();
+  readonly groups = new PodGroups();
+  /** By pod key. */
+  readonly #withAffinity = new Map<string, { readonly pod: V1Pod; readonly node: NodeInfo }>();
+
+  get nodes(): readonly NodeInfo[] {
+    this.#list ??= [...this.#infos.values()].filter((info) => info.node !== undefined);
+    return this.#list;
+  }
+
+  labelValues(key: string): ReadonlyMap<string, number> {
+    let values = this.#labelValues.get(key);
+    if (!values) {
+      values = new Map();
+      for (const { node } of this.nodes) {
+        const value = node?.metadata?.labels?.[key];
+        if (value !== undefined) values.set(value, (values.get(value) ?? 0) + 1);
+      }
+      this.#labelValues.set(key, values);
+    }
+    return values;
+  }
+
+  get(name: string): NodeInfo | undefined {
+    const info = this.#infos.get(name);
+    return info?.node ? info : undefined;
+  }
+
+  setNode(node: V1Node): void {
+    const name = node.metadata?.name ?? '';
+    const info = this.#infoOf(name);
+    if (!info.node) this.#list = undefined;
+    if (info.node?.metadata?.labels !== node.metadata?.labels) this.#labelValues.clear();
+    info.setNode(node);
+  }
+
+  removeNode(name: string): void {
+    const info = this.#infos.get(name);
+    if (!info) return;
+    info.setNode(undefined);
+    this.#list = undefined;
+    this.#labelValues.clear();
+    if (info.pods.size === 0) this.#infos.delete(name);
+  }
+
+  /** A pod that the API shows as bound. */
+  setPod(pod: V1Pod): void {
+    const nodeName = pod.spec?.nodeName;
+    assert(nodeName, `pod ${podKey(pod)} is not bound`);
+    this.#assumed.delete(podKey(pod));
+    this.#place(pod, nodeName);
+  }
+
+  /** A pod that is gone, or has ended: it takes no room any more. */
+  removePod(pod: V1Pod): void {
+    const key = podKey(pod);
+    this.#assumed.delete(key);
+    const nodeName = this.#placed.get(key);
+    if (nodeName === undefined) return;
+    this.#placed.delete(key);
+    const info = this.#infos.get(nodeName);
+    this.#unplace(key, info);
+    if (info && !info.node && info.pods.size === 0) this.#infos.delete(nodeName);
+  }
+
+  /** Counts the pod on the node before it is bound. */
+  assume(pod: V1Pod, nodeName: string): void {
+    const key = podKey(pod);
+    assert(!this.#placed.has(key), `pod ${key} is placed already`);
+    this.#assumed.add(key);
+    this.#place(pod, nodeName);
+  }
+
+  /** The binding failed: the room is free again. Does nothing when the API has shown the pod as bound meanwhile. */
+  forget(pod: V1Pod): void {
+    if (this.#assumed.has(podKey(pod))) this.removePod(pod);
+  }
+
+  /** A pod that waits for room on a node; undefined takes the nomination back. */
+  nominate(pod: V1Pod, nodeName: string | undefined): void {
+    const key = podKey(pod);
+    const before = this.#nominated.get(key);
+    if (before) this.#nominatedOn.get(before.nodeName)?.delete(key);
+    this.#nominated.delete(key);
+    if (nodeName === undefined) return;
+    this.#nominated.set(key, { pod, nodeName });
+    const there = this.#nominatedOn.get(nodeName) ?? new Map<string, V1Pod>();
+    this.#nominatedOn.set(nodeName, there.set(key, pod));
+  }
+
+  nominatedOn(nodeName: string): readonly V1Pod[] {
+    const there = this.#nominatedOn.get(nodeName);
+    return there && there.size > 0 ? [...there.values()] : nobody;
+  }
+
+  pretendThere(pod: V1Pod, nodeName: string): () => void {
+    const key = podKey(pod);
+    if (this.#placed.has(key)) return () => {};
+    this.#place(pod, nodeName);
+    return () => {
+      this.#placed.delete(key);
+      this.#unplace(key, this.#infos.get(nodeName));
+    };
+  }
+
+  pretendGone(pod: V1Pod): () => void {
+    const key = podKey(pod);
+    const nodeName = this.#placed.get(key);
+    if (nodeName === undefined) return () => {};
+    this.#placed.delete(key);
+    this.#unplace(key, this.#infos.get(nodeName));
+    return () => this.#place(pod, nodeName);
+  }
+
+  podsWithAffinity(): Iterable<{ readonly pod: V1Pod; readonly node: NodeInfo }> {
+    return this.#withAffinity.values();
+  }
+
+  isPlaced(pod: V1Pod): boolean {
+    return this.#placed.has(podKey(pod));
+  }
+
+  #place(pod: V1Pod, nodeName: string): void {
+    const key = podKey(pod);
+    const before = this.#placed.get(key);
+    if (before !== undefined) this.#unplace(key, this.#infos.get(before));
+    this.#placed.set(key, nodeName);
+    const info = this.#infoOf(nodeName);
+    info.add(pod);
+    this.groups.add(pod, nodeName);
+    if (hasAffinity(pod)) this.#withAffinity.set(key, { pod, node: info });
+  }
+
+  /** Takes away what was counted for the pod, as it was when it was counted. */
+  #unplace(key: string, info: NodeInfo | undefined): void {
+    const counted = info?.pods.get(key)?.pod;
+    if (!info || !counted) return;
+    info.remove(counted);
+    this.groups.remove(counted, info.name);
+    this.#withAffinity.delete(key);
+  }
+
+  #infoOf(name: string): NodeInfo {
+    let info = this.#infos.get(name);
+    if (!info) {
+      info = new NodeInfo(name);
+      this.#infos.set(name, info);
+    }
+    return info;
+  }
+}

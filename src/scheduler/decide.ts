@@ -1,0 +1,192 @@
+// The decision for one pod: which node, or why none. Synchronous and free of effects outside the cycle's own state.
+import type { V1Pod } from '../api/mod.ts';
+import type { Random } from '../base/mod.ts';
+import { type CycleState, type EnabledPlugin, unschedulable, type Verdict } from './framework.ts';
+import { type NodeInfo, podKey } from './node-info.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Below this many nodes every one is looked at; above, a share that is enough to choose well: the lower end of upstream's adaptive one. */
+const feasibleNodesMin = 100;
+const feasibleNodesShare = 0.05;
+
+export type Decision =
+  | { readonly is: 'node'; readonly name: string; readonly evaluated: number; readonly feasible: number }
+  | { readonly is: 'none'; readonly why: FitFailure }
+  | { readonly is: 'error'; readonly error: unknown; readonly plugin: string };
+
+/** Why no node fits. */
+export interface FitFailure {
+  readonly nodes: number;
+  /** By node name; nodes that a pre-filter ruled out are there too. */
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  /** A pre-filter turned the pod down for every node at once. */
+  readonly everywhere: readonly string[] | undefined;
+  /** The plugins that turned the pod down: only events that help with them can make it fit. */
+  readonly plugins: ReadonlySet<string>;
+}
+
+export interface DecideOptions {
+  readonly plugins: readonly EnabledPlugin[];
+  readonly snapshot: Snapshot;
+  readonly random: Random;
+  /** Where to begin in the list of nodes, so that sampling is fair: raised by `evaluated` from pod to pod. */
+  readonly startAt: number;
+}
+
+export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): Decision {
+  const { plugins, snapshot } = options;
+  const narrowed = preFilter(pod, state, options);
+  if ('is' in narrowed) return narrowed;
+  const candidates = narrowed.only ? snapshot.nodes.filter((node) => narrowed.only?.has(node.name)) : snapshot.nodes;
+  const filters = plugins.filter(({ plugin }) => plugin.filter && !narrowed.skipped.has(plugin.name));
+  const found = filter(pod, state, { ...options, candidates, filters });
+  if ('is' in found) return found;
+  if (found.feasible.length === 0)
+    return { is: 'none', why: { nodes: snapshot.nodes.length, everywhere: undefined, ...explain(found.failed, snapshot, narrowed) } };
+  const best = found.feasible.length === 1 ? found.feasible[0] : pickBest(pod, state, found.feasible, options);
+  return best
+    ? { is: 'node', name: best.name, evaluated: found.feasible.length + found.failed.size, feasible: found.feasible.length }
+    : { is: 'error', error: new Error('no node was chosen'), plugin: '' };
+}
+
+interface Narrowed {
+  readonly only: ReadonlySet<string> | undefined;
+  readonly onlyBy: string;
+  readonly skipped: ReadonlySet<string>;
+}
+
+function preFilter(pod: V1Pod, state: CycleState, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Narrowed | Decision {
+  const skipped = new Set<string>();
+  let only: ReadonlySet<string> | undefined;
+  let onlyBy = '';
+  for (const { plugin } of options.plugins) {
+    const verdict = plugin.preFilter?.(state, pod, options.snapshot);
+    if (!verdict) continue;
+    if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: plugin.name };
+    if (verdict.is === 'skip') skipped.add(plugin.name);
+    if (verdict.is === 'unschedulable' || verdict.is === 'unresolvable') {
+      const why: FitFailure = {
+        nodes: options.snapshot.nodes.length,
+        verdicts: new Map(),
+        everywhere: verdict.reasons,
+        plugins: new Set([plugin.name]),
+      };
+      return { is: 'none', why };
+    }
+    if (verdict.is === 'success' && 'nodes' in verdict) {
+      const before = only;
+      only = new Set(before ? verdict.nodes.filter((name) => before.has(name)) : verdict.nodes);
+      onlyBy = plugin.name;
+    }
+  }
+  return { only, onlyBy, skipped };
+}
+
+interface FilterRequest extends DecideOptions {
+  readonly candidates: readonly NodeInfo[];
+  readonly filters: readonly EnabledPlugin[];
+}
+
+function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Map<string, Verdict> } | Decision {
+  const { candidates, filters, startAt } = request;
+  const wanted = feasibleNodesWanted(candidates.length);
+  const feasible: NodeInfo[] = [];
+  const failed = new Map<string, Verdict>();
+  for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
+    const node = candidates[(startAt + i) % candidates.length] as NodeInfo;
+    const verdict = firstRefusal(pod, state, node, filters) ?? refusalWithNominated(pod, node, request);
+    if (verdict?.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
+    if (verdict) failed.set(node.name, verdict);
+    else feasible.push(node);
+  }
+  return { feasible, failed };
+}
+
+/** Why one node would not do as things are (or are pretended to be); undefined when it would. */
+export function refusalOn(pod: V1Pod, node: NodeInfo, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Verdict | undefined {
+  const state: CycleState = new Map();
+  const narrowed = preFilter(pod, state, options);
+  if ('is' in narrowed || (narrowed.only && !narrowed.only.has(node.name))) return unschedulable();
+  const filters = options.plugins.filter(({ plugin }) => plugin.filter && !narrowed.skipped.has(plugin.name));
+  return firstRefusal(pod, state, node, filters);
+}
+
+function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: readonly EnabledPlugin[]): Verdict | undefined {
+  for (const { plugin } of filters) {
+    const verdict = plugin.filter?.(state, pod, node);
+    if (!verdict || verdict.is === 'success' || verdict.is === 'skip') continue;
+    return verdict.is === 'unschedulable' || verdict.is === 'unresolvable' ? { ...verdict, plugin: plugin.name } : verdict;
+  }
+  return undefined;
+}
+
+/** Pods that others have made room for count as there, unless this pod is more important. */
+function refusalWithNominated(pod: V1Pod, node: NodeInfo, request: FilterRequest): Verdict | undefined {
+  const { snapshot } = request;
+  const nominated = snapshot
+    .nominatedOn(node.name)
+    .filter((other) => podKey(other) !== podKey(pod) && (other.spec?.priority ?? 0) >= (pod.spec?.priority ?? 0));
+  if (nominated.length === 0) return undefined;
+  const undo = nominated.map((other) => snapshot.pretendThere(other, node.name));
+  try {
+    return refusalOn(pod, node, request);
+  } finally {
+    for (const back of undo) back();
+  }
+}
+
+/** A twentieth of the nodes, at least 100: the choice among them is nearly as good as among all, and costs what it costs. */
+export function feasibleNodesWanted(nodes: number): number {
+  return Math.min(nodes, Math.max(feasibleNodesMin, Math.floor(nodes * feasibleNodesShare)));
+}
+
+/** Adds the nodes that pre-filters ruled out, so that the message counts every node. */
+function explain(failed: ReadonlyMap<string, Verdict>, snapshot: Snapshot, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
+  const verdicts = new Map(failed);
+  if (narrowed.only) {
+    for (const node of snapshot.nodes) {
+      if (!narrowed.only.has(node.name)) {
+        verdicts.set(node.name, {
+          is: 'unresolvable',
+          reasons: [`node(s) didn't satisfy plugin(s) [${narrowed.onlyBy}]`],
+          plugin: narrowed.onlyBy,
+        });
+      }
+    }
+  }
+  const plugins = new Set([...verdicts.values()].flatMap((verdict) => ('plugin' in verdict && verdict.plugin ? [verdict.plugin] : [])));
+  return { verdicts, plugins };
+}
+
+/** The highest sum of weighted scores; chance decides between equals. */
+function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], options: DecideOptions): NodeInfo | undefined {
+  const totals = new Array<number>(nodes.length).fill(0);
+  for (const { plugin, weight } of options.plugins) {
+    if (!plugin.score || weight === 0) continue;
+    if (plugin.preScore && plugin.preScore(state, pod, nodes, options.snapshot).is === 'skip') continue;
+    const { score } = plugin;
+    const scores = nodes.map((node) => score(state, pod, node));
+    plugin.normalize?.(state, scores);
+    for (let i = 0; i < scores.length; i++) totals[i] = (totals[i] ?? 0) + weight * (scores[i] ?? 0);
+  }
+  let best = 0;
+  let equals = 1;
+  for (let i = 1; i < totals.length; i++) {
+    const [here = 0, there = 0] = [totals[i], totals[best]];
+    if (here < there) continue;
+    equals = here > there ? 1 : equals + 1;
+    if (equals === 1 || options.random.below(equals) === 0) best = i;
+  }
+  return nodes[best];
+}
+
+/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
+export function fitMessage(why: FitFailure): string {
+  if (why.nodes === 0) return 'no nodes available to schedule pods';
+  const counts = new Map<string, number>();
+  for (const verdict of why.verdicts.values()) {
+    for (const reason of 'reasons' in verdict ? verdict.reasons : []) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const parts = why.everywhere ?? [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
+  return `0/${why.nodes} nodes are available: ${parts.join(', ')}.`;
+}

@@ -1,0 +1,115 @@
+// The scheduling framework: the points at which plugins take part in a decision, and what they may answer.
+// Source: https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
+import type { KubeObject, V1Node, V1Pod } from '../api/mod.ts';
+import type { Random } from '../base/mod.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/**
+ * `unschedulable`: not on this node as things are (evicting pods could help); `unresolvable`: not on this node whatever
+ * happens to other pods; `skip`: this plugin has nothing to say for this pod.
+ */
+export type Verdict =
+  | { readonly is: 'success' }
+  | { readonly is: 'skip' }
+  | { readonly is: 'unschedulable' | 'unresolvable'; readonly reasons: readonly string[]; readonly plugin?: string }
+  | { readonly is: 'error'; readonly error: unknown };
+
+export const success: Verdict = { is: 'success' };
+export const skip: Verdict = { is: 'skip' };
+export const unschedulable = (...reasons: string[]): Verdict => ({ is: 'unschedulable', reasons });
+export const unresolvable = (...reasons: string[]): Verdict => ({ is: 'unresolvable', reasons });
+
+/** What plugins remember between the points of one pod's cycle. Each plugin has its own key. */
+export type CycleState = Map<string, unknown>;
+
+/** What happened in the cluster: kinds of event that could make a pod fit. */
+export type ClusterEvent =
+  | { readonly is: 'nodeAdded'; readonly node: V1Node }
+  | { readonly is: 'nodeChanged'; readonly old: V1Node; readonly node: V1Node }
+  | { readonly is: 'podBound'; readonly pod: V1Pod }
+  | { readonly is: 'podGone'; readonly pod: V1Pod }
+  | { readonly is: 'podChanged'; readonly old: V1Pod; readonly pod: V1Pod };
+
+/** An object of another kind has come, changed or gone: a claim, a volume, ... */
+export interface ObjectEvent {
+  readonly kind: string;
+  readonly object: KubeObject;
+}
+
+export interface Plugin {
+  readonly name: string;
+  /**
+   * Queueing hint: could `event` make `pod`, which this plugin has turned down, fit? Default: any event could.
+   * It errs on the side of true: a false no would leave a pod waiting.
+   */
+  readonly mayHelp?: (pod: V1Pod, event: ClusterEvent) => boolean;
+  /** As `mayHelp`, for objects other than nodes and pods. Default: none of them helps. */
+  readonly objectMayHelp?: (pod: V1Pod, event: ObjectEvent) => boolean;
+  /** Tells of such objects, from the scheduler's start on. Returns what ends that. */
+  readonly watch?: (happened: (event: ObjectEvent) => void) => () => void;
+  /** Before the pod enters the active queue. */
+  readonly preEnqueue?: (pod: V1Pod) => Verdict;
+  /** Once a cycle: computes what the filter needs, and may narrow the nodes (`nodes`: their names). */
+  readonly preFilter?: (
+    state: CycleState,
+    pod: V1Pod,
+    snapshot: Snapshot,
+  ) => Verdict | { readonly is: 'success'; readonly nodes: readonly string[] };
+  /** For each node: may the pod run there? */
+  readonly filter?: (state: CycleState, pod: V1Pod, node: NodeInfo) => Verdict;
+  /** When no node fits: may say which pods would have to go, and where there would be room then. Decides only: the scheduler acts. */
+  readonly postFilter?: (pod: V1Pod, request: PostFilterRequest) => PostFilterResult;
+  /** Once a cycle, with the nodes that fit. */
+  readonly preScore?: (state: CycleState, pod: V1Pod, nodes: readonly NodeInfo[], snapshot: Snapshot) => Verdict;
+  /** For each node that fits: a number from 0 to 100 after `normalize`. */
+  readonly score?: (state: CycleState, pod: V1Pod, node: NodeInfo) => number;
+  readonly normalize?: (state: CycleState, scores: number[]) => void;
+  /** Sets something aside on the node; `unreserve` gives it back when a later point fails. */
+  readonly reserve?: (state: CycleState, pod: V1Pod, nodeName: string) => Verdict;
+  readonly unreserve?: (state: CycleState, pod: V1Pod, nodeName: string) => void;
+  /** Lets the pod through or turns it down; a pod waits as long as the promise is pending. */
+  readonly permit?: (state: CycleState, pod: V1Pod, nodeName: string, signal: AbortSignal) => Promise<Verdict>;
+  /** Whether `preBind` waits for others to do something: such a pod does not keep further ones from being bound meanwhile. */
+  readonly waitsLong?: (state: CycleState) => boolean;
+  readonly preBind?: (state: CycleState, pod: V1Pod, nodeName: string, signal: AbortSignal) => Promise<Verdict>;
+  /** The first plugin that does not skip binds the pod. */
+  readonly bind?: (state: CycleState, pod: V1Pod, nodeName: string, signal: AbortSignal) => Promise<Verdict>;
+  readonly postBind?: (state: CycleState, pod: V1Pod, nodeName: string) => void;
+}
+
+export interface PostFilterRequest {
+  readonly plugins: readonly EnabledPlugin[];
+  readonly snapshot: Snapshot;
+  /** Why each node was turned down. */
+  readonly failed: ReadonlyMap<string, Verdict>;
+  readonly random: Random;
+}
+
+export type PostFilterResult =
+  | { readonly is: 'possible'; readonly nodeName: string; readonly victims: readonly V1Pod[] }
+  /** `text` follows the scheduling failure in its message. */
+  | { readonly is: 'futile'; readonly text: string };
+
+/** One line of a profile: a plugin and the weight of its score. */
+export interface EnabledPlugin {
+  readonly plugin: Plugin;
+  readonly weight: number;
+}
+
+/** A named way to schedule: pods choose it by `spec.schedulerName`. */
+export interface Profile {
+  readonly schedulerName: string;
+  readonly plugins: readonly EnabledPlugin[];
+}
+
+export const scoreMax = 100;
+
+/** Scales scores so that the highest becomes 100; `reverse` makes the lowest the best. */
+export function normalizeScores(scores: number[], reverse = false): void {
+  const highest = Math.max(0, ...scores);
+  for (let i = 0; i < scores.length; i++) {
+    const share = highest === 0 ? 0 : Math.floor(((scores[i] ?? 0) * scoreMax) / highest);
+    scores[i] = reverse ? scoreMax - share : share;
+  }
+}

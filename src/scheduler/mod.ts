@@ -1,0 +1,13 @@
+// The door of scheduler/: picks a node for every pod, by what the node has room for and what the pod asks.
+export type {
+  ClusterEvent,
+  CycleState,
+  EnabledPlugin,
+  Plugin,
+  PostFilterRequest,
+  PostFilterResult,
+  Profile,
+  Verdict,
+} from './framework.ts';
+export { defaultProfile, defaultSchedulerName } from './registry.ts';
+export { runScheduler, type SchedulerOptions } from './scheduler.ts';

@@ -1,0 +1,120 @@
+// A node as the scheduler sees it: what it offers, and what the pods on it have taken.
+import type { V1Node, V1Pod } from '../api/mod.ts';
+import { podRequests, podScoreRequests, type Resources, toResources } from './pod-resources.ts';
+
+/** A pod on a node, with what is computed from it once. */
+export interface PlacedPod {
+  readonly pod: V1Pod;
+  readonly requests: Resources;
+  readonly hostPorts: readonly HostPort[];
+}
+
+export interface HostPort {
+  readonly ip: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+export const podKey = (pod: V1Pod): string => pod.metadata?.uid ?? `${pod.metadata?.namespace}/${pod.metadata?.name}`;
+
+const anyAddress = '0.0.0.0';
+
+export function hostPortsOf(pod: V1Pod): readonly HostPort[] {
+  const containers = [
+    ...(pod.spec?.containers ?? []),
+    ...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
+  ];
+  return containers.flatMap((container) =>
+    (container.ports ?? [])
+      .filter((port) => (port.hostPort ?? 0) > 0)
+      .map((port) => ({ ip: port.hostIP || anyAddress, protocol: port.protocol ?? 'TCP', port: port.hostPort ?? 0 })),
+  );
+}
+
+const clash = (a: HostPort, b: HostPort): boolean =>
+  a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === anyAddress || b.ip === anyAddress);
+
+/**
+ * Changed only by the cache that owns it. `requested` is the sum over `pods`; the invariant is kept by `add` and `remove`
+ * alone, so that a filter costs a few comparisons and no walk over pods.
+ */
+export class NodeInfo {
+  readonly name: string;
+  #node: V1Node | undefined;
+  #allocatable: Resources = new Map();
+  #allowedPods = 0;
+  #imageBytes: ReadonlyMap<string, number> | undefined;
+  readonly #requested = new Map<string, number>();
+  #scoreCpu = 0;
+  #scoreMemory = 0;
+  readonly #pods = new Map<string, PlacedPod>();
+  #portPods = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Undefined for a node that is gone while pods on it remain. */
+  get node(): V1Node | undefined {
+    return this.#node;
+  }
+  get allocatable(): Resources {
+    return this.#allocatable;
+  }
+  get allowedPods(): number {
+    return this.#allowedPods;
+  }
+  /** The node's images by every name, and their sizes. */
+  get imageBytes(): ReadonlyMap<string, number> {
+    this.#imageBytes ??= new Map(
+      (this.#node?.status?.images ?? []).flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [name, sizeBytes] as const)),
+    );
+    return this.#imageBytes;
+  }
+  get requested(): Resources {
+    return this.#requested;
+  }
+  /** What counts when nodes are compared: pods that ask for nothing count with a default. Millicores, bytes. */
+  get scoreRequested(): Readonly<Record<'cpu' | 'memory', number>> {
+    return { cpu: this.#scoreCpu, memory: this.#scoreMemory };
+  }
+  get pods(): ReadonlyMap<string, PlacedPod> {
+    return this.#pods;
+  }
+
+  setNode(node: V1Node | undefined): void {
+    if (node?.status?.images !== this.#node?.status?.images) this.#imageBytes = undefined;
+    this.#node = node;
+    this.#allocatable = toResources(node?.status?.allocatable);
+    this.#allowedPods = this.#allocatable.get('pods') ?? 0;
+  }
+
+  add(pod: V1Pod): void {
+    const key = podKey(pod);
+    if (this.#pods.has(key)) this.remove(pod);
+    const placed: PlacedPod = { pod, requests: podRequests(pod), hostPorts: hostPortsOf(pod) };
+    this.#pods.set(key, placed);
+    this.#count(placed, 1);
+  }
+
+  remove(pod: V1Pod): void {
+    const placed = this.#pods.get(podKey(pod));
+    if (!placed) return;
+    this.#pods.delete(podKey(pod));
+    this.#count(placed, -1);
+  }
+
+  portTaken(wanted: HostPort): boolean {
+    if (this.#portPods === 0) return false;
+    for (const placed of this.#pods.values()) if (placed.hostPorts.some((port) => clash(port, wanted))) return true;
+    return false;
+  }
+
+  #count(placed: PlacedPod, sign: 1 | -1): void {
+    for (const [name, value] of placed.requests) this.#requested.set(name, (this.#requested.get(name) ?? 0) + sign * value);
+    const score = podScoreRequests(placed.pod);
+    this.#scoreCpu += sign * score.cpu;
+    this.#scoreMemory += sign * score.memory;
+    if (placed.hostPorts.length > 0) this.#portPods += sign;
+  }
+}

@@ -1,0 +1,75 @@
+// NodeResourcesFit: the node has room for what the pod asks for; a node with more room left is liked better (LeastAllocated).
+import type { V1Pod } from '../../api/mod.ts';
+import { type Plugin, scoreMax, success, unresolvable, unschedulable } from '../framework.ts';
+import type { NodeInfo } from '../node-info.ts';
+import { podRequests, podScoreRequests, type Resources, toResources } from '../pod-resources.ts';
+
+const stateKey = 'NodeResourcesFit';
+const requestsIn = (state: Map<string, unknown>, pod: V1Pod): Resources =>
+  (state.get(stateKey) as Resources | undefined) ?? podRequests(pod);
+
+/** What is lacking, in upstream's words and order: pods, cpu, memory, ephemeral-storage, then the rest. */
+export function lacking(requests: Resources, info: NodeInfo): { readonly reasons: readonly string[]; readonly neverFits: boolean } {
+  if (fits(requests, info)) return enough;
+  const reasons: string[] = [];
+  let neverFits = false;
+  if (info.pods.size + 1 > info.allowedPods) reasons.push('Too many pods');
+  const order = ['cpu', 'memory', 'ephemeral-storage', ...[...requests.keys()].filter((name) => !coreResources.has(name))];
+  for (const name of order) {
+    const wanted = requests.get(name) ?? 0;
+    const offered = info.allocatable.get(name) ?? 0;
+    if (wanted === 0 || wanted <= offered - (info.requested.get(name) ?? 0)) continue;
+    reasons.push(`Insufficient ${name}`);
+    neverFits ||= wanted > offered;
+  }
+  return { reasons, neverFits };
+}
+
+const enough = { reasons: [], neverFits: false };
+
+/** The common case, without a list: asked for every node of every pod. */
+function fits(requests: Resources, info: NodeInfo): boolean {
+  if (info.pods.size + 1 > info.allowedPods) return false;
+  for (const [name, wanted] of requests) {
+    if (wanted > 0 && wanted > (info.allocatable.get(name) ?? 0) - (info.requested.get(name) ?? 0)) return false;
+  }
+  return true;
+}
+
+const coreResources = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
+
+export const nodeResourcesFit: Plugin = {
+  name: 'NodeResourcesFit',
+  mayHelp: (pod, event) => {
+    switch (event.is) {
+      case 'podGone':
+      case 'podChanged':
+        return true;
+      case 'nodeAdded':
+      case 'nodeChanged': {
+        const offered = toResources(event.node.status?.allocatable);
+        return [...podRequests(pod)].every(([name, wanted]) => wanted <= (offered.get(name) ?? 0));
+      }
+      case 'podBound':
+        return false;
+    }
+  },
+  preFilter: (state, pod) => {
+    state.set(stateKey, podRequests(pod));
+    return success;
+  },
+  filter: (state, pod, info) => {
+    const { reasons, neverFits } = lacking(requestsIn(state, pod), info);
+    if (reasons.length === 0) return success;
+    return neverFits ? unresolvable(...reasons) : unschedulable(...reasons);
+  },
+  score: (_state, pod, info) => {
+    const asked = podScoreRequests(pod);
+    const taken = info.scoreRequested;
+    const free = (name: 'cpu' | 'memory') => {
+      const offered = info.allocatable.get(name) ?? 0;
+      return offered === 0 ? 0 : Math.max(0, Math.floor(((offered - taken[name] - asked[name]) * scoreMax) / offered));
+    };
+    return Math.floor((free('cpu') + free('memory')) / 2);
+  },
+};

@@ -1,0 +1,15 @@
+// NodeUnschedulable: a cordoned node takes no new pods, unless they tolerate it.
+import { tolerates } from '../../api/mod.ts';
+import { type Plugin, success, unresolvable } from '../framework.ts';
+
+const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
+
+export const nodeUnschedulable: Plugin = {
+  name: 'NodeUnschedulable',
+  mayHelp: (_pod, event) =>
+    event.is === 'nodeAdded' || (event.is === 'nodeChanged' && event.old.spec?.unschedulable === true && !event.node.spec?.unschedulable),
+  filter: (_state, pod, info) =>
+    info.node?.spec?.unschedulable && !(pod.spec?.tolerations ?? []).some((toleration) => tolerates(toleration, taint))
+      ? unresolvable('node(s) were unschedulable')
+      : success,
+};

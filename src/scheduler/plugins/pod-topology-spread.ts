@@ -1,0 +1,222 @@
+// PodTopologySpread: pods of a kind in equal numbers over topology domains.
+// Source: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+import {
+  compileSelector,
+  findUntolerated,
+  type LabelSelector,
+  matchesRequiredAffinity,
+  selectorOf,
+  type V1Node,
+  type V1Pod,
+  type V1TopologySpreadConstraint,
+} from '../../api/mod.ts';
+import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
+import type { NodeInfo } from '../node-info.ts';
+import type { Snapshot } from '../snapshot.ts';
+
+const name = 'PodTopologySpread';
+const scoreKey = `${name}/score`;
+/** The raw score of a node that lacks a topology key: it ends up with none. */
+const lacksKey = -1;
+
+/** For pods without constraints of their own that belong to a workload or service. Source: upstream's system defaults. */
+const systemDefaults = [
+  { maxSkew: 3, topologyKey: 'kubernetes.io/hostname' },
+  { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone' },
+];
+
+/** The selector of the services and workloads that a pod belongs to; undefined when it belongs to none. */
+export type DefaultSelector = (pod: V1Pod) => LabelSelector | undefined;
+
+interface Constraint {
+  readonly maxSkew: number;
+  readonly topologyKey: string;
+  readonly minDomains: number;
+  readonly honorAffinity: boolean;
+  readonly honorTaints: boolean;
+  readonly matches: (labels: Readonly<Record<string, string>>) => boolean;
+}
+
+interface Counted {
+  readonly constraint: Constraint;
+  /** Matching pods by the domain's value. Eligible domains that are not there have none. */
+  readonly domains: ReadonlyMap<string, number>;
+  /** How many eligible domains there are. */
+  readonly domainCount: number;
+}
+
+const labelsOf = (node: NodeInfo): Readonly<Record<string, string>> => node.node?.metadata?.labels ?? {};
+const ownLabels = (pod: V1Pod): Readonly<Record<string, string>> => pod.metadata?.labels ?? {};
+
+function compile(pod: V1Pod, constraint: V1TopologySpreadConstraint): Constraint {
+  const labels = ownLabels(pod);
+  const keys = (constraint.matchLabelKeys ?? []).filter((key) => labels[key] !== undefined);
+  const selector = selectorOf(
+    keys.length === 0
+      ? constraint.labelSelector
+      : {
+          ...constraint.labelSelector,
+          matchExpressions: [
+            ...(constraint.labelSelector?.matchExpressions ?? []),
+            ...keys.map((key) => ({ key, operator: 'In', values: [labels[key] ?? ''] })),
+          ],
+        },
+  );
+  return {
+    maxSkew: constraint.maxSkew,
+    topologyKey: constraint.topologyKey,
+    minDomains: constraint.minDomains ?? 1,
+    honorAffinity: constraint.nodeAffinityPolicy !== 'Ignore',
+    honorTaints: constraint.nodeTaintsPolicy === 'Honor',
+    matches: compileSelector(selector),
+  };
+}
+
+const constraintsOf = (pod: V1Pod, whenUnsatisfiable: string): readonly Constraint[] =>
+  (pod.spec?.topologySpreadConstraints ?? []).filter((one) => one.whenUnsatisfiable === whenUnsatisfiable).map((one) => compile(pod, one));
+
+function isEligible(pod: V1Pod, node: V1Node, constraint: Constraint): boolean {
+  if (constraint.honorAffinity && !matchesRequiredAffinity(pod.spec, node)) return false;
+  return !constraint.honorTaints || !findUntolerated(node.spec?.taints ?? [], pod.spec?.tolerations ?? [], ['NoSchedule', 'NoExecute']);
+}
+
+/** Counts each constraint over the nodes that have all of the keys. */
+function count(pod: V1Pod, snapshot: Snapshot, constraints: readonly Constraint[]): readonly Counted[] {
+  const everyNodeCounts =
+    constraints.every(({ honorTaints, topologyKey }) => !honorTaints && everyNodeHas(snapshot, topologyKey)) && !hasNodeAffinity(pod);
+  return everyNodeCounts
+    ? constraints.map((constraint) => countMatching(pod, snapshot, constraint))
+    : countEligible(pod, snapshot, constraints);
+}
+
+function everyNodeHas(snapshot: Snapshot, topologyKey: string): boolean {
+  let nodes = 0;
+  for (const some of snapshot.labelValues(topologyKey).values()) nodes += some;
+  return nodes === snapshot.nodes.length;
+}
+
+const hasNodeAffinity = ({ spec }: V1Pod): boolean =>
+  spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined ||
+  Object.keys(spec?.nodeSelector ?? {}).length > 0;
+
+/** Where every node counts, only those with matching pods have to be looked at; the other domains have none. */
+function countMatching(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): Counted {
+  const { topologyKey } = constraint;
+  const domains = new Map<string, number>();
+  for (const [nodeName, pods] of matchingByNode(pod, snapshot, constraint)) {
+    const node = snapshot.get(nodeName);
+    const value = node && labelsOf(node)[topologyKey];
+    if (value !== undefined) domains.set(value, (domains.get(value) ?? 0) + pods);
+  }
+  return { constraint, domains, domainCount: snapshot.labelValues(topologyKey).size };
+}
+
+function countEligible(pod: V1Pod, snapshot: Snapshot, constraints: readonly Constraint[]): readonly Counted[] {
+  const perNode = constraints.map((constraint) => matchingByNode(pod, snapshot, constraint));
+  const domains = constraints.map(() => new Map<string, number>());
+  for (const node of snapshot.nodes) {
+    const labels = labelsOf(node);
+    if (!node.node || !constraints.every(({ topologyKey }) => labels[topologyKey] !== undefined)) continue;
+    for (const [i, constraint] of constraints.entries()) {
+      if (!isEligible(pod, node.node, constraint)) continue;
+      const value = labels[constraint.topologyKey] ?? '';
+      domains[i]?.set(value, (domains[i]?.get(value) ?? 0) + (perNode[i]?.get(node.name) ?? 0));
+    }
+  }
+  return constraints.map((constraint, i) => ({ constraint, domains: domains[i] ?? new Map(), domainCount: domains[i]?.size ?? 0 }));
+}
+
+function matchingByNode(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const group of snapshot.groups.inNamespace(pod.metadata?.namespace ?? '')) {
+    if (group.terminating || !constraint.matches(group.labels)) continue;
+    for (const [nodeName, pods] of group.nodes) found.set(nodeName, (found.get(nodeName) ?? 0) + pods);
+  }
+  return found;
+}
+
+/** The emptiest domain; 0 while there are fewer domains than wanted. */
+function fewest({ constraint, domains, domainCount }: Counted): number {
+  if (domainCount < constraint.minDomains || domains.size < domainCount) return 0;
+  let least = Number.POSITIVE_INFINITY;
+  for (const pods of domains.values()) least = Math.min(least, pods);
+  return least === Number.POSITIVE_INFINITY ? 0 : least;
+}
+
+interface FilterState {
+  readonly counted: readonly (Counted & { readonly least: number; readonly self: number })[];
+}
+interface ScoreState {
+  readonly counted: readonly Counted[];
+  readonly ignored: ReadonlySet<string>;
+}
+
+export const podTopologySpread = (defaultSelector: DefaultSelector): Plugin => {
+  const softConstraints = (pod: V1Pod): readonly Constraint[] => {
+    if ((pod.spec?.topologySpreadConstraints ?? []).length > 0) return constraintsOf(pod, 'ScheduleAnyway');
+    const selector = defaultSelector(pod);
+    if (!selector) return [];
+    const matches = compileSelector(selector);
+    return systemDefaults.map((one) => ({ ...one, minDomains: 1, honorAffinity: true, honorTaints: false, matches }));
+  };
+  return {
+    name,
+    mayHelp: (pod, event) => {
+      if (event.is === 'nodeAdded' || event.is === 'nodeChanged') return true;
+      return event.pod.metadata?.namespace === pod.metadata?.namespace;
+    },
+    preFilter: (state, pod, snapshot) => {
+      const hard = constraintsOf(pod, 'DoNotSchedule');
+      if (hard.length === 0) return skip;
+      const counted = count(pod, snapshot, hard).map((one) => ({
+        ...one,
+        least: fewest(one),
+        self: one.constraint.matches(ownLabels(pod)) ? 1 : 0,
+      }));
+      state.set(name, { counted } satisfies FilterState);
+      return success;
+    },
+    filter: (state, _pod, node) => {
+      const labels = labelsOf(node);
+      for (const { constraint, domains, least, self } of (state.get(name) as FilterState).counted) {
+        const value = labels[constraint.topologyKey];
+        if (value === undefined) return unresolvable("node(s) didn't match pod topology spread constraints (missing required label)");
+        if ((domains.get(value) ?? 0) + self - least > constraint.maxSkew)
+          return unschedulable("node(s) didn't match pod topology spread constraints");
+      }
+      return success;
+    },
+    preScore: (state, pod, nodes, snapshot) => {
+      const soft = softConstraints(pod);
+      if (soft.length === 0) return skip;
+      const own = (pod.spec?.topologySpreadConstraints ?? []).length > 0;
+      // Nodes that lack a key of the pod's own constraints are liked least; of the defaults, the key does not count.
+      const keys = own ? soft : soft.filter(({ topologyKey }) => nodes.some((node) => labelsOf(node)[topologyKey] !== undefined));
+      const ignored = new Set(
+        nodes.filter((node) => keys.some(({ topologyKey }) => labelsOf(node)[topologyKey] === undefined)).map((node) => node.name),
+      );
+      state.set(scoreKey, { counted: count(pod, snapshot, keys), ignored } satisfies ScoreState);
+      return success;
+    },
+    score: (state, _pod, node) => {
+      const { counted, ignored } = state.get(scoreKey) as ScoreState;
+      if (ignored.has(node.name)) return lacksKey;
+      const labels = labelsOf(node);
+      // A domain's pods weigh more where there are many domains; a larger allowed skew makes small differences count less.
+      return counted.reduce(
+        (sum, { constraint, domains, domainCount }) =>
+          sum + (domains.get(labels[constraint.topologyKey] ?? '') ?? 0) * Math.log(domainCount + 2) + (constraint.maxSkew - 1),
+        0,
+      );
+    },
+    normalize: (_state, scores) => {
+      const counted = scores.filter((score) => score !== lacksKey);
+      const [lowest, highest] = [Math.min(...counted), Math.max(...counted)];
+      for (let i = 0; i < scores.length; i++) {
+        const score = scores[i] ?? 0;
+        if (score === lacksKey) scores[i] = 0;
+        else scores[i] = highest === 0 ? scoreMax : Math.floor((scoreMax * (highest + lowest - score)) / highest);
+      }
+    },
+  };
+};

@@ -1,0 +1,121 @@
+// Preemption: which pods of lower priority would have to go so that a pod fits, and on which node that hurts least.
+// Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+import { compileLabelSelector, timeMs, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
+import { refusalOn } from './decide.ts';
+import type { PostFilterRequest, PostFilterResult } from './framework.ts';
+import type { NodeInfo } from './node-info.ts';
+
+/** How many nodes are tried: a tenth of them, at least so many. Source: upstream's minCandidateNodes arguments. */
+const candidatesMin = 100;
+const candidatesShare = 0.1;
+
+export interface PreemptionRequest extends PostFilterRequest {
+  readonly budgets: readonly V1PodDisruptionBudget[];
+}
+
+interface Candidate {
+  readonly nodeName: string;
+  /** The most important first. */
+  readonly victims: readonly V1Pod[];
+  readonly violations: number;
+}
+
+export const priorityOf = (pod: V1Pod): number => pod.spec?.priority ?? 0;
+const startMsOf = (pod: V1Pod): number => timeMs(pod.status?.startTime, Number.MAX_SAFE_INTEGER);
+
+export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilterResult {
+  const { snapshot, failed } = request;
+  const total = snapshot.nodes.length;
+  if (pod.spec?.preemptionPolicy === 'Never') return futile(total, new Map([['Preemption is not helpful for scheduling', total]]));
+  const helpful = snapshot.nodes.filter((node) => failed.get(node.name)?.is === 'unschedulable');
+  const reasons = new Map<string, number>();
+  if (total > helpful.length) reasons.set('Preemption is not helpful for scheduling', total - helpful.length);
+  const wanted = Math.max(candidatesMin, Math.floor(total * candidatesShare));
+  const offset = helpful.length > 0 ? request.random.below(helpful.length) : 0;
+  const candidates: Candidate[] = [];
+  for (let i = 0; i < helpful.length && candidates.length < wanted; i++) {
+    const node = helpful[(offset + i) % helpful.length] as NodeInfo;
+    const candidate = victimsOn(pod, node, request);
+    if (candidate) candidates.push(candidate);
+  }
+  const best = leastHarm(candidates);
+  if (best) return { is: 'possible', nodeName: best.nodeName, victims: best.victims };
+  if (helpful.length > 0) reasons.set('No preemption victims found for incoming pod', helpful.length);
+  return futile(total, reasons);
+}
+
+function futile(total: number, reasons: ReadonlyMap<string, number>): PostFilterResult {
+  const parts = [...reasons].map(([reason, count]) => `${count} ${reason}`).sort();
+  return { is: 'futile', text: `preemption: 0/${total} nodes are available: ${parts.join(', ')}.` };
+}
+
+/** With every pod of lower priority gone, does it fit? Then those that can stay do, the most important first. */
+function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Candidate | undefined {
+  const { plugins, snapshot } = request;
+  const lower = [...node.pods.values()].map((placed) => placed.pod).filter((placed) => priorityOf(placed) < priorityOf(pod));
+  if (lower.length === 0) return undefined;
+  const putBack = new Map(lower.map((victim) => [victim, snapshot.pretendGone(victim)] as const));
+  try {
+    if (refusalOn(pod, node, { plugins, snapshot })) return undefined;
+    const { violating, others } = splitByBudgets(lower, request.budgets);
+    const victims: V1Pod[] = [];
+    let violations = 0;
+    for (const [group, costs] of [
+      [violating, 1],
+      [others, 0],
+    ] as const) {
+      for (const candidate of [...group].sort(moreImportant)) {
+        putBack.get(candidate)?.();
+        if (!refusalOn(pod, node, { plugins, snapshot })) {
+          putBack.delete(candidate);
+          continue;
+        }
+        putBack.set(candidate, snapshot.pretendGone(candidate));
+        victims.push(candidate);
+        violations += costs;
+      }
+    }
+    return { nodeName: node.name, victims: victims.sort(moreImportant), violations };
+  } finally {
+    for (const back of putBack.values()) back();
+  }
+}
+
+/** Higher priority first; of equals the one that has run longest. */
+const moreImportant = (a: V1Pod, b: V1Pod): number => priorityOf(b) - priorityOf(a) || startMsOf(a) - startMsOf(b);
+
+/** Pods whose going would break a budget, counting down what each budget still allows. */
+function splitByBudgets(pods: readonly V1Pod[], budgets: readonly V1PodDisruptionBudget[]): { violating: V1Pod[]; others: V1Pod[] } {
+  const allowed = budgets.map((budget) => ({
+    namespace: budget.metadata?.namespace,
+    matches: compileLabelSelector(budget.spec?.selector),
+    left: budget.status?.disruptionsAllowed ?? 0,
+  }));
+  const violating: V1Pod[] = [];
+  const others: V1Pod[] = [];
+  for (const pod of [...pods].sort(moreImportant)) {
+    const mine = allowed.filter((budget) => budget.namespace === pod.metadata?.namespace && budget.matches(pod.metadata?.labels));
+    for (const budget of mine) budget.left--;
+    (mine.some((budget) => budget.left < 0) ? violating : others).push(pod);
+  }
+  return { violating, others };
+}
+
+/** Fewest broken budgets; then the least important highest victim; smallest sum of priorities; fewest victims; latest start. */
+function leastHarm(candidates: readonly Candidate[]): Candidate | undefined {
+  const sum = (candidate: Candidate) => candidate.victims.reduce((total, victim) => total + priorityOf(victim) + 2 ** 31, 0);
+  const highest = (candidate: Candidate) => Math.max(Number.NEGATIVE_INFINITY, ...candidate.victims.map(priorityOf));
+  const earliestOfHighest = (candidate: Candidate) =>
+    Math.min(...candidate.victims.filter((victim) => priorityOf(victim) === highest(candidate)).map(startMsOf));
+  const compare = (a: Candidate, b: Candidate): number =>
+    a.violations - b.violations ||
+    highest(a) - highest(b) ||
+    sum(a) - sum(b) ||
+    a.victims.length - b.victims.length ||
+    earliestOfHighest(b) - earliestOfHighest(a) ||
+    0;
+  return candidates.reduce<Candidate | undefined>(
+    (best, candidate) => (best && compare(best, candidate) <= 0 ? best : candidate),
+    undefined,
+  );
+}

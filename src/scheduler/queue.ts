@@ -1,0 +1,159 @@
+// Pods that wait for a node: ready to be tried (active), waiting out a back-off, or waiting for something to happen.
+// Source: https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/#queue
+import type { V1Pod } from '../api/mod.ts';
+import { backoffMs, type Clock, Heap, type Timer } from '../base/mod.ts';
+import type { ClusterEvent, ObjectEvent, Plugin } from './framework.ts';
+import { podKey } from './node-info.ts';
+
+const backoff = { baseMs: 1_000, maxMs: 10_000 };
+/** A pod that nothing has helped for this long is tried again all the same: the net under the queueing hints. */
+const unschedulableMaxMs = 5 * 60 * 1000;
+
+export interface QueuedPod {
+  readonly pod: V1Pod;
+  readonly attempts: number;
+  /** When it was first seen, by the monotonic clock. */
+  readonly sinceMs: number;
+}
+
+type Place =
+  | { readonly at: 'active' }
+  | { readonly at: 'backoff'; readonly timer: Timer }
+  | { readonly at: 'unschedulable'; readonly plugins: ReadonlySet<string>; readonly timer: Timer; readonly triedAtMs: number }
+  | { readonly at: 'inFlight' };
+
+interface Entry {
+  readonly order: number;
+  queued: QueuedPod;
+  place: Place;
+}
+
+const priorityOf = (entry: Entry): number => entry.queued.pod.spec?.priority ?? 0;
+
+/**
+ * add -> active -> pop (in flight) -> done, or -> failed: unschedulable (waits for an event that helps) or backoff.
+ * Invariant: a pod is in one place. Entries of the heap whose place is no longer `active` are stale and are skipped.
+ */
+export class SchedulingQueue {
+  readonly #clock: Clock;
+  readonly #plugins: ReadonlyMap<string, Plugin>;
+  readonly #onReady: () => void;
+  readonly #entries = new Map<string, Entry>();
+  readonly #active = new Heap<{ readonly entry: Entry; readonly order: number; readonly priority: number }>(
+    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.order < b.order),
+  );
+  #order = 0;
+
+  constructor(options: { readonly clock: Clock; readonly plugins: readonly Plugin[]; readonly onReady: () => void }) {
+    this.#clock = options.clock;
+    this.#plugins = new Map(options.plugins.map((plugin) => [plugin.name, plugin]));
+    this.#onReady = options.onReady;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A pod that needs a node. One that is known already takes the new object and keeps its place. */
+  set(pod: V1Pod): void {
+    const known = this.#entries.get(podKey(pod));
+    if (!known) {
+      const entry: Entry = {
+        order: this.#order++,
+        queued: { pod, attempts: 0, sinceMs: this.#clock.monotonicMs() },
+        place: { at: 'inFlight' },
+      };
+      this.#entries.set(podKey(pod), entry);
+      return this.#enqueue(entry);
+    }
+    const old = known.queued.pod;
+    known.queued = { ...known.queued, pod };
+    // A change of the pod itself (gates, tolerations, requests) may be what it waits for; a change of its status is not.
+    if (known.place.at === 'unschedulable' && old.metadata?.generation !== pod.metadata?.generation)
+      this.#retry(known, known.place.triedAtMs);
+  }
+
+  /** The pod is gone, or has a node. */
+  delete(pod: V1Pod): void {
+    const entry = this.#entries.get(podKey(pod));
+    if (!entry) return;
+    this.#leave(entry);
+    this.#entries.delete(podKey(pod));
+  }
+
+  /** The next pod to try; it is in flight until `delete`, `failed` or `retryLater`. */
+  pop(): QueuedPod | undefined {
+    for (let top = this.#active.pop(); top; top = this.#active.pop()) {
+      const { entry } = top;
+      if (entry.place.at !== 'active' || this.#entries.get(podKey(entry.queued.pod)) !== entry) continue;
+      entry.place = { at: 'inFlight' };
+      entry.queued = { ...entry.queued, attempts: entry.queued.attempts + 1 };
+      return entry.queued;
+    }
+    return undefined;
+  }
+
+  /** No node fits: the pod waits for an event that helps with what turned it down. */
+  failed(pod: V1Pod, plugins: ReadonlySet<string>): void {
+    const entry = this.#entries.get(podKey(pod));
+    if (!entry) return;
+    this.#leave(entry);
+    const timer = this.#clock.after(unschedulableMaxMs, () => this.#enqueue(entry));
+    entry.place = { at: 'unschedulable', plugins, timer, triedAtMs: this.#clock.monotonicMs() };
+  }
+
+  /** Something broke (the binding was refused): the pod is tried again after its back-off. */
+  retryLater(pod: V1Pod): void {
+    const entry = this.#entries.get(podKey(pod));
+    if (entry) this.#retry(entry, this.#clock.monotonicMs());
+  }
+
+  /** Something happened: whoever it could help is tried again, after what is left of its back-off. */
+  happened(event: ClusterEvent): void {
+    this.#retryWhere((pod, plugin) => plugin?.mayHelp?.(pod, event) ?? true);
+  }
+
+  /** As `happened`, for objects other than nodes and pods: only plugins that look at them are asked. */
+  objectChanged(event: ObjectEvent): void {
+    this.#retryWhere((pod, plugin) => plugin?.objectMayHelp?.(pod, event) ?? false);
+  }
+
+  /** Cancels every timer. */
+  close(): void {
+    for (const entry of this.#entries.values()) this.#leave(entry);
+    this.#entries.clear();
+  }
+
+  #retryWhere(mayHelp: (pod: V1Pod, plugin: Plugin | undefined) => boolean): void {
+    for (const entry of this.#entries.values()) {
+      const { place } = entry;
+      if (place.at !== 'unschedulable') continue;
+      const helps = place.plugins.size === 0 || [...place.plugins].some((name) => mayHelp(entry.queued.pod, this.#plugins.get(name)));
+      if (helps) this.#retry(entry, place.triedAtMs);
+    }
+  }
+
+  #retry(entry: Entry, triedAtMs: number): void {
+    this.#leave(entry);
+    const waitMs = triedAtMs + backoffMs(backoff, Math.max(0, entry.queued.attempts - 1)) - this.#clock.monotonicMs();
+    if (waitMs <= 0) return this.#enqueue(entry);
+    entry.place = { at: 'backoff', timer: this.#clock.after(waitMs, () => this.#enqueue(entry)) };
+  }
+
+  #enqueue(entry: Entry): void {
+    this.#leave(entry);
+    const gate = [...this.#plugins.values()].find((plugin) => {
+      const verdict = plugin.preEnqueue?.(entry.queued.pod);
+      return verdict !== undefined && verdict.is !== 'success';
+    });
+    if (gate) return this.failed(entry.queued.pod, new Set([gate.name]));
+    entry.place = { at: 'active' };
+    this.#active.push({ entry, order: entry.order, priority: priorityOf(entry) });
+    this.#onReady();
+  }
+
+  #leave(entry: Entry): void {
+    if (entry.place.at === 'backoff' || entry.place.at === 'unschedulable') entry.place.timer.cancel();
+    entry.place = { at: 'inFlight' };
+  }
+}

@@ -1,0 +1,230 @@
+// The LMDB file: opening it safely, reading records, committing batches. The only file that knows the native library.
+import { join } from 'node:path';
+import { type Database, open as openNative, type RootDatabase } from 'lmdb';
+import type { FileSystem } from '../../base/ports/fs.ts';
+import { type Revision, StoreIoError, StoreOpenError } from '../store.ts';
+import {
+  decodeEntry,
+  decodeNumber,
+  decodeRecord,
+  decodeState,
+  type Entry,
+  encodeKey,
+  encodeNumber,
+  encodeState,
+  formatMarker,
+  type LogRecord,
+  type StoreState,
+} from './layout.ts';
+
+export const dataFile = 'data.mdb';
+const nativeFiles = new Set([dataFile, 'lock.mdb']);
+
+const pageSize = 8192;
+const formatKey = encodeKey('format');
+const stateKey = encodeKey('state');
+const metaMagic = 0xbeefc0de;
+
+type Table = Database<Buffer, Buffer>;
+/** A record in memory that the next read uses anew. */
+export interface Borrowed {
+  readonly bytes: Buffer;
+  readonly length: number;
+}
+
+/** The changes of one batch. They are on the disk together or not at all. */
+export interface Changes {
+  putRecord(revision: Revision, record: Buffer): void;
+  removeRecord(revision: Revision): void;
+  setEntry(key: string, entry: Buffer | undefined): void;
+  setState(state: StoreState): void;
+  putMark(timeMs: number, revision: Revision): void;
+  removeMark(timeMs: number): void;
+}
+
+/** Throws {@link StoreOpenError} unless the directory is empty, or holds a store that this version can read. */
+export async function openDatabase(dir: string, fs: FileSystem, ours: (name: string) => boolean): Promise<LmdbFile> {
+  await checkFiles(dir, fs, ours);
+  let root: RootDatabase<Buffer, Buffer> | undefined;
+  try {
+    // overlappingSync off: a commit is synced before it counts. eventTurnBatching off: groups are formed here, and the library's
+    // own would make a promise that nobody holds and whose rejection ends the process when the disk is full.
+    root = openNative<Buffer, Buffer>({
+      path: dir,
+      noSubdir: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      overlappingSync: false,
+      eventTurnBatching: false,
+      cache: false,
+      maxDbs: 8,
+      pageSize,
+    });
+    await fs.chmod(join(dir, dataFile), 0o600); // It holds Secrets, and the directory may be somebody else's making.
+    const file = new LmdbFile(root);
+    await file.checkFormat(dir);
+    return file;
+  } catch (error) {
+    await root?.close();
+    if (error instanceof StoreOpenError) throw error;
+    throw new StoreOpenError(`Cannot open the store in "${dir}": the file ${dataFile} is damaged. ${restoreHint}`, { cause: error });
+  }
+}
+
+const restoreHint = 'Restore the directory from a backup, or name another --data-dir.';
+
+/** The native library crashes the process on a file that is not LMDB's, or is cut short: look before it does. */
+async function checkFiles(dir: string, fs: FileSystem, ours: (name: string) => boolean): Promise<void> {
+  const names = (await fs.list(dir)).map((entry) => entry.name).filter((name) => !ours(name));
+  const stat = await fs.stat(join(dir, dataFile));
+  const foreign = names.filter((name) => !nativeFiles.has(name));
+  if (foreign.length > 0 && !stat) {
+    const some = foreign.slice(0, 3).join(', ');
+    throw new StoreOpenError(`Cannot make a store in "${dir}": it holds other files (${some}). Name an empty or new --data-dir.`);
+  }
+  if (!stat || stat.sizeBytes === 0) return;
+  const damage = await findDamage(join(dir, dataFile), stat.sizeBytes, fs);
+  if (damage) throw new StoreOpenError(`Cannot open the store in "${dir}": the file ${dataFile} ${damage}. ${restoreHint}`);
+}
+
+interface MetaPage {
+  readonly pageSize: number;
+  readonly lastPage: number;
+  readonly transaction: bigint;
+}
+
+async function findDamage(path: string, sizeBytes: number, fs: FileSystem): Promise<string | undefined> {
+  const first = await readMeta(path, 0, fs);
+  if (!first) return 'is not an LMDB file';
+  const second = await readMeta(path, first.pageSize, fs);
+  const newest = second && second.transaction > first.transaction ? second : first;
+  const needed = (newest.lastPage + 1) * newest.pageSize;
+  return sizeBytes < needed ? `is cut short (${sizeBytes} bytes of ${needed})` : undefined;
+}
+
+/** LMDB's meta page: after a page header of 24 bytes the magic number, and further on page size, last page and transaction. */
+async function readMeta(path: string, offset: number, fs: FileSystem): Promise<MetaPage | undefined> {
+  const bytes = Buffer.from((await fs.readAt(path, offset, 160)) ?? []);
+  if (bytes.length < 160 || bytes.readUInt32LE(24) !== metaMagic) return undefined;
+  const size = bytes.readUInt32LE(48);
+  if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0) return undefined;
+  return { pageSize: size, lastPage: Number(bytes.readBigUInt64LE(144)), transaction: bytes.readBigUInt64LE(152) };
+}
+
+/** The library's errors carry a promise of the error beneath them. Left alone, its rejection would end the process. */
+async function nativeCause(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error)) return error;
+  return Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+}
+
+export class LmdbFile {
+  readonly #root: RootDatabase<Buffer, Buffer>;
+  readonly #log: Table;
+  readonly #keys: Table;
+  readonly #marks: Table;
+  readonly #meta: Table;
+  /** To be called within a transaction only, where puts and removals are done at once or throw. */
+  readonly #changes: Changes = {
+    putRecord: (revision, record) => void this.#log.put(encodeNumber(revision), record),
+    removeRecord: (revision) => void this.#log.remove(encodeNumber(revision)),
+    setEntry: (key, entry) => void (entry ? this.#keys.put(encodeKey(key), entry) : this.#keys.remove(encodeKey(key))),
+    setState: (state) => void this.#meta.put(stateKey, encodeState(state)),
+    putMark: (timeMs, revision) => void this.#marks.put(encodeNumber(timeMs), encodeNumber(revision)),
+    removeMark: (timeMs) => void this.#marks.remove(encodeNumber(timeMs)),
+  };
+
+  constructor(root: RootDatabase<Buffer, Buffer>) {
+    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', cache: false });
+    this.#root = root;
+    this.#log = table('log');
+    this.#keys = table('keys');
+    this.#marks = table('marks');
+    this.#meta = table('meta');
+  }
+
+  async checkFormat(dir: string): Promise<void> {
+    const format = this.#meta.get(formatKey)?.toString('latin1');
+    if (format === formatMarker) return;
+    if (format !== undefined) {
+      throw new StoreOpenError(
+        `Cannot open the store in "${dir}": its format is ${format}, and this version of Minke reads ${formatMarker}. Use the version that wrote it.`,
+      );
+    }
+    if (this.#hasForeignTables()) {
+      throw new StoreOpenError(`Cannot open the store in "${dir}": its LMDB file is not Minke's. Name another --data-dir.`);
+    }
+    await this.commit((changes) => {
+      this.#meta.put(formatKey, encodeKey(formatMarker));
+      changes.setState({ revision: 0, compacted: 0, historyBytes: 0 });
+    });
+  }
+
+  state(): StoreState {
+    const bytes = this.#meta.get(stateKey);
+    if (!bytes || bytes.length < 24) throw new Error('the state record is missing');
+    return decodeState(bytes);
+  }
+
+  /** Every key with where it stands, in ascending order. */
+  forEachEntry(visit: (key: string, entry: Entry) => void): void {
+    for (const { key, value } of this.#keys.getRange({ start: Buffer.from([0]) })) visit(key.toString('latin1'), decodeEntry(value));
+  }
+
+  record(revision: Revision): LogRecord | undefined {
+    const found = this.borrowRecord(revision);
+    return found && decodeRecord(found.bytes, found.length);
+  }
+
+  borrowRecord(revision: Revision): Borrowed | undefined {
+    const bytes = this.#log.getBinaryFast(encodeNumber(revision));
+    return bytes && { bytes, length: bytes.length };
+  }
+
+  /** The newest mark at or before `timeMs`. */
+  markAt(timeMs: number): { timeMs: number; revision: Revision } | undefined {
+    for (const { key, value } of this.#marks.getRange({ start: encodeNumber(timeMs), reverse: true, limit: 1 })) {
+      return { timeMs: decodeNumber(key), revision: decodeNumber(value) };
+    }
+    return undefined;
+  }
+
+  newestMark(): { timeMs: number; revision: Revision } | undefined {
+    return this.markAt(Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The times of the marks up to `timeMs`, oldest first. */
+  marksUpTo(timeMs: number, limit: number): number[] {
+    const range = this.#marks.getRange({ start: encodeNumber(0), end: encodeNumber(timeMs + 1), limit });
+    return [...range].map(({ key }) => decodeNumber(key));
+  }
+
+  /**
+   * Resolves when all changes are durable; throws {@link StoreIoError} when none is. A child transaction, because it alone is
+   * rolled back when a change fails half way, and because its promise means the sync (that of `batch` may resolve before).
+   */
+  async commit(change: (changes: Changes) => void): Promise<void> {
+    try {
+      await this.#root.childTransaction(() => change(this.#changes));
+    } catch (error) {
+      throw new StoreIoError('Cannot write to the store', { cause: await nativeCause(error) });
+    } finally {
+      this.#root.resetReadTxn();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  /** True when the file holds named tables beside ours, or plain records. */
+  #hasForeignTables(): boolean {
+    const own = new Set(['log', 'keys', 'marks', 'meta']);
+    for (const key of this.#root.getKeys({ start: Buffer.from([0]) })) {
+      if (!own.has(key.toString('latin1').replace(/\0$/, ''))) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,305 @@
+// The durable store. One process writes: the index of keys is in memory, the values and the history are on the disk.
+//
+// Writes queue up; while one group is on its way to the disk the next one gathers, is decided as a whole when its turn comes,
+// and shares one sync. Index, watches and answers change only after the sync: what is not durable is seen by nobody.
+import { assert, Tasks, type Timer } from '../../base/mod.ts';
+import { assertKey, selectPage } from '../page.ts';
+import { SortedMap } from '../sorted-map.ts';
+import {
+  ClosedError,
+  CompactedError,
+  FutureRevisionError,
+  type ListOptions,
+  type Page,
+  type Revision,
+  type Store,
+  type Stored,
+  type StoreEvent,
+  StoreIoError,
+  type WriteOp,
+} from '../store.ts';
+import { type Replay, Watchers } from '../watchers.ts';
+import { Compactor } from './compactor.ts';
+import type { LmdbFile } from './database.ts';
+import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
+import type { LmdbStoreOptions } from './options.ts';
+import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
+
+/** A group takes no more than this many writes, so that no sync and no step of the event loop grows without bound. */
+const groupMax = 1_000;
+/** How many values a list reads before others may go on. */
+const listStep = 1_000;
+const brokenMessage = 'Cannot write to the store: a failed write is on the disk nevertheless. Start Minke anew';
+
+interface Waiting {
+  readonly op: WriteOp;
+  readonly resolve: (stored: Stored) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class LmdbStore implements Store {
+  readonly #file: LmdbFile;
+  readonly #options: LmdbStoreOptions;
+  readonly #release: () => Promise<void>;
+  readonly #index = new SortedMap<Entry>();
+  readonly #watchers: Watchers;
+  readonly #compactor: Compactor;
+  readonly #tasks: Tasks;
+  /** What is durable. */
+  #state: StoreState;
+  #waiting: Waiting[] = [];
+  #committing = false;
+  /** Set when the disk holds something else than what was shown: nothing may be written on top of that. */
+  #broken: StoreIoError | undefined;
+  #retention: Timer | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(file: LmdbFile, options: LmdbStoreOptions, release: () => Promise<void>) {
+    this.#file = file;
+    this.#options = options;
+    this.#release = release;
+    this.#tasks = new Tasks(options.log);
+    this.#state = file.state();
+    file.forEachEntry((key, entry) => this.#index.set(key, entry));
+    this.#compactor = new Compactor(file, options, this.#state.compacted);
+    this.#compactor.wake = () => this.#work();
+    this.#watchers = new Watchers(
+      {
+        visible: () => this.#state.revision,
+        compacted: () => this.#compactor.oldest,
+        read: (prefix, after, steps) => this.#replay(prefix, after, steps),
+        pause: () => options.clock.yield(),
+      },
+      options.watchQueueMax,
+    );
+    this.#scheduleRetention();
+  }
+
+  /** How many keys stand. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  async read(key: string): Promise<Stored | undefined> {
+    this.#assertOpen();
+    const entry = this.#index.get(key);
+    return entry && this.#load(key, entry);
+  }
+
+  async list(prefix: string, options: ListOptions = {}): Promise<Page> {
+    this.#assertOpen();
+    const revision = options.revision ?? this.#state.revision;
+    this.#assertKnown(revision);
+    const unpin = this.#compactor.pin(revision);
+    try {
+      const undo = new Map<string, Entry | undefined>();
+      let at = this.#undoStep(undo, revision, prefix);
+      while (at < this.#state.revision) {
+        await this.#pause();
+        at = this.#undoStep(undo, at, prefix);
+      }
+      // No await from here to the selection: what was undone is all that has changed.
+      const { entries, remaining } = selectPage(this.#index, prefix, options, undo);
+      const items: Stored[] = [];
+      for (const [key, entry] of entries) {
+        if (items.length > 0 && items.length % listStep === 0) await this.#pause();
+        items.push(this.#load(key, entry));
+      }
+      return { items, revision, remaining };
+    } finally {
+      unpin();
+    }
+  }
+
+  async write(op: WriteOp): Promise<Stored> {
+    this.#assertOpen();
+    assertKey(op.key);
+    if (this.#broken) throw this.#broken;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ op, resolve, reject });
+      this.#work();
+    });
+  }
+
+  watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent> {
+    this.#assertOpen();
+    return this.#watchers.open(prefix, after, signal);
+  }
+
+  async compact(revision: Revision): Promise<void> {
+    this.#assertOpen();
+    if (revision > this.#state.revision) throw new FutureRevisionError(revision, this.#state.revision);
+    const done = this.#compactor.request(revision);
+    this.#work();
+    await done;
+  }
+
+  async revision(): Promise<Revision> {
+    this.#assertOpen();
+    this.#watchers.progress();
+    return this.#state.revision;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#retention?.cancel();
+    this.#compactor.stop();
+    await this.#tasks.settled();
+    this.#watchers.close();
+    await this.#compactor.unpinned();
+    await this.#file.close();
+    await this.#release();
+  }
+
+  /** Starts the loop that commits, unless it runs. It alone writes to the file: one batch at a time, in order. */
+  #work(): void {
+    if (this.#committing) return;
+    this.#committing = true;
+    this.#tasks.run('commit', undefined, async () => {
+      try {
+        do {
+          await this.#options.clock.yield(); // Everything that this turn of the event loop submits goes into one group.
+          if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
+          this.#state = await this.#compactor.step(this.#state);
+        } while (this.#waiting.length > 0 || this.#compactor.due);
+      } catch (error) {
+        for (const { reject } of this.#waiting.splice(0, this.#waiting.length)) reject(error);
+        throw error;
+      } finally {
+        this.#committing = false;
+      }
+    });
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    const plan = planGroup(
+      group.map(({ op }) => op),
+      this.#state,
+      (key) => this.#index.get(key),
+    );
+    try {
+      if (plan.accepted.length > 0) await this.#persist(plan);
+    } catch (error) {
+      if (this.#file.state().revision !== this.#state.revision) this.#broken = new StoreIoError(brokenMessage, { cause: error });
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    this.#show(plan);
+    for (const [i, { resolve, reject }] of group.entries()) this.#answer(plan, i, resolve, reject);
+  }
+
+  async #persist(plan: GroupPlan): Promise<void> {
+    await this.#file.commit((changes) => {
+      for (const { revision, record } of plan.accepted) changes.putRecord(revision, record);
+      for (const [key, entry] of plan.entries) changes.setEntry(key, entry && encodeEntry(entry));
+      changes.setState(plan.state);
+    });
+  }
+
+  /** Makes durable writes visible, and hands their events to the watches. */
+  #show(plan: GroupPlan): void {
+    for (const [key, entry] of plan.entries) {
+      if (entry) this.#index.set(key, entry);
+      else this.#index.delete(key);
+    }
+    this.#state = plan.state;
+    for (const write of plan.accepted) this.#watchers.publish(write.key, write.revision, () => this.#eventOf(write));
+  }
+
+  #answer(plan: GroupPlan, at: number, resolve: (stored: Stored) => void, reject: (error: unknown) => void): void {
+    const verdict = plan.verdicts[at];
+    try {
+      assert(verdict, 'every write has a verdict');
+      if (verdict.is === 'refused') throw refusalError(verdict.refusal, (key, entry) => this.#load(key, entry));
+      const { key, revision, createRevision, value, previous } = verdict.write;
+      resolve({ key, value: value ?? this.#value(previous), revision, createRevision });
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  #eventOf({ key, revision, createRevision, value, previous: entry }: Accepted): StoreEvent {
+    const previous = entry && this.#load(key, entry);
+    if (value) return { type: 'put', key, value, revision, createRevision, previous };
+    assert(previous, `the delete of "${key}" at revision ${revision} has no previous value`);
+    return { type: 'delete', key, revision, previous };
+  }
+
+  #load(key: string, entry: Entry): Stored {
+    return { key, value: this.#value(entry), revision: entry.revision, createRevision: entry.createRevision };
+  }
+
+  #value(entry: Entry | undefined): Uint8Array {
+    assert(entry, 'a value is asked for that never stood');
+    return this.#record(entry.revision).value;
+  }
+
+  #record(revision: Revision): LogRecord {
+    const record = this.#file.record(revision);
+    assert(record, `the log has no record of revision ${revision}`);
+    return record;
+  }
+
+  #replay(prefix: string, after: Revision, steps: number): Replay {
+    const upTo = Math.min(this.#state.revision, after + steps);
+    const events: StoreEvent[] = [];
+    for (let revision = after + 1; revision <= upTo; revision++) {
+      const found = this.#file.borrowRecord(revision);
+      assert(found, `the log has no record of revision ${revision}`);
+      if (!decodeRecordKey(found.bytes).startsWith(prefix)) continue;
+      events.push(this.#pastEvent(revision, decodeRecord(found.bytes, found.length)));
+    }
+    return { events, upTo };
+  }
+
+  #pastEvent(revision: Revision, { type, key, createRevision, previousRevision, value }: LogRecord): StoreEvent {
+    const previous = previousRevision > 0 ? this.#stored(key, previousRevision, createRevision) : undefined;
+    if (type === 'put') return { type, key, value, revision, createRevision, previous };
+    assert(previous, `the delete of "${key}" at revision ${revision} has no previous value`);
+    return { type, key, revision, previous };
+  }
+
+  #stored(key: string, revision: Revision, createRevision: Revision): Stored {
+    return { key, value: this.#record(revision).value, revision, createRevision };
+  }
+
+  /** Adds to `undo` how the keys under `prefix` stood before the writes after `from`. Gives how far this step came. */
+  #undoStep(undo: Map<string, Entry | undefined>, from: Revision, prefix: string): Revision {
+    const upTo = Math.min(this.#state.revision, from + listStep);
+    for (let revision = from + 1; revision <= upTo; revision++) {
+      const found = this.#file.borrowRecord(revision);
+      assert(found, `the log has no record of revision ${revision}`);
+      const key = decodeRecordKey(found.bytes);
+      if (!key.startsWith(prefix) || undo.has(key)) continue;
+      const { previousRevision, createRevision } = decodeHead(found.bytes);
+      undo.set(key, previousRevision > 0 ? { revision: previousRevision, createRevision, bytes: 0 } : undefined);
+    }
+    return upTo;
+  }
+
+  async #pause(): Promise<void> {
+    await this.#options.clock.yield();
+    this.#assertOpen();
+  }
+
+  #scheduleRetention(): void {
+    this.#retention = this.#options.clock.after(this.#compactor.checkMs, () => {
+      this.#compactor.checkRetention(this.#state);
+      this.#work();
+      this.#scheduleRetention();
+    });
+  }
+
+  #assertKnown(revision: Revision): void {
+    if (revision > this.#state.revision) throw new FutureRevisionError(revision, this.#state.revision);
+    if (revision < this.#compactor.oldest) throw new CompactedError(revision, this.#compactor.oldest);
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new ClosedError('The store has been closed');
+  }
+}

@@ -1,0 +1,181 @@
+// Opening the durable store: what it finds again, what it refuses and in which words, and what it leaves behind.
+import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { open as openNative } from 'lmdb';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLogger, VirtualClock } from '../../base/mod.ts';
+import { systemClock, turn } from '../../base/ports/clock.ts';
+import { systemFiles } from '../../base/ports/fs.ts';
+import { CompactedError, type LmdbStoreOptions, openLmdbStore, type Store, StoreOpenError } from '../mod.ts';
+import { bytes, takeChanges, text } from '../store.suite.ts';
+
+let dir = '';
+let opened: Store[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'minke-open-'));
+});
+afterEach(async () => {
+  for (const store of opened) await store.close();
+  opened = [];
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function open(options: Partial<LmdbStoreOptions> = {}): Promise<Store> {
+  const store = await openLmdbStore({ dir, clock: systemClock, fs: systemFiles, log: silentLogger, ...options });
+  opened.push(store);
+  return store;
+}
+
+async function refusal(options: Partial<LmdbStoreOptions> = {}): Promise<string> {
+  const error = await open(options).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(StoreOpenError);
+  return (error as Error).message;
+}
+
+const create = (store: Store, key: string, value = key) => store.write({ do: 'create', key, value: bytes(value) });
+
+describe('a reopened store', () => {
+  test('has every key, value, revision and its history', async () => {
+    const first = await open();
+    await create(first, '/a', '1');
+    await create(first, '/b', '1');
+    await first.write({ do: 'update', key: '/a', value: bytes('2'), ifRevision: 1 });
+    await first.write({ do: 'delete', key: '/b', ifRevision: 2 });
+    const before = await takeChanges(first.watch('/', 0, new AbortController().signal), 4);
+    await first.close();
+    const second = await open();
+    expect(await second.revision()).toBe(4);
+    expect(await second.read('/a')).toEqual({ key: '/a', value: bytes('2'), revision: 3, createRevision: 1 });
+    expect(await takeChanges(second.watch('/', 0, new AbortController().signal), 4)).toEqual(before);
+    expect((await second.list('/', { revision: 2 })).items.map(({ key }) => key)).toEqual(['/a', '/b']);
+    expect((await create(second, '/c')).revision).toBe(5);
+  });
+
+  test('remembers what was compacted, the revision too when nothing stands', async () => {
+    const first = await open();
+    await create(first, '/a');
+    await first.write({ do: 'delete', key: '/a', ifRevision: 1 });
+    await first.compact(2);
+    await first.close();
+    const second = await open();
+    expect(await second.revision()).toBe(2);
+    await expect(second.list('/', { revision: 1 })).rejects.toBeInstanceOf(CompactedError);
+    expect((await create(second, '/a')).revision).toBe(3);
+  });
+
+  test('leaves no lock behind, and lets nobody else read its directory and file', async () => {
+    const path = join(dir, 'new', 'store');
+    const store = await open({ dir: path });
+    expect((await systemFiles.stat(path))?.mode).toBe(0o700);
+    expect((await systemFiles.stat(join(path, 'data.mdb')))?.mode).toBe(0o600);
+    await store.close();
+    expect((await readdir(path)).sort()).toEqual(['data.mdb', 'lock.mdb']);
+  });
+});
+
+describe('the store refuses', () => {
+  test('a directory that this process holds, and takes it once it is free', async () => {
+    const store = await open();
+    expect(await refusal()).toBe(
+      `Cannot open the store in "${dir}": process ${process.pid} uses it. Stop that process, or name another --data-dir.`,
+    );
+    await store.close();
+    await open();
+  });
+
+  test('a directory with other files', async () => {
+    await writeFile(join(dir, 'thesis.txt'), 'precious');
+    expect(await refusal()).toBe(`Cannot make a store in "${dir}": it holds other files (thesis.txt). Name an empty or new --data-dir.`);
+    expect(await readdir(dir)).toEqual(['thesis.txt']);
+  });
+
+  test('a file that is not LMDB', async () => {
+    await writeFile(join(dir, 'data.mdb'), Buffer.alloc(100_000, 'garbage'));
+    expect(await refusal()).toContain('the file data.mdb is not an LMDB file. Restore the directory from a backup');
+  });
+
+  test('a file that is cut short', async () => {
+    const store = await open();
+    for (let i = 0; i < 50; i++) await create(store, `/k${i}`, 'x'.repeat(5000));
+    await store.close();
+    await truncate(join(dir, 'data.mdb'), 65_536);
+    expect(await refusal()).toContain('the file data.mdb is cut short (65536 bytes of ');
+  });
+
+  test('an LMDB file of somebody else, and a format that it does not know', async () => {
+    const native = () => openNative<Buffer, Buffer>({ path: dir, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', maxDbs: 8 });
+    let foreign = native();
+    await foreign.openDB<Buffer, Buffer>({ name: 'users', encoding: 'binary', keyEncoding: 'binary' }).put(bytesKey('a'), bytesKey('b'));
+    await foreign.close();
+    expect(await refusal()).toBe(`Cannot open the store in "${dir}": its LMDB file is not Minke's. Name another --data-dir.`);
+    await rm(dir, { recursive: true });
+    await (await open()).close();
+    foreign = native();
+    const meta = foreign.openDB<Buffer, Buffer>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' });
+    await meta.put(bytesKey('format'), bytesKey('{"format":"minke-store","version":9}'));
+    await foreign.close();
+    expect(await refusal()).toContain('its format is {"format":"minke-store","version":9}, and this version of Minke reads');
+  });
+
+  test('a path that is a file', async () => {
+    await writeFile(join(dir, 'file'), '');
+    expect(await refusal({ dir: join(dir, 'file') })).toContain('Make it a directory that this user can write to');
+  });
+});
+
+describe('a stale lock', () => {
+  test('of a dead process, of another process with the same number, and of another boot is taken over', async () => {
+    const boot = (await systemFiles.readText('/proc/sys/kernel/random/boot_id'))?.trim();
+    const stale = [`holder-999999999-1-${boot}.lock`, `holder-${process.pid}-1-${boot}.lock`, `holder-1-1-0f0f0f0f-0000.lock`];
+    for (const name of stale) await writeFile(join(dir, name), '');
+    await open();
+    expect((await readdir(dir)).filter((name) => stale.includes(name))).toEqual([]);
+  });
+});
+
+describe('retention', () => {
+  const minute = 60_000;
+
+  test('drops history by age, and keeps what stands', async () => {
+    const clock = new VirtualClock({ settle: turn });
+    const store = await open({ clock, retentionMs: 10 * minute });
+    await create(store, '/a', '1');
+    await clock.advance(minute);
+    await store.write({ do: 'update', key: '/a', value: bytes('2'), ifRevision: 1 });
+    await clock.advance(9 * minute);
+    expect((await store.list('/', { revision: 1 })).items).toHaveLength(1);
+    // The disk keeps real time: let it catch up with each virtual minute.
+    let error: unknown;
+    for (let i = 0; i < 1000 && !error; i++) {
+      await clock.advance(minute);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      error = await store.list('/', { revision: 1 }).then(
+        () => undefined,
+        (e: unknown) => e,
+      );
+    }
+    expect(error).toBeInstanceOf(CompactedError);
+    expect((await store.list('/', { revision: 2 })).items).toHaveLength(1);
+    expect(text((await store.read('/a'))?.value ?? bytes(''))).toBe('2');
+    await store.close();
+    opened = [];
+    expect(clock.timers).toBe(0);
+  });
+
+  test('drops history by size: a key overwritten for ever does not fill the disk', async () => {
+    const store = await open({ retentionBytes: 200_000 });
+    let { revision } = await create(store, '/a');
+    for (let i = 0; i < 1500; i++) {
+      ({ revision } = await store.write({ do: 'update', key: '/a', value: new Uint8Array(2000).fill(i), ifRevision: revision }));
+    }
+    await expect(store.list('/', { revision: 1 })).rejects.toBeInstanceOf(CompactedError);
+    expect((await systemFiles.stat(join(dir, 'data.mdb')))?.sizeBytes).toBeLessThan(3_000_000);
+    const replayed = await takeChanges(store.watch('/', revision - 20, new AbortController().signal), 20);
+    expect(replayed.at(-1)?.revision).toBe(revision);
+  });
+});
+
+function bytesKey(value: string): Buffer {
+  return Buffer.from(value);
+}

@@ -1,0 +1,96 @@
+// `minke apiserver` from outside: it serves and stores, knows tokens of a file, and leaves out what it is told to.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findKubectl, freePort, minke, run } from './harness.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'minke-apiserver-'));
+const dataDir = join(dir, 'data');
+const tokenFile = join(dir, 'tokens.csv');
+const kubectl = (args: readonly string[], input = '') =>
+  run(findKubectl(), args, { input, env: { KUBECONFIG: join(dataDir, 'admin.kubeconfig') } });
+let port = 0;
+const start = (...flags: string[]) =>
+  minke('apiserver', '--detach', '--data-dir', dataDir, `--secure-port=${port}`, `--token-auth-file=${tokenFile}`, ...flags);
+
+beforeAll(async () => {
+  port = await freePort();
+  writeFileSync(tokenFile, 'secret-of-ann,ann,7,"readers,others"\n');
+  const up = await start('--runtime-config=batch/v1=false', '--service-cluster-ip-range=10.77.0.0/16', '--anonymous-auth');
+  expect(up.stderr).toBe('');
+  expect(up.stdout).toContain(`API server  https://127.0.0.1:${port}`);
+});
+afterAll(async () => {
+  await minke('down', '--clean', '--data-dir', dataDir);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** kubectl without the admin's certificate. */
+const kubectlOf = (token: string | undefined, args: readonly string[]) =>
+  kubectl([
+    '--kubeconfig=/dev/null',
+    `--server=https://127.0.0.1:${port}`,
+    `--certificate-authority=${join(dataDir, 'pki/ca.crt')}`,
+    ...(token === undefined ? [] : [`--token=${token}`]),
+    ...args,
+  ]);
+
+describe('the API server alone', () => {
+  test('stores and serves; nothing acts', async () => {
+    const created = await kubectl(['create', 'deployment', 'web', '--image=app:1']);
+    expect(created.stdout).toBe('deployment.apps/web created\n');
+    const service = await kubectl(['get', 'service', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}']);
+    expect(service.stdout).toBe('10.77.0.1');
+    expect((await kubectl(['get', 'replicasets', '-A'])).stderr).toContain('No resources found');
+  });
+
+  test('a group and version that is off is not there', async () => {
+    expect((await kubectl(['api-versions'])).stdout).not.toContain('batch/v1');
+    expect((await kubectl(['get', 'jobs'])).stderr).toContain('the server doesn\'t have a resource type "jobs"');
+  });
+
+  test('a token of the file is its user, who may what RBAC allows', async () => {
+    expect((await kubectlOf('secret-of-ann', ['auth', 'whoami', '-o', 'jsonpath={.status.userInfo}'])).stdout).toMatch(
+      /"groups":\["readers","others","system:authenticated"\].*"username":"ann"/,
+    );
+    expect((await kubectlOf('secret-of-ann', ['get', 'deployments'])).stderr).toContain('User "ann" cannot list resource "deployments"');
+    // Not "view": what it allows is put together by a controller.
+    await kubectl(['create', 'role', 'read', '--verb=list', '--resource=deployments.apps']);
+    await kubectl(['create', 'rolebinding', 'read', '--role=read', '--group=readers']);
+    expect((await kubectlOf('secret-of-ann', ['get', 'deployments', '-o', 'name'])).stdout).toBe('deployment.apps/web\n');
+    expect((await kubectlOf('wrong', ['get', 'deployments'])).code).not.toBe(0);
+  });
+
+  test('metrics tell of the requests', async () => {
+    const { stdout } = await kubectl(['get', '--raw', '/metrics']);
+    expect(stdout).toMatch(/apiserver_request_total\{verb="POST",group="apps",version="v1",resource="deployments".*code="201"\} 1\n/);
+    expect(stdout).toMatch(/etcd_request_duration_seconds_count\{operation="create",group="apps",resource="deployments"\} 1\n/);
+    expect(stdout).toMatch(/\nprocess_resident_memory_bytes \d+\n/);
+  });
+
+  test('goes on where it stopped, with other flags', async () => {
+    expect((await minke('down', '--data-dir', dataDir)).code).toBe(0);
+    const again = await start('--authorization-mode=AlwaysAllow', '--disable-admission-plugins=ServiceAccount');
+    expect(again.stderr).toBe('');
+    expect((await kubectlOf('secret-of-ann', ['get', 'secrets', '-A', '-o', 'name'])).code).toBe(0);
+    expect((await kubectlOf('secret-of-ann', ['run', 'p', '--image=app:1'])).stdout).toBe('pod/p created\n');
+    expect((await kubectl(['get', 'deployment', 'web', '-o', 'name'])).stdout).toBe('deployment.apps/web\n');
+  });
+
+  test.each([
+    [
+      ['--disable-admission-plugins=Nope'],
+      'error: --disable-admission-plugins: there is no plugin "Nope". Plugins are: NamespaceLifecycle,',
+    ],
+    [['--runtime-config=nope/v1=false'], 'error: --runtime-config: "nope/v1" is not known.'],
+    [['--token-auth-file=/nope'], 'error: --token-auth-file: /nope does not exist.'],
+    [['--bind-address=192.0.2.1'], 'error: Cannot listen on 192.0.2.1:'],
+  ])('%j: one sentence, and nothing is left', async (flags, says) => {
+    const other = join(dir, 'other');
+    const failed = await minke('apiserver', '--data-dir', other, '--store=memory', `--secure-port=${await freePort()}`, ...flags);
+    expect([failed.code, failed.stderr.trim().split('\n').length]).toEqual([1, 1]);
+    expect(failed.stderr).toContain(says);
+    expect((await minke('status', '--data-dir', other)).code).not.toBe(0);
+  });
+});

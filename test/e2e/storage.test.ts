@@ -1,0 +1,164 @@
+// Volumes that outlive their pods, with real containers: data stays, follows the claim, and goes with it.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, startTestCluster, type TestCluster } from './harness.ts';
+
+const image = 'minke.local/tools:latest';
+let cluster: TestCluster;
+beforeAll(async () => {
+  cluster = await startTestCluster();
+});
+afterAll(() => cluster?.destroy());
+
+async function apply(...objects: object[]): Promise<void> {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  const done = await cluster.tryKubectl(['apply', '-f', '-'], { input });
+  if (done.code !== 0) throw new Error(done.stderr);
+}
+const claim = (name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } }, ...more },
+});
+interface Shape {
+  readonly volume: object;
+  readonly command: string;
+  readonly mount?: object;
+  readonly spec?: object;
+}
+const pod = (name: string, { volume, command, mount = {}, spec = {} }: Shape) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name },
+  spec: {
+    restartPolicy: 'Never',
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'c', image, command: ['sh', '-c', command], volumeMounts: [{ name: 'data', mountPath: '/data', ...mount }] }],
+    volumes: [{ name: 'data', ...volume }],
+    ...spec,
+  },
+});
+const using = (claimName: string, more: object = {}) => ({ persistentVolumeClaim: { claimName, ...more } });
+const get = (what: string, path: string) => cluster.kubectl('get', ...what.split(' '), '-o', `jsonpath={${path}}`);
+const succeeded = (name: string) => cluster.kubectl('wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '--timeout=30s');
+const directoryOf = async (claimName: string) => {
+  const volume = await get(`pvc ${claimName}`, '.spec.volumeName');
+  return join(cluster.dataDir, 'volumes', volume);
+};
+
+describe('a claim of the default class', () => {
+  test('keeps what a pod wrote for the next one', async () => {
+    expect(await cluster.kubectl('get', 'storageclass')).toMatch(
+      /local-path \(default\)\s+minke\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+true/,
+    );
+    await apply(claim('kept'), pod('writer', { volume: using('kept'), command: 'echo precious > /data/file && stat -c %a /data' }));
+    await succeeded('writer');
+    expect(await cluster.kubectl('logs', 'writer')).toBe('777\n');
+    await cluster.kubectl('delete', 'pod', 'writer');
+    await apply(
+      pod('reader', { volume: using('kept', { readOnly: true }), command: 'cat /data/file; touch /data/x 2>/dev/null || echo refused' }),
+    );
+    await succeeded('reader');
+    expect(await cluster.kubectl('logs', 'reader')).toBe('precious\nrefused\n');
+    expect(await cluster.kubectl('get', 'pvc', 'kept')).toMatch(/kept\s+Bound\s+pvc-\S+\s+64Mi\s+RWO\s+local-path/);
+  });
+
+  test('grows when it is asked to', async () => {
+    await cluster.kubectl('patch', 'pvc', 'kept', '-p', '{"spec":{"resources":{"requests":{"storage":"128Mi"}}}}');
+    await eventually(
+      () => get('pvc kept', '.status.capacity.storage'),
+      (text) => text === '128Mi',
+    );
+  });
+
+  test('goes only when no pod uses it any more, and the directory with it', async () => {
+    const directory = await directoryOf('kept');
+    expect(statSync(directory).mode & 0o777).toBe(0o777);
+    await cluster.kubectl('delete', 'pvc', 'kept', '--wait=false');
+    expect(await cluster.kubectl('get', 'pvc', 'kept')).toContain('Terminating');
+    expect(existsSync(join(directory, 'file'))).toBe(true);
+    await cluster.kubectl('delete', 'pod', 'reader');
+    await cluster.kubectl('wait', '--for=delete', 'pvc/kept', '--timeout=20s');
+    await eventually(
+      async () => readdirSync(join(cluster.dataDir, 'volumes')),
+      (names) => names.length === 0,
+    );
+    await eventually(
+      () => cluster.kubectl('get', 'pv', '-o', 'name'),
+      (text) => text === '',
+    );
+  });
+});
+
+test('subPath and fsGroup: a part of the volume, written by somebody who is not root', async () => {
+  const spec = { securityContext: { runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000 } };
+  const command = 'echo mine > /data/file && stat -c %g:%a /data /data/file';
+  await apply(claim('shared'), pod('user', { volume: using('shared'), command, mount: { subPath: 'a/b' }, spec }));
+  await succeeded('user');
+  expect(await cluster.kubectl('logs', 'user')).toMatch(/^2000:277[57]\n2000:\d+\n$/);
+  const directory = await directoryOf('shared');
+  expect(existsSync(join(directory, 'a/b/file'))).toBe(true);
+});
+
+test('volumes that somebody made: hostPath by class, and kept when the claim goes', async () => {
+  const path = join(cluster.dataDir, 'by-hand');
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'by-hand' },
+    spec: {
+      capacity: { storage: '1Gi' },
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'manual',
+      hostPath: { path, type: 'DirectoryOrCreate' },
+    },
+  };
+  await apply(
+    volume,
+    claim('manual', { storageClassName: 'manual' }),
+    pod('manual', { volume: using('manual'), command: 'echo x > /data/kept' }),
+  );
+  await succeeded('manual');
+  await cluster.kubectl('delete', 'pod/manual', 'pvc/manual');
+  await eventually(
+    () => get('pv by-hand', '.status.phase'),
+    (phase) => phase === 'Released',
+  );
+  expect(existsSync(join(path, 'kept'))).toBe(true);
+});
+
+test('a generic ephemeral volume comes and goes with its pod', async () => {
+  const template = { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } };
+  await apply(pod('scratch', { volume: { ephemeral: { volumeClaimTemplate: template } }, command: 'echo x > /data/y && ls /data' }));
+  await succeeded('scratch');
+  expect(await cluster.kubectl('logs', 'scratch')).toBe('y\n');
+  expect(await get('pvc scratch-data', '.status.phase')).toBe('Bound');
+  await cluster.kubectl('delete', 'pod', 'scratch');
+  await cluster.kubectl('wait', '--for=delete', 'pvc/scratch-data', '--timeout=20s');
+});
+
+test('a pod whose claim is not there says so, and runs once it is', async () => {
+  await apply(pod('early', { volume: using('late'), command: 'true' }));
+  const text = await eventually(
+    () => cluster.kubectl('describe', 'pod', 'early'),
+    (described) => described.includes('FailedScheduling'),
+  );
+  expect(text).toContain('0/1 nodes are available: persistentvolumeclaim "late" not found.');
+  await apply(claim('late'));
+  await succeeded('early');
+});
+
+test('a restart of Minke changes nothing for a pod that writes, and its claim goes on', async () => {
+  const command = 'i=0; while true; do i=$((i+1)); echo $i > /data/count; sleep 0.1; done';
+  await apply(claim('steady'), pod('steady', { volume: using('steady'), command }));
+  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/steady', '--timeout=30s');
+  const count = async () => Number(await cluster.kubectl('exec', 'steady', '--', 'cat', '/data/count'));
+  const before = await eventually(count, (found) => found > 0);
+  await cluster.restart();
+  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/steady', '--timeout=30s');
+  expect(await eventually(count, (found) => found > before)).toBeGreaterThan(before);
+  expect(await get('pod steady', '.status.containerStatuses[0].restartCount')).toBe('0');
+  await cluster.kubectl('delete', 'pod/steady', 'pvc/steady');
+});
