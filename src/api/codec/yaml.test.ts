@@ -48,6 +48,26 @@ describe('scalars as Go reads them', () => {
     expect(() => parseYamlDocuments(text)).toThrow(YamlError);
   });
 
+  const levels = (of: (depth: number) => string) => [of(200), of(300), of(100_000)] as const;
+  test.each([
+    ['flow sequences', levels((n) => '['.repeat(n) + ']'.repeat(n))],
+    ['flow maps', levels((n) => `${'{a: '.repeat(n)}1${'}'.repeat(n)}`)],
+    ['compact sequences', levels((n) => `${'- '.repeat(n)}x`)],
+    ['sequences that do not end', levels((n) => '['.repeat(n))],
+    ['keys in keys', levels((n) => `${'{'.repeat(n)}a${'}: 1'.repeat(n)}`)],
+    ['indented maps', levels((n) => Array.from({ length: Math.min(n, 2_000) }, (_, i) => `${' '.repeat(i)}a:`).join('\n'))],
+  ])('%s within each other are refused before the stack ends', (_what, [shallow, deep, abyss]) => {
+    expect(() => parseYamlDocuments(deep)).toThrow('exceeded max depth');
+    expect(() => parseYamlDocuments(abyss)).toThrow('exceeded max depth');
+    let told = '';
+    try {
+      parseYamlDocuments(shallow);
+    } catch (error) {
+      told = String(error);
+    }
+    expect(told).not.toContain('depth');
+  });
+
   test('a bomb of aliases is refused', () => {
     const levels = Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(10).fill(`*a${i}`).join(',')}]`);
     expect(() => parseYamlDocuments(['a0: &a0 x', ...levels].join('\n'))).toThrow('excessive aliasing');

@@ -1,5 +1,19 @@
 // YAML as the API and kubectl read it: neither YAML 1.1 nor 1.2, but what Go's parser makes of it. Loaded only when needed (see mod.ts).
-import { type Document, isAlias, isMap, isScalar, isSeq, parseAllDocuments, type ScalarTag, stringify, type Tags } from 'yaml';
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  type ScalarTag,
+  stringify,
+  type Tags,
+} from 'yaml';
 import type { KubeObject } from '../meta/object.ts';
 import type { ObjectSchema } from '../schema/mod.ts';
 import { type Decoded, type DecodeOptions, decodeParsed, unrecognized } from './decode.ts';
@@ -16,6 +30,8 @@ export class YamlError extends Error {
   }
 }
 
+/** Collections within collections. The library composes about 700 before the stack ends; real manifests have a few dozen. */
+const yamlDepthMax = 250;
 /** Aliases may make a small text huge: no more than this many nodes come of them. */
 const aliasCountMax = 100;
 
@@ -57,18 +73,31 @@ interface ParsedDocument {
 }
 
 function* parseDocuments(text: string): Generator<ParsedDocument> {
-  const documents = parseAllDocuments(text, { version: '1.1', merge: true, customTags, prettyErrors: true, logLevel: 'error' });
-  if ('empty' in documents) return;
-  for (const document of documents) yield readDocument(document);
+  const lineCounter = new LineCounter();
+  const composer = new Composer({ version: '1.1', merge: true, customTags, logLevel: 'error', lineCounter });
+  for (const document of composer.compose(tokensOf(text, lineCounter))) yield readDocument(document, lineCounter);
 }
 
-function readDocument(document: Document.Parsed): ParsedDocument {
+/**
+ * The documents' tokens; throws when something nests deeper than {@link yamlDepthMax}. The library's parser keeps a stack of its own, but what it
+ * composes of the tokens recurses: near the end of the stack, a regular expression that is compiled for the first time ends the whole process.
+ */
+function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  for (const lexeme of new Lexer().lex(text)) {
+    yield* parser.next(lexeme);
+    if (parser.stack.length > yamlDepthMax) throw new YamlError(undefined, 'exceeded max depth');
+  }
+  yield* parser.end();
+}
+
+function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocument {
   const duplicates: string[] = [];
-  for (const error of document.errors) {
-    const line = error.linePos?.[0].line;
-    if (error.code !== 'DUPLICATE_KEY')
-      throw new YamlError(line, error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '');
-    duplicates.push(`line ${line ?? 0}: key ${JSON.stringify(duplicateKey(document, error.pos[0]))} already set in map`);
+  for (const { code, message, pos } of document.errors) {
+    const { line } = lines.linePos(pos[0]);
+    if (code !== 'DUPLICATE_KEY') throw new YamlError(line, message.split('\n')[0] ?? '');
+    duplicates.push(`line ${line}: key ${JSON.stringify(duplicateKey(document, pos[0]))} already set in map`);
   }
   try {
     return { value: toJson(document.toJS({ maxAliasCount: aliasCountMax }), 0), duplicates };
