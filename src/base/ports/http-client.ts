@@ -35,6 +35,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the response's head must have come. The body has no deadline but `signal`. */
   readonly headTimeoutMs?: number;
+  /** For this request alone, where the client's own `tls` says nothing of it. Connections are kept apart by it. */
+  readonly tls?: Pick<ClientTls, 'ca' | 'serverName'> | undefined;
 }
 
 export interface HttpResponse {
@@ -118,13 +120,17 @@ function makeAgents(from: ClientTls, maxSockets: number): Agents {
   const secure: tls.ConnectionOptions = {
     minVersion: 'TLSv1.2',
     rejectUnauthorized: from.insecure !== true,
-    ...(from.ca === undefined ? {} : { ca: from.ca }),
+    ...trustOf(from),
     ...(from.cert === undefined ? {} : { cert: from.cert }),
     ...(from.key === undefined ? {} : { key: from.key }),
-    ...(from.serverName === undefined ? {} : { servername: from.serverName }),
   };
   return { http: new http.Agent(common), https: new https.Agent({ ...common, ...(secure as https.AgentOptions) }), tls: secure };
 }
+
+const trustOf = ({ ca, serverName }: ClientTls): tls.ConnectionOptions => ({
+  ...(ca === undefined ? {} : { ca }),
+  ...(serverName === undefined ? {} : { servername: serverName }),
+});
 
 /** Lets connections in use finish, and keeps none of them afterwards. */
 function retire(agent: https.Agent): void {
@@ -188,7 +194,8 @@ function open(request: HttpRequest, agents: Agents, upgrade: boolean): http.Clie
   if (request.body instanceof Uint8Array || typeof request.body === 'string') headers['content-length'] = Buffer.byteLength(request.body);
   const method = request.method ?? 'GET';
   // An upgraded connection never goes back to a pool.
-  if (secure) return https.request(request.url, { method, headers, ...agents.tls, agent: upgrade ? false : agents.https });
+  const tls = { ...trustOf(request.tls ?? {}), ...agents.tls };
+  if (secure) return https.request(request.url, { method, headers, ...tls, agent: upgrade ? false : agents.https });
   return http.request(request.url, { method, headers, agent: upgrade ? false : agents.http });
 }
 

@@ -1,0 +1,45 @@
+// Where a service is answered: a ready endpoint of its port, drawn at random. The API server needs no service proxy for it.
+import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
+import type { Random } from '../../base/mod.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { ResolveService, ServiceAddress } from './client.ts';
+
+const serviceNameLabel = 'kubernetes.io/service-name';
+
+/** What {@link addressesOf} looks at. */
+export interface ServiceView {
+  readonly service: V1Service | undefined;
+  /** Those of the service. */
+  readonly slices: readonly V1EndpointSlice[];
+}
+
+/** Every address at which the service's port is answered. Throws an Error that says why there is none. */
+export function addressesOf({ service, slices }: ServiceView, name: string, port: number): readonly ServiceAddress[] {
+  if (!service?.spec) throw new Error(`service ${JSON.stringify(name)} not found`);
+  if (service.spec.type === 'ExternalName') return [{ host: service.spec.externalName ?? '', port }];
+  const servicePort = service.spec.ports?.find((one) => one.port === port);
+  if (!servicePort) throw new Error(`no service port ${port} found for service ${JSON.stringify(name)}`);
+  const found = slices.flatMap((slice) => {
+    const target = slice.ports?.find((one) => (one.name ?? '') === (servicePort.name ?? ''))?.port;
+    if (target === undefined || slice.addressType === 'FQDN') return [];
+    const ready = slice.endpoints?.filter(({ conditions }) => conditions?.ready !== false) ?? [];
+    return ready.flatMap(({ addresses: [host] }) => (host === undefined ? [] : [{ host, port: target }]));
+  });
+  if (found.length === 0) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
+  return found;
+}
+
+export function createServiceResolver(registry: Registry, random: Random): ResolveService {
+  const services = registry.find({ group: '', version: 'v1', resource: 'services' });
+  const slices = registry.find({ group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' });
+  return ({ namespace, name, port }) => {
+    const own = (slices?.cache.page({ namespace }).entries ?? [])
+      .map((entry) => entry.object as V1EndpointSlice)
+      .filter((slice) => slice.metadata?.labels?.[serviceNameLabel] === name);
+    const service = services?.get(namespace, name)?.object as V1Service | undefined;
+    const addresses = addressesOf({ service, slices: own }, name, port);
+    const drawn = addresses[random.below(addresses.length)];
+    if (!drawn) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
+    return drawn;
+  };
+}
