@@ -2,6 +2,7 @@
 import { alreadyExists, apiVersionOf, deepFreeze, type KindDefinition, type KubeObject, notFound, virtualKinds } from '../api/mod.ts';
 import { SeededRandom, silentLogger, VirtualClock } from '../base/mod.ts';
 import { turn } from '../base/ports/clock.ts';
+import type { HttpClient } from '../base/ports/http-client.ts';
 import { staticTokens } from './authn/static-tokens.ts';
 import { createDefaultAuthorizer } from './authz/bootstrap/default-authorizer.ts';
 import { versionInfo } from './health/health.ts';
@@ -124,6 +125,13 @@ export const refusingNodes: NodeConnection = {
   upgrade: () => Promise.reject(new Error('connection refused')),
 };
 
+const refusingBackends: HttpClient = {
+  request: () => Promise.reject(new Error('connection refused')),
+  upgrade: () => Promise.reject(new Error('connection refused')),
+  setTls: () => {},
+  close: () => {},
+};
+
 export const adminToken = 'admin-token';
 export const janeToken = 'jane-token';
 
@@ -149,6 +157,7 @@ export function createEdge(over: Partial<RoutesOptions & PipelineOptions> & { re
     log: silentLogger,
     authorizer: createDefaultAuthorizer(),
     nodes: refusingNodes,
+    backends: refusingBackends,
     openApi: () => ({
       v2: async () => Buffer.from('{"swagger":"2.0"}'),
       v2Protobuf: async () => Buffer.from('protobuf'),

@@ -1,6 +1,7 @@
 // The last step of the pipeline: which part of the server answers a path, and the resources' requests on to the verbs.
-import { type KindDefinition, methodNotAllowed, StatusError, type V1Node, type V1Pod } from '../api/mod.ts';
+import { type KindDefinition, methodNotAllowed, StatusError } from '../api/mod.ts';
 import { type Clock, type Logger, metricsContentType, type Random } from '../base/mod.ts';
+import type { HttpClient } from '../base/ports/http-client.ts';
 import type { PatchType } from '../client/mod.ts';
 import { createDiscovery } from './discovery/serve.ts';
 import { type Subresource, subresourcesOf, verbsOf } from './discovery/subresources.ts';
@@ -18,9 +19,8 @@ import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches } 
 import { type AcceptWebSocket, watchOverWebSocket } from './http/watch-websocket.ts';
 import { createOpenApi, type OpenApiSource } from './openapi/openapi.ts';
 import { addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
-import { connectToPod } from './proxy/connect.ts';
+import { connectThrough } from './proxy/connect-routes.ts';
 import type { NodeConnection } from './proxy/node-connection.ts';
-import type { Connect } from './proxy/target.ts';
 import type { RequestBody, RequestContext, ResourceRequest, Result, WatchFrame } from './request.ts';
 
 type WatchFrames = AsyncIterable<readonly WatchFrame[]>;
@@ -32,6 +32,8 @@ export interface RoutesOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly nodes: NodeConnection;
+  /** To what listens in pods and services. */
+  readonly backends: HttpClient;
   readonly openApi: (kinds: readonly KindDefinition[]) => OpenApiSource;
   readonly health: readonly HealthCheck[];
   readonly version: VersionInfo;
@@ -127,7 +129,7 @@ async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInf
     return notFoundPage();
   }
   const subresource = checkRoute(parts.routesOf(kind), kind, info);
-  if (subresource?.connects) return connect(parts, exchange, info);
+  if (subresource?.connects) return connectThrough(parts.options, exchange, { info, context: contextOf(parts.options, exchange) });
   const output = outputOf(exchange.request, info, kind);
   const request = await resourceRequest(exchange, info, kind);
   return answer(parts, exchange, { info, output, result: await core.execute(request, contextOf(parts.options, exchange)) });
@@ -136,10 +138,12 @@ async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInf
 /** Throws 404 for a path that no route has, and 405 for a method that the path does not take. */
 function checkRoute(routes: KindRoutes, kind: KindDefinition, info: ResourceInfo): Subresource | undefined {
   const namespaceGiven = info.namespace !== '' && !(info.group === '' && info.resource === 'namespaces');
-  if (info.rest.length > 0 || (namespaceGiven && !kind.namespaced)) throw resourceNotFound();
+  if (namespaceGiven && !kind.namespaced) throw resourceNotFound();
   if (kind.namespaced && !namespaceGiven && (info.name !== '' || info.subresource !== '')) throw resourceNotFound();
   const subresource = info.subresource === '' ? undefined : routes.subresources.get(info.subresource);
   if (info.subresource !== '' && !subresource) throw resourceNotFound();
+  if (subresource?.passesOn && (info.verb !== '' || info.method === 'OPTIONS')) return subresource;
+  if (info.rest.length > 0) throw resourceNotFound();
   if (info.method === 'HEAD' || info.verb === '') throw methodNotSupported();
   if (subresource) {
     if (!subresource.verbs.includes(info.verb)) throw methodNotSupported();
@@ -255,26 +259,4 @@ async function answer(
     headers: { 'content-type': isProtobuf ? protobufWatchType : 'application/json' },
     body: { as: 'stream', batches: watchBatches(frames, encode) },
   };
-}
-
-/** Logs, exec, attach, port-forward: the pod and its node are read as the verbs read them, then the kubelet answers. */
-function connect(parts: Parts, exchange: Exchange, info: ResourceInfo): Promise<EdgeResponse> {
-  const { options } = parts;
-  const read = async (resource: string, name: string, namespace?: string): Promise<unknown> => {
-    const kind = options.core.find({ group: '', version: 'v1', resource });
-    if (!kind) throw resourceNotFound();
-    const request: ResourceRequest = { verb: 'get', kind, name, query: {}, ...(namespace === undefined ? {} : { namespace }) };
-    const result = await options.core.execute(request, contextOf(options, exchange));
-    if (result.as !== 'object') throw resourceNotFound();
-    return result.entry.object;
-  };
-  return connectToPod({
-    connect: info.subresource as Connect,
-    request: exchange.request,
-    info,
-    signal: exchange.deadline.signal,
-    nodes: options.nodes,
-    pod: async (namespace, name) => (await read('pods', name, namespace)) as V1Pod,
-    node: async (name) => (await read('nodes', name)) as V1Node,
-  });
 }

@@ -25,8 +25,6 @@ interface Fact {
 }
 const read = (name: string): readonly Fact[] => JSON.parse(readFileSync(new URL(`../api/testdata/${name}.json`, import.meta.url), 'utf8'));
 const facts = [...read('resources'), ...read('other-resources')];
-/** Connections to what listens in pods, services and nodes are not served yet. */
-const unserved = new Set(['proxy']);
 
 let on: TestCore;
 let ask: (
@@ -69,10 +67,7 @@ describe('discovery', () => {
   test.each(versions)('%s lists what upstream lists', async (groupVersion) => {
     const { resources } = (await json(pathOf(groupVersion))) as { resources: Listed[] };
     const wanted = facts.filter((fact) => fact.groupVersion === groupVersion);
-    const names = wanted.flatMap(({ resource, subresources }) => [
-      resource,
-      ...subresources.filter((name) => !unserved.has(name)).map((name) => `${resource}/${name}`),
-    ]);
+    const names = wanted.flatMap(({ resource, subresources }) => [resource, ...subresources.map((name) => `${resource}/${name}`)]);
     expect(resources.map(({ name }) => name).sort()).toEqual(names.sort());
     for (const { resource, singular: singularName, kind, namespaced, verbs, shortNames, categories } of wanted) {
       expect(resources.find(({ name }) => name === resource)).toEqual({

@@ -60,11 +60,14 @@ export interface ApiServer {
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { clock, log, signal, listen } = options;
   // Loaded here: whoever runs without a socket never pays for them.
-  const [{ startHttpServer }, { acceptWebSocket }] = await Promise.all([
+  const [{ startHttpServer }, { acceptWebSocket }, { createHttpClient }] = await Promise.all([
     import('../base/ports/http-server.ts'),
     import('../base/ports/websocket.ts'),
+    import('../base/ports/http-client.ts'),
   ]);
   signal.throwIfAborted();
+  // What listens in a pod has a certificate of its own making, if any.
+  const backends = createHttpClient({ clock, tls: { insecure: true } });
   const open = new OpenRequests();
   const tasks = new Tasks(log);
   const shutdown: HealthCheck = {
@@ -90,6 +93,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     dispatch: createRoutes({
       core,
       nodes,
+      backends,
       version,
       metrics: metrics && (() => metrics.text()),
       watched: measured?.watched,
@@ -116,6 +120,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       tasks.run('close the API server', undefined, async () => {
         open.stop();
         await server.close(drainMs);
+        backends.close();
       });
       void tasks.settled().then(resolve);
     });

@@ -76,3 +76,16 @@ export function nonSpecialIPProblems(text: string): string[] {
   }
   return problems;
 }
+
+/** True for an address that one machine has among many: no loopback, link-local, multicast, broadcast or unspecified one, in any spelling. */
+export function isGlobalUnicast(text: string): boolean {
+  const bytes = parseIPv4(text) ?? parseIPv6(text);
+  if (bytes === undefined) return false;
+  const mapped = bytes.length === 16 && bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255;
+  const address = mapped ? bytes.slice(12) : bytes;
+  const [a = 0, b = 0] = address;
+  if (address.every((byte) => byte === 0)) return false;
+  if (address.length === 4) return a !== 127 && !(a === 169 && b === 254) && (a & 0xf0) !== 224 && !address.every((byte) => byte === 255);
+  const loopback = address.slice(0, -1).every((byte) => byte === 0) && address.at(-1) === 1;
+  return !loopback && a !== 0xff && !(a === 0xfe && (b & 0xc0) === 0x80);
+}

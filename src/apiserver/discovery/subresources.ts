@@ -10,13 +10,19 @@ export interface Subresource {
   readonly group?: string;
   readonly version?: string;
   readonly verbs: readonly string[];
-  /** True when it is a connection to the node and not a verb on an object. */
+  /** True when it is a connection to the node or a pod and not a verb on an object. */
   readonly connects?: boolean;
+  /** True when any path may follow it, and any method is taken: what listens there knows them. */
+  readonly passesOn?: boolean;
 }
 
 const defaultVerbs: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const objectVerbs: readonly string[] = ['get', 'patch', 'update'];
 const connectVerbs: readonly string[] = ['create', 'get'];
+const proxyOf = (kind: string): Subresource => ({
+  ...{ name: 'proxy', kind, verbs: ['create', 'delete', 'get', 'patch', 'update'] },
+  ...{ connects: true, passesOn: true },
+});
 
 /** By qualified resource. */
 const acting: Readonly<Record<string, readonly Subresource[]>> = {
@@ -27,7 +33,10 @@ const acting: Readonly<Record<string, readonly Subresource[]>> = {
     { name: 'exec', kind: 'PodExecOptions', verbs: connectVerbs, connects: true },
     { name: 'log', kind: 'Pod', verbs: ['get'], connects: true },
     { name: 'portforward', kind: 'PodPortForwardOptions', verbs: connectVerbs, connects: true },
+    proxyOf('PodProxyOptions'),
   ],
+  services: [proxyOf('ServiceProxyOptions')],
+  nodes: [proxyOf('NodeProxyOptions')],
   serviceaccounts: [{ name: 'token', kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1', verbs: ['create'] }],
   namespaces: [{ name: 'finalize', kind: 'Namespace', verbs: ['update'] }],
 };

@@ -17,6 +17,8 @@ export interface EdgeRequest {
   readonly signal: AbortSignal;
   /** Throws BodyError of the HTTP server port. */
   readBody(limitBytes: number): Promise<Uint8Array>;
+  /** Instead of `readBody`: the body as it comes; undefined when there is none. */
+  openBody?(): AsyncIterable<Uint8Array> | undefined;
 }
 
 export type EdgeBody =

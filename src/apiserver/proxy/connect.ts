@@ -1,11 +1,11 @@
 // Logs, exec, attach and port-forward: from the API server on to the kubelet, streamed or as raw bytes after the upgrade.
-import type { Duplex } from 'node:stream';
 import { badRequest, internalError, StatusError, type V1Node, type V1Pod } from '../../api/mod.ts';
-import { errorText, onAbort } from '../../base/mod.ts';
+import { errorText } from '../../base/mod.ts';
 import { withoutTokenProtocol } from '../authn/authenticate.ts';
-import { type EdgeRequest, type EdgeResponse, headerOf, type IncomingHeaders, type UpgradedSocket } from '../http/exchange.ts';
+import { type EdgeRequest, type EdgeResponse, headerOf, type IncomingHeaders } from '../http/exchange.ts';
 import type { ResourceInfo } from '../http/request-info.ts';
 import type { NodeConnection, NodeRequest, NodeResponse } from './node-connection.ts';
+import { batchesOf, joined } from './relay.ts';
 import { type Connect, targetOf } from './target.ts';
 
 /** Bytes of a kubelet's refusal that are passed on. */
@@ -37,12 +37,12 @@ export async function connectToPod(options: ConnectOptions): Promise<EdgeRespons
 async function streamLog(nodes: NodeConnection, request: NodeRequest, info: ResourceInfo): Promise<EdgeResponse> {
   const answer = await nodes.request(request).catch((error: unknown) => Promise.reject(unreachable('Get', request, error)));
   if (answer.status < 200 || answer.status > 206) throw await refusedLog(answer, info);
-  const batches = (async function* () {
-    yield [];
-    for await (const chunk of answer.body) yield [chunk];
-  })();
   const type = answer.headers['content-type'];
-  return { status: 200, headers: { 'content-type': typeof type === 'string' ? type : 'text/plain' }, body: { as: 'stream', batches } };
+  return {
+    status: 200,
+    headers: { 'content-type': typeof type === 'string' ? type : 'text/plain' },
+    body: { as: 'stream', batches: batchesOf(answer.body) },
+  };
 }
 
 /** The kubelet says why in plain text; clients get a Status. */
@@ -68,41 +68,7 @@ async function passThrough(nodes: NodeConnection, request: NodeRequest): Promise
       body: { as: 'bytes', bytes },
     };
   }
-  const head = switchingProtocols(answer.headers);
-  return {
-    status: 101,
-    headers: {},
-    body: {
-      as: 'upgrade',
-      run: (client) => join(client, { socket: answer.socket, head: answer.head }, head, request.signal),
-      abandon: () => void answer.socket.destroy(),
-    },
-  };
-}
-
-/** Resolves when both sides have ended. Either side's end, error or silence after the signal ends the other. */
-function join(client: UpgradedSocket, kubelet: UpgradedSocket, head: string, signal: AbortSignal): Promise<void> {
-  const a = client.socket;
-  const b = kubelet.socket;
-  a.write(head);
-  if (kubelet.head.length > 0) a.write(kubelet.head);
-  if (client.head.length > 0) b.write(client.head);
-  a.pipe(b);
-  b.pipe(a);
-  const off = onAbort(signal, () => {
-    a.destroy();
-    b.destroy();
-  });
-  const over = (one: Duplex, other: Duplex) =>
-    new Promise<void>((resolve) => {
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        // What has been read is still written out; then the other side ends too.
-        if (!other.destroyed) other.end();
-        resolve();
-      });
-    });
-  return Promise.all([over(a, b), over(b, a)]).then(off);
+  return joined(answer, request.signal);
 }
 
 const unforwarded: readonly string[] = [
@@ -126,13 +92,6 @@ function forwardedHeaders(headers: IncomingHeaders): Record<string, string | rea
   if (offered !== '') forwarded['sec-websocket-protocol'] = offered;
   forwarded['content-length'] = '0';
   return forwarded;
-}
-
-function switchingProtocols(headers: IncomingHeaders): string {
-  const lines = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined ? [] : (typeof value === 'string' ? [value] : value).map((one) => `${name}: ${one}`),
-  );
-  return `HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`;
 }
 
 const unreachable = (verb: string, request: NodeRequest, cause: unknown): StatusError =>

@@ -1,6 +1,6 @@
 // How the API server reaches a node's kubelet: over HTTPS in a cluster, or a function for a simulated node.
 import type { V1Node } from '../../api/mod.ts';
-import type { HttpClient, HttpHeaders, HttpResponse, UpgradeAnswer } from '../../base/ports/http-client.ts';
+import type { HttpClient, HttpHeaders, HttpRequest, HttpResponse, UpgradeAnswer } from '../../base/ports/http-client.ts';
 
 export interface NodeRequest {
   readonly node: V1Node;
@@ -8,6 +8,7 @@ export interface NodeRequest {
   /** Path and query at the kubelet: `/containerLogs/default/web/app?follow=true`. */
   readonly target: string;
   readonly headers: HttpHeaders;
+  readonly body?: HttpRequest['body'];
   readonly signal: AbortSignal;
 }
 
@@ -38,15 +39,13 @@ export function kubeletOrigin(node: V1Node): string | undefined {
 
 /** Over HTTPS, with the client certificate and CA that `client` has. */
 export function httpNodeConnection(client: HttpClient): NodeConnection {
-  const urlOf = ({ node, target }: NodeRequest): string => {
+  const ofRequest = ({ node, method, target, headers, signal }: NodeRequest): HttpRequest => {
     const origin = kubeletOrigin(node);
     if (origin === undefined) throw new Error(`no preferred addresses found; known addresses: []`);
-    return `${origin}${target}`;
+    return { method, url: `${origin}/`, target, headers, signal };
   };
   return {
-    request: async (request) =>
-      client.request({ method: request.method, url: urlOf(request), headers: request.headers, signal: request.signal }),
-    upgrade: async (request) =>
-      client.upgrade({ method: request.method, url: urlOf(request), headers: request.headers, signal: request.signal }),
+    request: async (request) => client.request({ ...ofRequest(request), body: request.body }),
+    upgrade: async (request) => client.upgrade(ofRequest(request)),
   };
 }

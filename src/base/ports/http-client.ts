@@ -33,8 +33,12 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array> | undefined;
   /** Ends the request, and its response's body, whenever it fires. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the response's head must have come. The body has no deadline but `signal`. */
-  readonly headTimeoutMs?: number;
+  /** Milliseconds until the response's head must have come; `none` where `signal` alone decides. The body has no deadline but `signal`. */
+  readonly headTimeoutMs?: number | 'none';
+  /** Milliseconds until the connection must stand, TLS included. Default: the head's. */
+  readonly connectTimeoutMs?: number;
+  /** Path and query, sent as they are: the URL's own would be normalized. Default: the URL's. */
+  readonly target?: string | undefined;
   /** For this request alone, where the client's own `tls` says nothing of it. Connections are kept apart by it. */
   readonly tls?: Pick<ClientTls, 'ca' | 'serverName'> | undefined;
 }
@@ -156,10 +160,7 @@ function exchange({ request, clock, agents, upgrade }: Exchange): Promise<Upgrad
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const outgoing = open(request, agents, upgrade);
-    const ms = request.headTimeoutMs ?? headTimeoutDefaultMs;
-    const timer: Timer = clock.after(ms, () =>
-      outgoing.destroy(new DeadlineError(`No answer from ${originOf(request.url)} within ${ms} ms`)),
-    );
+    const timer = headTimer(request, clock, outgoing);
     const offAbort = onAbort(signal, (reason) => outgoing.destroy(asError(reason)));
     outgoing.on('error', (error: Error & { code?: string }) => {
       timer.cancel();
@@ -185,6 +186,28 @@ function exchange({ request, clock, agents, upgrade }: Exchange): Promise<Upgrad
   });
 }
 
+const untimed: Timer = { cancel: () => {} };
+
+/** Ends the request when the connection does not stand in time, or the head has not come. */
+function headTimer(request: HttpRequest, clock: Clock, outgoing: http.ClientRequest): Timer {
+  const { headTimeoutMs = headTimeoutDefaultMs, connectTimeoutMs } = request;
+  const end = (what: string, ms: number) => () =>
+    void outgoing.destroy(new DeadlineError(`No ${what} ${originOf(request.url)} within ${ms} ms`));
+  const head = headTimeoutMs === 'none' ? untimed : clock.after(headTimeoutMs, end('answer from', headTimeoutMs));
+  if (connectTimeoutMs === undefined) return head;
+  const dial = clock.after(connectTimeoutMs, end('connection to', connectTimeoutMs));
+  outgoing.on('socket', (socket) => {
+    if (outgoing.reusedSocket) dial.cancel();
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => dial.cancel());
+  });
+  return {
+    cancel() {
+      head.cancel();
+      dial.cancel();
+    },
+  };
+}
+
 function open(request: HttpRequest, agents: Agents, upgrade: boolean): http.ClientRequest {
   const secure = request.url.startsWith('https:');
   const headers: http.OutgoingHttpHeaders = {};
@@ -193,10 +216,11 @@ function open(request: HttpRequest, agents: Agents, upgrade: boolean): http.Clie
   }
   if (request.body instanceof Uint8Array || typeof request.body === 'string') headers['content-length'] = Buffer.byteLength(request.body);
   const method = request.method ?? 'GET';
+  const common = { method, headers, ...(request.target === undefined ? {} : { path: request.target }) };
   // An upgraded connection never goes back to a pool.
   const tls = { ...trustOf(request.tls ?? {}), ...agents.tls };
-  if (secure) return https.request(request.url, { method, headers, ...tls, agent: upgrade ? false : agents.https });
-  return http.request(request.url, { method, headers, agent: upgrade ? false : agents.http });
+  if (secure) return https.request(request.url, { ...common, ...tls, agent: upgrade ? false : agents.https });
+  return http.request(request.url, { ...common, agent: upgrade ? false : agents.http });
 }
 
 function sendBody(outgoing: http.ClientRequest, body: HttpRequest['body']): void {

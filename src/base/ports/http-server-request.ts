@@ -30,6 +30,8 @@ export interface HttpServerRequest {
   readonly signal: AbortSignal;
   /** Reads the whole body. Throws {@link BodyError}. */
   readBody(limitBytes: number): Promise<Uint8Array>;
+  /** Instead of `readBody`: the body as it comes; undefined when there is none. It throws when the client breaks off. */
+  openBody(): AsyncIterable<Uint8Array> | undefined;
 }
 
 /** The body cannot be had: it is larger than the limit, or the client broke off. */
@@ -132,6 +134,19 @@ export class RequestView implements HttpServerRequest {
       });
     });
   }
+
+  openBody(): AsyncIterable<Uint8Array> | undefined {
+    const incoming = this.#incoming;
+    // Whoever stops reading has an answer to give: the connection stays.
+    return hasBody(incoming) ? { [Symbol.asyncIterator]: () => incoming.iterator({ destroyOnReturn: false }) } : undefined;
+  }
+}
+
+/** By what the head says: HTTP/1.1 has no body without a length or an encoding. */
+function hasBody(incoming: Incoming): boolean {
+  if ('stream' in incoming) return !incoming.stream.endAfterHeaders;
+  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
+  return encoding !== undefined || (length !== undefined && length !== '0');
 }
 
 function readPeerCertificate(socket: TLSSocket): PeerCertificate | null {
