@@ -5,7 +5,7 @@ import { type Clock, type Logger, type Random, Tasks } from '../base/mod.ts';
 import { createEventRecorder } from '../client/mod.ts';
 import { noDirectories, runLocalPathProvisioner } from '../controllers/mod.ts';
 import { createNoStorage, createPodRouter, runKubelet } from '../kubelet/mod.ts';
-import { createSimProbeIo, createSimRuntime } from '../sim/mod.ts';
+import { createSimProbeIo, createSimRuntime, createSimUsage } from '../sim/mod.ts';
 import { type ControlPlane, nodeUser, provisionerUser } from './control-plane.ts';
 import { supervise } from './supervise.ts';
 
@@ -73,7 +73,7 @@ export function startSimulatedNodes(options: SimulatedNodesOptions): SimulatedNo
         log: own,
         signal: stop,
         probeIo: createSimProbeIo(runtime, clock),
-        storage: createNoStorage(),
+        storage: createNoStorage(createSimUsage({ nowMs: () => clock.nowMs(), memoryBytes: machine.memoryBytes })),
         cgroupRoot: '/simulated',
         podCidr: `${network}.0/24`,
         machine: { ...machine, addresses: [`${network}.254`] },

@@ -1,7 +1,7 @@
 // The node agent: puts its parts together and runs them until it is stopped. It decides nothing. Containers go on when it ends.
 import { setMaxListeners } from 'node:events';
 import type { V1Node, V1Pod } from '../api/mod.ts';
-import { aborted, type Clock, childController, type Logger, type Random, StoppedError, Tasks } from '../base/mod.ts';
+import { aborted, type Clock, childController, type Logger, type Random, StoppedError, sleep, Tasks } from '../base/mod.ts';
 import type { ProbeIo } from '../base/ports/probe-io.ts';
 import type { Client, EventRecorder, Informers } from '../client/mod.ts';
 import { nodes, pods } from './api-resources.ts';
@@ -9,13 +9,16 @@ import type { ClusterDns } from './container/dns.ts';
 import type { ContainerRuntime } from './cri/runtime.ts';
 import { createEviction, type Eviction, type EvictionPorts, type EvictionSettings } from './eviction/eviction.ts';
 import { localUse, machineSignals } from './eviction/machine-signals.ts';
+import type { LocalUse } from './eviction/plan.ts';
 import { createImageManager } from './image-manager.ts';
 import { type LogRotationOptions, logMaxBytesDefault, logMaxFilesDefault, type RunningLog, runLogRotation } from './logs/rotate.ts';
 import { type AdmissionInput, admit, admitResize } from './node/admission.ts';
 import { runLease } from './node/lease.ts';
 import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
 import { type NodeStatusOptions, runNodeStatus } from './node/node-status.ts';
-import { createStats, type NodeStats } from './node/stats.ts';
+import { createStats, type NodeStats, type StatsWish } from './node/stats.ts';
+import type { UsageSource } from './node/usage-source.ts';
+import { createUsedSpace } from './node/used-space.ts';
 import type { NodeDisk, NodeStorage } from './node-storage.ts';
 import { createRelister, followEvents } from './pleg.ts';
 import type { PodContext } from './pod/context.ts';
@@ -69,7 +72,11 @@ export interface Kubelet {
   pod(namespace: string, name: string): PodView | undefined;
   pods(): readonly PodView[];
   /** What the node and its pods use at the moment. */
-  stats(): Promise<NodeStats>;
+  stats(wish?: StatsWish): Promise<NodeStats>;
+  /** Where those figures come from, for who wants all of them. */
+  readonly usage: UsageSource;
+  /** What a pod has on the node's disk: absent on a node without one. */
+  readonly usedSpace?: (view: PodView) => Promise<LocalUse>;
   /** As a KubeletConfiguration object has it. */
   readonly configuration: Readonly<Record<string, unknown>>;
   /** The directory of a pod's logs: `<container>/<attempt>.log` in it. */
@@ -159,7 +166,7 @@ async function runPods(options: KubeletOptions, { context, references, source, p
     await relister.run();
   });
   tasks.run('runtime events', signal, () => followEvents({ ...pleg, relistSoon: relister.soon }));
-  const kubelet = handle(options, manager, context);
+  const kubelet = handle(options, manager);
   const { disk } = options.storage;
   if (disk) {
     const { fs } = disk;
@@ -261,20 +268,30 @@ function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly
   return { pod: of.pod, others, nodeName, labels, allocatable: allocatableOf(node), pressures: of.place.eviction?.pressures ?? [] };
 }
 
-function handle(options: KubeletOptions, manager: PodManager, context: PodContext): Kubelet {
+function handle(options: KubeletOptions, manager: PodManager): Kubelet {
   const views = () => [...manager.workers.values()].map((worker) => worker.view);
+  const usage = options.storage.usage(options.cgroupRoot);
+  const { disk } = options.storage;
   return {
     nodeName: options.nodeName,
     pod: (namespace, name) => manager.find(namespace, name)?.view,
     pods: views,
     stats: createStats({
       nodeName: options.nodeName,
-      cgroupRoot: options.cgroupRoot,
-      cgroups: context.cgroups,
-      fs: options.storage.disk?.fs ?? { readText: async () => undefined },
+      source: usage,
       nowMs: () => options.clock.nowMs(),
+      wait: (ms) => sleep(options.clock, ms, options.signal),
       views,
     }),
+    usage,
+    ...(disk
+      ? {
+          usedSpace: createUsedSpace(
+            () => options.clock.nowMs(),
+            (view) => localUse(disk, view),
+          ),
+        }
+      : {}),
     configuration: configurationOf(options),
     logDirectory: (id) => options.storage.files.logDirectory(id),
   };

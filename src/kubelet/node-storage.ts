@@ -7,6 +7,7 @@ import type { Client } from '../client/mod.ts';
 import { type DnsConfig, parseResolvConf } from './container/dns.ts';
 import type { References } from './container/env.ts';
 import { createPodCgroups, type PodCgroups } from './node/pod-cgroups.ts';
+import { createKernelUsage, noUsage, type UsageSource } from './node/usage-source.ts';
 import { createPodFiles, type PodFiles } from './pod/files.ts';
 import { createVolumes, type Volumes } from './volumes/manager.ts';
 import { createClaimSource } from './volumes/persistent-claim.ts';
@@ -16,6 +17,8 @@ export interface NodeStorage {
   readonly files: PodFiles;
   volumes(references: References): Volumes;
   readonly cgroups: PodCgroups;
+  /** What the machine and the pods below this cgroup use. */
+  usage(cgroupRoot: string): UsageSource;
   /** The machine's own resolv.conf. */
   hostDns(): Promise<DnsConfig>;
   /** Absent on a simulated node, which has none. */
@@ -55,17 +58,19 @@ export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
   const { fs, mounts, clock, random, client, dirs, resolvConf = '/etc/resolv.conf' } = options;
   const tokens = createTokenSource({ client, clock });
   const claims = createClaimSource(client);
+  const cgroups = createPodCgroups({ fs, mounts });
   return {
     files: createPodFiles({ fs, podsDirectory: dirs.pods, logsDirectory: dirs.logs }),
     volumes: (references) => createVolumes({ fs, mounts, clock, random, references, tokens, claims, directory: dirs.pods }),
-    cgroups: createPodCgroups({ fs, mounts }),
+    cgroups,
+    usage: (cgroupRoot) => createKernelUsage({ cgroupRoot, cgroups, fs, directory: dirs.pods }),
     disk: { fs, mounts, podsDirectory: dirs.pods, manifests: dirs.manifests ?? join(dirs.pods, '..', '..', 'manifests') },
     hostDns: async () => parseResolvConf((await fs.readText(resolvConf)) ?? ''),
   };
 }
 
 /** No disk at all: volumes are always there, and nothing is written. For simulated nodes. */
-export function createNoStorage(): NodeStorage {
+export function createNoStorage(usage: UsageSource = noUsage): NodeStorage {
   const files: PodFiles = {
     logDirectory: (id) => join('/simulated', `${id.namespace}_${id.name}_${id.uid}`),
     prepareSandbox: async () => {},
@@ -76,6 +81,13 @@ export function createNoStorage(): NodeStorage {
     list: async () => [],
   };
   const volumes: Volumes = { setUp: async () => ({}), tearDown: async () => {}, mountsOf: async () => [] };
-  const cgroups: PodCgroups = { limit: async () => [], usage: async () => undefined, remove: async () => {}, sweep: async () => {} };
-  return { files, volumes: () => volumes, cgroups, hostDns: async () => ({ servers: [], searches: [], options: [] }) };
+  const cgroups: PodCgroups = {
+    limit: async () => [],
+    usage: async () => undefined,
+    details: async () => undefined,
+    firstProcess: async () => undefined,
+    remove: async () => {},
+    sweep: async () => {},
+  };
+  return { files, volumes: () => volumes, cgroups, usage: () => usage, hostDns: async () => ({ servers: [], searches: [], options: [] }) };
 }

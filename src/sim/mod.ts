@@ -2,3 +2,4 @@
 export { type FaultOptions, noFaults } from './runtime/faults.ts';
 export { createSimProbeIo } from './runtime/probe-io.ts';
 export { createSimRuntime, type SimRuntime, type SimRuntimeOptions } from './runtime/runtime.ts';
+export { createSimUsage, type SimUsageOptions } from './usage.ts';

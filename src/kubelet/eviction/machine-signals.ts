@@ -1,7 +1,7 @@
 // What a real machine has left, and what pods have on its disk.
 import { dirname, join } from 'node:path';
 import type { FileSystem } from '../../base/ports/fs.ts';
-import { machineUsage } from '../node/stats.ts';
+import { machineUsage } from '../node/machine-usage.ts';
 import type { NodeDisk } from '../node-storage.ts';
 import { nameOf } from '../pod/observed.ts';
 import type { PodView } from '../pod/worker.ts';

@@ -6,6 +6,7 @@ import { systemFiles } from '../../base/ports/fs.ts';
 import { podGroupLimits } from '../container/resources.ts';
 import type { CgroupLayout } from '../containerd/cgroups.ts';
 import { aContainer, aPod } from '../pod/plan.fake.ts';
+import { readDetails } from './cgroup-details.ts';
 import { cpuWeight, readUsage, writeLimits } from './cgroup-files.ts';
 
 let root: string;
@@ -72,8 +73,12 @@ describe('limits', () => {
 describe('use', () => {
   test('is read from v1', async () => {
     group('cpuacct/g', { 'cpuacct.usage': '123456789\n' });
-    group('memory/g', { 'memory.usage_in_bytes': '1000\n', 'memory.stat': 'rss 1\ntotal_rss 400\ntotal_inactive_file 300\n' });
-    expect(await readUsage(systemFiles, v1(), '/g')).toEqual({
+    group('memory/g', {
+      'memory.usage_in_bytes': '1000\n',
+      'memory.stat': 'rss 1\ntotal_rss 400\ntotal_inactive_file 300\ntotal_pgfault 9\n',
+    });
+    expect(await readUsage(systemFiles, v1(), '/g')).toMatchObject({
+      memory: { pageFaults: 9, cacheBytes: 0 },
       cpuNanos: 123_456_789,
       memoryBytes: 1000,
       workingSetBytes: 700,
@@ -82,8 +87,36 @@ describe('use', () => {
   });
 
   test('is read from v2', async () => {
-    group('g', { 'cpu.stat': 'usage_usec 5\nuser_usec 3\n', 'memory.current': '1000\n', 'memory.stat': 'anon 400\ninactive_file 1300\n' });
-    expect(await readUsage(systemFiles, v2(), '/g')).toEqual({ cpuNanos: 5000, memoryBytes: 1000, workingSetBytes: 0, rssBytes: 400 });
+    group('g', {
+      'cpu.stat': 'usage_usec 5\nuser_usec 3\n',
+      'memory.current': '1000\n',
+      'memory.stat': 'anon 400\ninactive_file 1300\nfile 1400\n',
+    });
+    const wanted = { cpuNanos: 5000, memoryBytes: 1000, workingSetBytes: 0, rssBytes: 400, memory: { cacheBytes: 1400 } };
+    expect(await readUsage(systemFiles, v2(), '/g')).toMatchObject(wanted);
+  });
+
+  test('everything else is read from v1', async () => {
+    group('cpuacct/g', { 'cpuacct.stat': 'user 5\nsystem 3\n' });
+    group('cpu/g', {
+      'cpu.stat': 'nr_periods 9\nnr_throttled 2\nthrottled_time 77\n',
+      'cpu.cfs_quota_us': '50000\n',
+      'cpu.shares': '512\n',
+    });
+    group('memory/g', { 'memory.limit_in_bytes': '9223372036854771712\n', 'memory.failcnt': '4\n' });
+    expect(await readDetails(systemFiles, v1(), '/g')).toMatchObject({
+      ...{ cpuUserNanos: 50_000_000, cpuSystemNanos: 30_000_000, periods: 9, throttledPeriods: 2, throttledNanos: 77 },
+      ...{ cpuQuotaUs: 50_000, cpuPeriodUs: 100_000, cpuShares: 512, memoryFailures: 4, memoryLimitBytes: undefined, processes: 0 },
+    });
+  });
+
+  test('everything else is read from v2', async () => {
+    const stat = 'usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 9\nnr_throttled 2\nthrottled_usec 7\n';
+    group('g', { 'cpu.stat': stat, 'cpu.max': 'max 100000\n', 'cpu.weight': '39\n', 'memory.max': '1000\n', 'pids.current': '6\n' });
+    expect(await readDetails(systemFiles, v2(), '/g')).toMatchObject({
+      ...{ cpuUserNanos: 3000, cpuSystemNanos: 2000, periods: 9, throttledPeriods: 2, throttledNanos: 7000 },
+      ...{ cpuQuotaUs: undefined, cpuPeriodUs: 100_000, cpuShares: 998, memoryLimitBytes: 1000, processes: 6 },
+    });
   });
 
   test('of a group that is not there is unknown', async () => {

@@ -18,6 +18,18 @@ export interface GroupUsage {
   /** Without what the kernel can take back at once. */
   readonly workingSetBytes: number;
   readonly rssBytes: number;
+  /** The present speed, from a source that knows it: groups of the kernel only count. */
+  readonly nanoCores?: number;
+  /** Absent where nobody counts them. */
+  readonly memory?: MemoryDetails;
+}
+
+export interface MemoryDetails {
+  readonly cacheBytes: number;
+  readonly swapBytes: number;
+  readonly mappedBytes: number;
+  readonly pageFaults: number;
+  readonly majorPageFaults: number;
 }
 
 const periodUs = 100_000;
@@ -93,13 +105,33 @@ export async function readUsage(fs: FileSystem, layout: CgroupLayout, path: stri
     text('memory', 'memory.stat'),
   ]);
   if (cpu === undefined && memory === undefined) return undefined;
-  const keyed = (of: string | undefined, key: string) => Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(of ?? '')?.[1] ?? 0);
   const memoryBytes = Number(memory ?? 0);
-  const inactive = keyed(stat, v2 ? 'inactive_file' : 'total_inactive_file');
+  const counted = memoryCounts(stat ?? '', layout.version);
   return {
     cpuNanos: v2 ? keyed(cpu, 'usage_usec') * 1000 : Number(cpu ?? 0),
     memoryBytes,
-    workingSetBytes: Math.max(0, memoryBytes - inactive),
-    rssBytes: keyed(stat, v2 ? 'anon' : 'total_rss'),
+    workingSetBytes: Math.max(0, memoryBytes - counted.inactiveFile),
+    rssBytes: counted.rss,
+    memory: counted.details,
+  };
+}
+
+/** The number after `key` on a line of its own; 0 when there is none. */
+export const keyed = (text: string | undefined, key: string): number =>
+  Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text ?? '')?.[1] ?? 0);
+
+/** From memory.stat, which names the same things otherwise in each version. */
+function memoryCounts(stat: string, version: CgroupLayout['version']) {
+  const of = (v1: string, v2: string) => keyed(stat, version === 'v2' ? v2 : `total_${v1}`);
+  return {
+    inactiveFile: of('inactive_file', 'inactive_file'),
+    rss: of('rss', 'anon'),
+    details: {
+      cacheBytes: of('cache', 'file'),
+      swapBytes: of('swap', 'swapcached'),
+      mappedBytes: of('mapped_file', 'file_mapped'),
+      pageFaults: of('pgfault', 'pgfault'),
+      majorPageFaults: of('pgmajfault', 'pgmajfault'),
+    },
   };
 }

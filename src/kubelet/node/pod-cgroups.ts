@@ -5,13 +5,17 @@ import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Mounts } from '../../base/ports/mounts.ts';
 import { type CgroupLayout, cgroupLayout, groupsBelow } from '../containerd/cgroups.ts';
 import { parseMountInfo } from '../containerd/mounts.ts';
-import { type GroupLimits, type GroupUsage, readUsage, writeLimits } from './cgroup-files.ts';
+import { type GroupDetails, readDetails } from './cgroup-details.ts';
+import { type GroupLimits, type GroupUsage, hierarchyOf, readUsage, writeLimits } from './cgroup-files.ts';
 
 export interface PodCgroups {
   /** Makes a group and sets its limits; gives what the kernel refused. */
   limit(path: string, limits: GroupLimits): Promise<readonly string[]>;
   /** Undefined when there is no such group. */
   usage(path: string): Promise<GroupUsage | undefined>;
+  details(path: string): Promise<GroupDetails | undefined>;
+  /** The id of a process of the group; undefined when there is none. */
+  firstProcess(path: string): Promise<number | undefined>;
   /** Removes one pod's groups, by their path below the mount points, in every hierarchy. What is still in use stays for the next sweep. */
   remove(path: string): Promise<void>;
   /** Removes the groups of all pods but those that `keep` wants, below the root of this cluster's groups. */
@@ -33,6 +37,13 @@ export function createPodCgroups({ fs, mounts }: { readonly fs: FileSystem; read
   return {
     limit: async (path, limits) => writeLimits(fs, await layout(), { path, limits }),
     usage: async (path) => readUsage(fs, await layout(), path),
+    details: async (path) => readDetails(fs, await layout(), path),
+    async firstProcess(path) {
+      const root = hierarchyOf(await layout(), 'memory');
+      const text = root === undefined ? undefined : await fs.readText(join(root, path, 'cgroup.procs')).catch(() => undefined);
+      const first = text?.split('\n', 1)[0];
+      return first ? Number(first) : undefined;
+    },
     remove,
     async sweep(root, keep) {
       const stale = new Set<string>();

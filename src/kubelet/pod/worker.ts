@@ -7,7 +7,7 @@ import { containerHash } from '../container/config.ts';
 import type { RunningFacts } from '../container/fields.ts';
 import type { ContainerStatus } from '../cri/runtime.ts';
 import type { EmitEvent } from '../image-manager.ts';
-import { createPodProbes, type PodProbes, type ProbedContainer } from '../probes/pod-probes.ts';
+import { createPodProbes, type PodProbes, type ProbeCount, type ProbedContainer } from '../probes/pod-probes.ts';
 import type { ProbeTargetContainer } from '../probes/run-probe.ts';
 import { isStatic } from '../static-pods.ts';
 import { type Actor, createActor } from './actor.ts';
@@ -50,6 +50,7 @@ export interface PodView {
   readonly observed: Observed;
   /** What was reported last; undefined before the first round. */
   readonly status?: V1PodStatus | undefined;
+  readonly probeCounts?: readonly ProbeCount[];
 }
 
 export interface PodWorker {
@@ -139,7 +140,8 @@ class Worker implements PodWorker {
   }
 
   get view(): PodView {
-    return { pod: this.#pod, admitted: this.#admitted, state: this.#state, observed: this.#observed, status: this.#reported };
+    const { counts: probeCounts } = this.#probes;
+    return { pod: this.#pod, admitted: this.#admitted, state: this.#state, observed: this.#observed, status: this.#reported, probeCounts };
   }
 
   get apiGone(): boolean {

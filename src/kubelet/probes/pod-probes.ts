@@ -30,7 +30,16 @@ export interface PodProbes {
   /** Asks no more but keeps what is known: a pod on its way out is not restarted by a probe. */
   hold(kinds: readonly ProbeKind[]): void;
   readonly results: ReadonlyMap<string, ProbeResults>;
+  /** How often each container was asked, by kind of probe and by answer. */
+  readonly counts: readonly ProbeCount[];
   stop(): void;
+}
+
+export interface ProbeCount {
+  readonly container: string;
+  readonly kind: ProbeKind;
+  readonly answer: ProbeAnswer['is'];
+  count: number;
 }
 
 const titles: Readonly<Record<ProbeKind, string>> = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' };
@@ -53,6 +62,7 @@ export const createPodProbes = (options: PodProbesOptions): PodProbes => new Pro
 
 class Probes implements PodProbes {
   readonly results = new Map<string, ProbeResults>();
+  readonly counts: ProbeCount[] = [];
   readonly #options: PodProbesOptions;
   readonly #probing = new Map<string, Probing>();
 
@@ -147,9 +157,16 @@ class Probes implements PodProbes {
     }
   }
 
+  #count(container: string, kind: ProbeKind, answer: ProbeAnswer['is']): void {
+    const known = this.counts.find((one) => one.container === container && one.kind === kind && one.answer === answer);
+    if (known) known.count++;
+    else this.counts.push({ container, kind, answer, count: 1 });
+  }
+
   #take(run: Probing, kind: ProbeKind, { probe, answer }: { readonly probe: V1Probe; readonly answer: ProbeAnswer }): void {
     const { onUnhealthy, onChange } = this.#options;
     if (run.held.has(kind)) return;
+    this.#count(run.target.spec.name, kind, answer.is);
     if (answer.is === 'errored') {
       onUnhealthy(run.target, `${titles[kind]} probe errored and resulted in unknown state: ${answer.output}`);
       return;

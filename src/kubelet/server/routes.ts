@@ -15,8 +15,13 @@ export interface StreamFlags {
   readonly tty: boolean;
 }
 
+/** `/metrics` is of the kubelet itself, the others of what stands in the path behind it. */
+export type MetricsOf = 'kubelet' | 'resource' | 'cadvisor' | 'probes';
+
 export type Route =
-  | { readonly to: 'healthz' | 'stats' | 'resourceMetrics' | 'pods' | 'configz' }
+  | { readonly to: 'healthz' | 'pods' | 'configz' }
+  | { readonly to: 'stats'; readonly cpuAndMemoryOnly: boolean }
+  | { readonly to: 'metrics'; readonly of: MetricsOf }
   | { readonly to: 'logs'; readonly path: ContainerPath; readonly query: URLSearchParams }
   | { readonly to: 'exec'; readonly path: ContainerPath; readonly command: readonly string[]; readonly flags: StreamFlags }
   | { readonly to: 'attach'; readonly path: ContainerPath; readonly flags: StreamFlags }
@@ -37,9 +42,13 @@ export function parseRoute(target: string): Route {
     case 'configz':
       return parts.length === 0 ? { to: 'configz' } : { to: 'nowhere' };
     case 'stats':
-      return parts[0] === 'summary' && parts.length === 1 ? { to: 'stats' } : { to: 'nowhere' };
-    case 'metrics':
-      return parts[0] === 'resource' && parts.length === 1 ? { to: 'resourceMetrics' } : { to: 'nowhere' };
+      return parts[0] === 'summary' && parts.length === 1
+        ? { to: 'stats', cpuAndMemoryOnly: isSet(query, 'only_cpu_and_memory') }
+        : { to: 'nowhere' };
+    case 'metrics': {
+      const of = parts.length === 0 ? 'kubelet' : parts.length === 1 ? metricsOf[parts[0] ?? ''] : undefined;
+      return of ? { to: 'metrics', of } : { to: 'nowhere' };
+    }
     case 'containerLogs': {
       const path = containerPath(parts);
       return path ? { to: 'logs', path, query } : { to: 'nowhere' };
@@ -66,6 +75,8 @@ export function parseRoute(target: string): Route {
       return { to: 'nowhere' };
   }
 }
+
+const metricsOf: Readonly<Record<string, MetricsOf | undefined>> = { resource: 'resource', cadvisor: 'cadvisor', probes: 'probes' };
 
 function decode(part: string): string {
   try {

@@ -1,5 +1,5 @@
 // The kubelet's own HTTPS port: logs, exec, attach and port-forward, for the API server alone.
-import { type Clock, errorText, type Logger, onAbort } from '../../base/mod.ts';
+import { type Clock, createMetrics, errorText, type Logger, onAbort } from '../../base/mod.ts';
 import type { FileFollower } from '../../base/ports/file-follow.ts';
 import { createHttpClient, type HttpClient } from '../../base/ports/http-client.ts';
 import {
@@ -9,12 +9,13 @@ import {
   type ServerTls,
   startHttpServer,
 } from '../../base/ports/http-server.ts';
+import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { type ContainerRuntime, type ContainerStatus, RuntimeError } from '../cri/runtime.ts';
 import type { Kubelet } from '../kubelet.ts';
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from '../pod/labels.ts';
 import { serveLogs } from './logs/serve-logs.ts';
 import { type ContainerPath, parseRoute, type Route } from './routes.ts';
-import { resourceMetrics, statsSummary } from './stats-text.ts';
+import { metricsPage, summaryPage } from './serve-figures.ts';
 import { StreamError, servePortForward, serveRemoteCommand } from './streams/serve-stream.ts';
 
 /** How long streams that are open get to end when the kubelet stops. */
@@ -33,6 +34,18 @@ export interface KubeletServerOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of requests to this port, and of the process. */
+function createServerMetrics(nowMs: number) {
+  const metrics = createMetrics();
+  collectProcess(metrics, nowMs);
+  const requests = metrics.counter({
+    name: 'kubelet_http_requests_total',
+    help: '[ALPHA] Number of the http requests received since the server started',
+    labels: ['method', 'path'],
+  });
+  return { text: () => metrics.text(), requests };
+}
+
 export interface KubeletServer {
   readonly port: number;
   reloadCertificates(tls: ServerTls): void;
@@ -49,7 +62,7 @@ const allowedOrganization = 'system:masters';
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
   const { host, port, tls, clock, log, signal } = options;
   const http = createHttpClient({ clock });
-  const served: Served = { ...options, http, kubelet: undefined };
+  const served: Served = { ...options, http, metrics: createServerMetrics(clock.nowMs()), kubelet: undefined };
   const server: HttpServer = await startHttpServer({
     host,
     port,
@@ -74,14 +87,20 @@ export async function startKubeletServer(options: KubeletServerOptions): Promise
   };
 }
 
-type Served = KubeletServerOptions & { readonly http: HttpClient; kubelet: Kubelet | undefined };
+type Served = KubeletServerOptions & {
+  readonly http: HttpClient;
+  readonly metrics: ReturnType<typeof createServerMetrics>;
+  kubelet: Kubelet | undefined;
+};
 
 async function serve(options: Served, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
   try {
     const peer = request.peerCertificate;
     if (!peer?.verified) return answer(response, 401, 'Unauthorized');
     if (!peer.organizations.includes(allowedOrganization)) return answer(response, 403, `Forbidden (user=${peer.commonName})`);
-    await dispatch(options, parseRoute(request.target), request, response);
+    const route = parseRoute(request.target);
+    options.metrics.requests.of(request.method, route.to).add();
+    await dispatch(options, route, request, response);
   } catch (error) {
     if (response.headSent || response.closed) return response.destroy();
     const code = error instanceof StreamError ? error.code : error instanceof RuntimeError && error.code === 'notFound' ? 404 : 500;
@@ -108,10 +127,14 @@ async function dispatch(options: Served, route: Route, request: HttpServerReques
   switch (route.to) {
     case 'healthz':
       return answer(response, 200, 'ok');
-    case 'stats':
-      return answerJson(response, statsSummary(await attached(options).stats()));
-    case 'resourceMetrics':
-      return answer(response, 200, resourceMetrics(await attached(options).stats()).trimEnd(), 'text/plain; version=0.0.4; charset=utf-8');
+    case 'stats': {
+      const { text, type } = await summaryPage(attached(options), route.cpuAndMemoryOnly);
+      return answer(response, 200, text, type);
+    }
+    case 'metrics': {
+      const { text, type } = await metricsPage(attached(options), route.of, () => options.metrics.text());
+      return answer(response, 200, text, type);
+    }
     case 'pods': {
       const items = attached(options)
         .pods()

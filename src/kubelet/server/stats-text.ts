@@ -1,7 +1,11 @@
 // The node's use of cpu and memory as clients of the kubelet read it: the stats summary (JSON) and the resource metrics (text). Pure.
 // Source: https://kubernetes.io/docs/reference/instrumentation/node-metrics/ and the resource metrics endpoint
 import { formatTime } from '../../api/mod.ts';
-import type { NodeStats, UsageAt } from '../node/stats.ts';
+import type { FileSystemSpace } from '../../base/ports/fs.ts';
+import type { LocalUse } from '../eviction/plan.ts';
+import type { InterfaceUsage } from '../node/machine-usage.ts';
+import type { ContainerStats, NodeStats, PodStats, UsageAt } from '../node/stats.ts';
+import { type Labels, metricLines, type Row, seconds } from './metric-lines.ts';
 
 const cpuOf = (usage: UsageAt) => ({
   time: formatTime(usage.atMs),
@@ -9,50 +13,93 @@ const cpuOf = (usage: UsageAt) => ({
   usageCoreNanoSeconds: usage.cpuNanos,
 });
 
-const memoryOf = (usage: UsageAt) => ({
-  time: formatTime(usage.atMs),
-  usageBytes: usage.memoryBytes,
-  workingSetBytes: usage.workingSetBytes,
-  rssBytes: usage.rssBytes,
+const memoryOf = ({ atMs, memoryBytes, workingSetBytes, rssBytes, memory }: UsageAt) => ({
+  time: formatTime(atMs),
+  ...{ usageBytes: memoryBytes, workingSetBytes, rssBytes },
+  ...(memory ? { pageFaults: memory.pageFaults, majorPageFaults: memory.majorPageFaults } : {}),
 });
 
-export function statsSummary(stats: NodeStats): unknown {
-  const { nodeName, bootedAtMs, memoryTotalBytes, usage, pods } = stats;
+const swapOf = ({ atMs, memory }: UsageAt) => (memory ? { swap: { time: formatTime(atMs), swapUsageBytes: memory.swapBytes } } : {});
+
+function networkOf(interfaces: readonly InterfaceUsage[] | undefined, atMs: number) {
+  const all = (interfaces ?? []).map(({ name, rxBytes, rxErrors, txBytes, txErrors }) => ({ name, rxBytes, rxErrors, txBytes, txErrors }));
+  const [first] = all;
+  return first ? { network: { time: formatTime(atMs), ...first, interfaces: all } } : {};
+}
+
+const spaceOf = (space: FileSystemSpace, atMs: number) => ({
+  time: formatTime(atMs),
+  availableBytes: space.availableBytes,
+  capacityBytes: space.capacityBytes,
+  usedBytes: space.capacityBytes - space.availableBytes,
+  inodesFree: space.inodesFree,
+  inodes: space.inodes,
+  inodesUsed: space.inodes - space.inodesFree,
+});
+
+/** Of a part of that file system, whose inodes nobody counts. */
+const partOf = (space: FileSystemSpace, usedBytes: number, atMs: number) => {
+  const { inodesUsed: _, ...whole } = spaceOf(space, atMs);
+  return { ...whole, usedBytes };
+};
+
+/** What pods have on the disk, by their uid; without it the summary has cpu and memory alone. */
+export type SpaceOfPods = ReadonlyMap<string, LocalUse>;
+
+export function statsSummary(stats: NodeStats, space?: SpaceOfPods): unknown {
+  const { nodeName, bootedAtMs, memoryTotalBytes, usage, allPods, pods, disk, processes, interfaces } = stats;
+  const { atMs } = usage;
+  const full = space !== undefined;
   return {
     node: {
       nodeName,
+      ...(allPods
+        ? { systemContainers: [{ name: 'pods', startTime: formatTime(bootedAtMs), cpu: cpuOf(allPods), memory: memoryOf(allPods) }] }
+        : {}),
       startTime: formatTime(bootedAtMs),
       cpu: cpuOf(usage),
       memory: { ...memoryOf(usage), availableBytes: memoryTotalBytes - usage.workingSetBytes },
+      ...(full ? networkOf(interfaces, atMs) : {}),
+      ...(full && disk ? { fs: spaceOf(disk, atMs), runtime: { imageFs: spaceOf(disk, atMs), containerFs: spaceOf(disk, atMs) } } : {}),
+      ...(full && processes ? { rlimit: { time: formatTime(atMs), maxpid: processes.max, curproc: processes.count } } : {}),
     },
-    pods: pods.map((pod) => ({
-      podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
-      startTime: formatTime(pod.startedAtMs),
-      containers: pod.containers.map((one) => ({
-        name: one.name,
-        startTime: formatTime(one.startedAtMs),
-        cpu: cpuOf(one.usage),
-        memory: memoryOf(one.usage),
-      })),
-      ...(pod.usage ? { cpu: cpuOf(pod.usage), memory: memoryOf(pod.usage) } : {}),
-    })),
+    pods: pods.map((pod) => podSummary(pod, disk, { full, use: space?.get(pod.uid) })),
   };
 }
 
-type Labels = Readonly<Record<string, string>>;
-type Row = readonly [labels: Labels, value: number, atMs?: number];
-
-const escaped = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
-
-function metric(name: string, type: 'counter' | 'gauge', of: { readonly help: string; readonly rows: readonly Row[] }): string {
-  const lines = of.rows.map(([labels, value, atMs]) => {
-    const text = Object.entries(labels).map(([key, one]) => `${key}="${escaped(one)}"`);
-    return `${name}${text.length > 0 ? `{${text.join(',')}}` : ''} ${value}${atMs === undefined ? '' : ` ${atMs}`}\n`;
-  });
-  return `# HELP ${name} [STABLE] ${of.help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+function podSummary(
+  pod: PodStats,
+  disk: FileSystemSpace | undefined,
+  { full, use }: { readonly full: boolean; readonly use: LocalUse | undefined },
+) {
+  const { name, namespace, uid, startedAtMs, usage } = pod;
+  const atMs = usage?.atMs ?? startedAtMs;
+  const logs = (one: ContainerStats) => {
+    const bytes = use?.logs.get(one.name);
+    return disk && bytes !== undefined ? { logs: partOf(disk, bytes, atMs) } : {};
+  };
+  const used = use && [...use.volumes.values(), ...use.logs.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return {
+    podRef: { name, namespace, uid },
+    startTime: formatTime(startedAtMs),
+    containers: pod.containers.map((one) => ({
+      name: one.name,
+      startTime: formatTime(one.startedAtMs),
+      cpu: cpuOf(one.usage),
+      memory: memoryOf(one.usage),
+      ...(full ? { ...logs(one), ...swapOf(one.usage) } : {}),
+    })),
+    ...(usage ? { cpu: cpuOf(usage), memory: memoryOf(usage) } : {}),
+    ...(full ? networkOf(pod.interfaces, atMs) : {}),
+    ...(disk && use && used !== undefined
+      ? {
+          volume: [...use.volumes].map(([volume, bytes]) => ({ ...partOf(disk, bytes, atMs), name: volume })),
+          'ephemeral-storage': partOf(disk, used, atMs),
+        }
+      : {}),
+    ...(full && usage ? swapOf(usage) : {}),
+  };
 }
-
-const seconds = (nanos: number): number => nanos / 1e9;
 
 /** GET /metrics/resource: what `kubectl top` and the autoscaler live on. */
 export function resourceMetrics({ usage, pods }: NodeStats): string {
@@ -60,24 +107,51 @@ export function resourceMetrics({ usage, pods }: NodeStats): string {
     pod.containers.map((one) => ({ ...one, labels: { container: one.name, namespace: pod.namespace, pod: pod.name } })),
   );
   const whole = pods.flatMap((pod) => (pod.usage ? [{ usage: pod.usage, labels: { namespace: pod.namespace, pod: pod.name } }] : []));
-  const cpu = (one: { labels: Labels; usage: UsageAt }): Row => [one.labels, seconds(one.usage.cpuNanos), one.usage.atMs];
-  const memory = (one: { labels: Labels; usage: UsageAt }): Row => [one.labels, one.usage.workingSetBytes, one.usage.atMs];
-  const cpuHelp = (what: string) => `Cumulative cpu time consumed by the ${what} in core-seconds`;
-  const memoryHelp = (what: string) => `Current working set of the ${what} in bytes`;
-  const node = { labels: {}, usage };
+  const node = [{ labels: {}, usage }];
+  interface Of {
+    readonly labels: Labels;
+    readonly usage: UsageAt;
+  }
+  const cpu = (what: string, of: readonly Of[]) =>
+    metricLines({
+      name: `${what}_cpu_usage_seconds_total`,
+      type: 'counter',
+      help: `[STABLE] Cumulative cpu time consumed by the ${what} in core-seconds`,
+      rows: of.map((one): Row => [one.labels, seconds(one.usage.cpuNanos), one.usage.atMs]),
+    });
+  const memory = (what: string, of: readonly Of[]) =>
+    metricLines({
+      name: `${what}_memory_working_set_bytes`,
+      type: 'gauge',
+      help: `[STABLE] Current working set of the ${what} in bytes`,
+      rows: of.map((one): Row => [one.labels, one.usage.workingSetBytes, one.usage.atMs]),
+    });
+  const swap = (what: string, of: readonly Of[]) =>
+    metricLines({
+      name: `${what}_swap_usage_bytes`,
+      type: 'gauge',
+      help: `[ALPHA] Current amount of the ${what} swap usage in bytes. Reported only on non-windows systems`,
+      rows: of.flatMap(({ labels, usage: { memory: known, atMs } }): Row[] => (known ? [[labels, known.swapBytes, atMs]] : [])),
+    });
   return [
-    metric('container_cpu_usage_seconds_total', 'counter', { help: cpuHelp('container'), rows: containers.map(cpu) }),
-    metric('container_memory_working_set_bytes', 'gauge', { help: memoryHelp('container'), rows: containers.map(memory) }),
-    metric('container_start_time_seconds', 'gauge', {
-      help: 'Start time of the container since unix epoch in seconds',
+    cpu('container', containers),
+    memory('container', containers),
+    metricLines({
+      name: 'container_start_time_seconds',
+      type: 'gauge',
+      help: '[STABLE] Start time of the container since unix epoch in seconds',
       rows: containers.map((one): Row => [one.labels, one.startedAtMs / 1000]),
     }),
-    metric('node_cpu_usage_seconds_total', 'counter', { help: cpuHelp('node'), rows: [cpu(node)] }),
-    metric('node_memory_working_set_bytes', 'gauge', { help: memoryHelp('node'), rows: [memory(node)] }),
-    metric('pod_cpu_usage_seconds_total', 'counter', { help: cpuHelp('pod'), rows: whole.map(cpu) }),
-    metric('pod_memory_working_set_bytes', 'gauge', { help: memoryHelp('pod'), rows: whole.map(memory) }),
-    metric('resource_scrape_error', 'gauge', {
-      help: '1 if there was an error while getting container metrics, 0 otherwise',
+    swap('container', containers),
+    cpu('node', node),
+    memory('node', node),
+    cpu('pod', whole),
+    memory('pod', whole),
+    swap('pod', whole),
+    metricLines({
+      name: 'resource_scrape_error',
+      type: 'gauge',
+      help: '[STABLE] 1 if there was an error while getting container metrics, 0 otherwise',
       rows: [[{}, 0]],
     }),
   ].join('');
