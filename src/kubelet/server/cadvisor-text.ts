@@ -58,85 +58,111 @@ const linkLabels = ({ id = '', image = '', name = '', namespace = '', pod = '' }
 
 type Value = (group: Group) => number | undefined;
 
+interface GroupMetric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly value: Value;
+  readonly more?: Labels;
+}
+
+const counted =
+  (value: (details: GroupDetails) => number | undefined): Value =>
+  ({ details }) =>
+    details && value(details);
+/** Without a limit there are no periods. */
+const ifQuota = (value: (details: GroupDetails) => number): Value =>
+  counted((details) => (details.cpuQuotaUs === undefined ? undefined : value(details)));
+
+const counter = (name: string, help: string, value: Value, more?: Labels): GroupMetric => ({
+  ...{ name: `container_${name}`, type: 'counter', help, value },
+  ...(more ? { more } : {}),
+});
+const gauge = (name: string, help: string, value: Value): GroupMetric => ({ name: `container_${name}`, type: 'gauge', help, value });
+
+const groupMetrics: readonly GroupMetric[] = [
+  counter('cpu_usage_seconds_total', 'Cumulative cpu time consumed in seconds.', (one) => seconds(one.usage.cpuNanos), { cpu: 'total' }),
+  counter(
+    'cpu_user_seconds_total',
+    'Cumulative user cpu time consumed in seconds.',
+    counted((of) => seconds(of.cpuUserNanos)),
+  ),
+  counter(
+    'cpu_system_seconds_total',
+    'Cumulative system cpu time consumed in seconds.',
+    counted((of) => seconds(of.cpuSystemNanos)),
+  ),
+  counter(
+    'cpu_cfs_periods_total',
+    'Number of elapsed enforcement period intervals.',
+    ifQuota((of) => of.periods),
+  ),
+  counter(
+    'cpu_cfs_throttled_periods_total',
+    'Number of throttled period intervals.',
+    ifQuota((of) => of.throttledPeriods),
+  ),
+  counter(
+    'cpu_cfs_throttled_seconds_total',
+    'Total time duration the container has been throttled.',
+    ifQuota((of) => seconds(of.throttledNanos)),
+  ),
+  gauge(
+    'memory_usage_bytes',
+    'Current memory usage in bytes, including all memory regardless of when it was accessed',
+    (one) => one.usage.memoryBytes,
+  ),
+  gauge('memory_working_set_bytes', 'Current working set in bytes.', (one) => one.usage.workingSetBytes),
+  gauge('memory_rss', 'Size of RSS in bytes.', (one) => one.usage.rssBytes),
+  gauge('memory_cache', 'Number of bytes of page cache memory.', (one) => one.usage.memory?.cacheBytes),
+  gauge('memory_swap', 'Container swap usage in bytes.', (one) => one.usage.memory?.swapBytes),
+  gauge('memory_mapped_file', 'Size of memory mapped files in bytes.', (one) => one.usage.memory?.mappedBytes),
+  gauge(
+    'memory_max_usage_bytes',
+    'Maximum memory usage recorded in bytes',
+    counted((of) => of.memoryMaxSeenBytes),
+  ),
+  counter(
+    'memory_failcnt',
+    'Number of memory usage hits limits',
+    counted((of) => of.memoryFailures),
+  ),
+  gauge(
+    'processes',
+    'Number of processes running inside the container.',
+    counted((of) => of.processes),
+  ),
+  gauge(
+    'spec_cpu_period',
+    'CPU period of the container.',
+    counted((of) => of.cpuPeriodUs),
+  ),
+  gauge(
+    'spec_cpu_quota',
+    'CPU quota of the container.',
+    counted((of) => of.cpuQuotaUs),
+  ),
+  gauge(
+    'spec_cpu_shares',
+    'CPU share of the container.',
+    counted((of) => of.cpuShares),
+  ),
+  gauge(
+    'spec_memory_limit_bytes',
+    'Memory limit for the container.',
+    counted((of) => of.memoryLimitBytes ?? 0),
+  ),
+  gauge('start_time_seconds', 'Start time of the container since unix epoch in seconds.', (one) => one.startedAtMs / 1000),
+  gauge('last_seen', 'Last time a container was seen by the exporter', (one) => Math.floor(one.usage.atMs / 1000)),
+];
+
 function* groupLines(groups: readonly Group[]): Generator<string> {
   const rows = (value: Value, more: Labels = {}): Row[] =>
     groups.flatMap((group): Row[] => {
       const known = value(group);
       return known === undefined ? [] : [[{ ...group.labels, ...more }, known, group.usage.atMs]];
     });
-  const line = (name: string, type: 'counter' | 'gauge', help: string, value: Value, more?: Labels) =>
-    metricLines({ name, type, help, rows: rows(value, more) });
-  const counted =
-    (value: (details: GroupDetails) => number): Value =>
-    ({ details }) =>
-      details && value(details);
-  const limited =
-    (value: (details: GroupDetails) => number | undefined): Value =>
-    ({ details }) =>
-      details && value(details);
-
-  yield line(
-    'container_cpu_usage_seconds_total',
-    'counter',
-    'Cumulative cpu time consumed in seconds.',
-    (one) => seconds(one.usage.cpuNanos),
-    {
-      cpu: 'total',
-    },
-  );
-  yield line(
-    'container_cpu_user_seconds_total',
-    'counter',
-    'Cumulative user cpu time consumed in seconds.',
-    counted((of) => seconds(of.cpuUserNanos)),
-  );
-  yield line(
-    'container_cpu_system_seconds_total',
-    'counter',
-    'Cumulative system cpu time consumed in seconds.',
-    counted((of) => seconds(of.cpuSystemNanos)),
-  );
-  yield line(
-    'container_cpu_cfs_periods_total',
-    'counter',
-    'Number of elapsed enforcement period intervals.',
-    limited(ifQuota((of) => of.periods)),
-  );
-  yield line(
-    'container_cpu_cfs_throttled_periods_total',
-    'counter',
-    'Number of throttled period intervals.',
-    limited(ifQuota((of) => of.throttledPeriods)),
-  );
-  yield line(
-    'container_cpu_cfs_throttled_seconds_total',
-    'counter',
-    'Total time duration the container has been throttled.',
-    limited(ifQuota((of) => seconds(of.throttledNanos))),
-  );
-  yield line(
-    'container_memory_usage_bytes',
-    'gauge',
-    'Current memory usage in bytes, including all memory regardless of when it was accessed',
-    (one) => one.usage.memoryBytes,
-  );
-  yield line('container_memory_working_set_bytes', 'gauge', 'Current working set in bytes.', (one) => one.usage.workingSetBytes);
-  yield line('container_memory_rss', 'gauge', 'Size of RSS in bytes.', (one) => one.usage.rssBytes);
-  yield line('container_memory_cache', 'gauge', 'Number of bytes of page cache memory.', (one) => one.usage.memory?.cacheBytes);
-  yield line('container_memory_swap', 'gauge', 'Container swap usage in bytes.', (one) => one.usage.memory?.swapBytes);
-  yield line('container_memory_mapped_file', 'gauge', 'Size of memory mapped files in bytes.', (one) => one.usage.memory?.mappedBytes);
-  yield line(
-    'container_memory_max_usage_bytes',
-    'gauge',
-    'Maximum memory usage recorded in bytes',
-    counted((of) => of.memoryMaxSeenBytes),
-  );
-  yield line(
-    'container_memory_failcnt',
-    'counter',
-    'Number of memory usage hits limits',
-    counted((of) => of.memoryFailures),
-  );
+  for (const { name, type, help, value, more } of groupMetrics) yield metricLines({ name, type, help, rows: rows(value, more) });
   yield metricLines({
     name: 'container_memory_failures_total',
     type: 'counter',
@@ -146,48 +172,7 @@ function* groupLines(groups: readonly Group[]): Generator<string> {
       ...rows((one) => one.usage.memory?.majorPageFaults, { failure_type: 'pgmajfault', scope: 'hierarchy' }),
     ],
   });
-  yield line(
-    'container_processes',
-    'gauge',
-    'Number of processes running inside the container.',
-    counted((of) => of.processes),
-  );
-  yield line(
-    'container_spec_cpu_period',
-    'gauge',
-    'CPU period of the container.',
-    counted((of) => of.cpuPeriodUs),
-  );
-  yield line(
-    'container_spec_cpu_quota',
-    'gauge',
-    'CPU quota of the container.',
-    limited((of) => of.cpuQuotaUs),
-  );
-  yield line(
-    'container_spec_cpu_shares',
-    'gauge',
-    'CPU share of the container.',
-    counted((of) => of.cpuShares),
-  );
-  yield line(
-    'container_spec_memory_limit_bytes',
-    'gauge',
-    'Memory limit for the container.',
-    counted((of) => of.memoryLimitBytes ?? 0),
-  );
-  yield line(
-    'container_start_time_seconds',
-    'gauge',
-    'Start time of the container since unix epoch in seconds.',
-    (one) => one.startedAtMs / 1000,
-  );
-  yield line('container_last_seen', 'gauge', 'Last time a container was seen by the exporter', (one) => Math.floor(one.usage.atMs / 1000));
 }
-
-/** Without a limit there are no periods. */
-const ifQuota = (value: (details: GroupDetails) => number) => (details: GroupDetails) =>
-  details.cpuQuotaUs === undefined ? undefined : value(details);
 
 const directions = [
   ['receive', 'received', 'receiving', 'rx'],
