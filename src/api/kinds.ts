@@ -47,6 +47,7 @@ import { eventsV1 } from './events/event.ts';
 import { flowschemas } from './flowcontrol/flow-schema.ts';
 import { prioritylevelconfigurations } from './flowcontrol/priority-level-configuration.ts';
 import type { KindDefinition } from './kind.ts';
+import { nodemetrics, podmetrics } from './metrics/metrics.ts';
 import { ingresses } from './networking/ingress.ts';
 import { ingressclasses } from './networking/ingress-class.ts';
 import { ipaddresses } from './networking/ip-address.ts';
@@ -145,6 +146,9 @@ export const servedKinds: readonly KindDefinition[] = [
   flowschemas,
   prioritylevelconfigurations,
 ].map(erase);
+
+/** Served besides, where nodes tell what they use. */
+export const metricsKinds: readonly KindDefinition[] = [nodemetrics, podmetrics].map(erase);
 
 /** The kinds whose objects are stored, each once: what has a cache, a watch and garbage. */
 export const builtinKinds: readonly KindDefinition[] = servedKinds.filter((kind) => kind.virtual !== true && kind.storage === undefined);

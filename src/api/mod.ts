@@ -36,6 +36,8 @@ export * from './meta/time.ts';
 export * from './meta/tolerations.ts';
 export * from './meta/validate-metadata.ts';
 export { validateLabelSelector } from './meta/validate-selector.ts';
+export * from './metrics/metrics.ts';
+export type * from './metrics/node-usage.ts';
 export * from './schema/mod.ts';
 export { isDefaultClass } from './storage/storage-class.ts';
 export * from './version.ts';

@@ -10,6 +10,7 @@ import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
+import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
 import { type BootstrapOptions, bootstrap } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
 import type { ServerHooks } from './registry/hooks.ts';
@@ -53,6 +54,8 @@ export interface ApiCoreOptions {
   /** True when other servers write to the same store. Default false. */
   readonly sharedStore?: boolean;
   readonly ringLimits?: RingLimits;
+  /** What nodes and their pods use, for the kinds of metrics.k8s.io. */
+  readonly nodeUsage?: NodeUsageSource;
   /** Stops the core: watches end, the cache lets go of the store. */
   readonly signal: AbortSignal;
 }
@@ -163,6 +166,7 @@ function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readon
     managedFields: options.managedFields ?? managedFieldsEngine,
     decodeBody: decodeJsonBody,
     sharedStore: options.sharedStore ?? false,
+    nodeUsage: options.nodeUsage,
   };
 }
 

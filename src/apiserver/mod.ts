@@ -8,6 +8,7 @@ export { type ApiCore, type ApiCoreOptions, createApiCore } from './core.ts';
 export { type HealthCheck, type VersionInfo, versionInfo } from './health/health.ts';
 export type { ResourceCore } from './http/core-port.ts';
 export { collectStorage, measureStore } from './metrics/storage.ts';
+export { createNodeUsage, type NodeUsageDirectory, type NodeUsageSource } from './metrics-api/node-usage-source.ts';
 export {
   httpNodeConnection,
   kubeletOrigin,

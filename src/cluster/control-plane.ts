@@ -1,7 +1,7 @@
 // The control plane of one process: API server core, controllers and scheduler over one store, joined by the in-process transport.
 import { setMaxListeners } from 'node:events';
-import { builtinKinds, servedKinds } from '../api/mod.ts';
-import { type ApiCore, createApiCore, type TokenAuthenticator } from '../apiserver/mod.ts';
+import { builtinKinds, metricsKinds, servedKinds } from '../api/mod.ts';
+import { type ApiCore, createApiCore, createNodeUsage, type NodeUsageDirectory, type TokenAuthenticator } from '../apiserver/mod.ts';
 import type { Clock, Logger, Random } from '../base/mod.ts';
 import { generateSigningKeyPem, openSigningKey } from '../base/ports/signing-key.ts';
 import { type Client, createClient, createInformers, createInProcessTransport, type OwnedInformers, type UserInfo } from '../client/mod.ts';
@@ -29,6 +29,8 @@ export interface ControlPlaneOptions {
 
 export interface ControlPlane {
   readonly core: ApiCore;
+  /** Nodes tell here what they use. */
+  readonly nodeUsage: NodeUsageDirectory;
   /** Shared by every component of the process. */
   readonly informers: OwnedInformers;
   /** A client of this process that acts as `user`. */
@@ -55,11 +57,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { clock, random, log, signal, rootCaPem } = options;
   // Every component listens to it: many listeners are no leak.
   setMaxListeners(0, signal);
+  const nodeUsage = createNodeUsage(clock);
   const core = await createApiCore({
     ...options,
+    nodeUsage,
     random: random.child('apiserver'),
     log: log.with({ component: 'apiserver' }),
-    kinds: servedKinds,
+    kinds: [...servedKinds, ...metricsKinds],
     serviceAccountKey: openSigningKey(options.serviceAccountKeyPem ?? generateSigningKeyPem()),
   });
   const clientFor = (user: UserInfo) =>
@@ -92,5 +96,5 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stopped = Promise.all(running)
     .then(() => informers.stopped)
     .then(() => core.stopped());
-  return { core, informers, clientFor, stopped };
+  return { core, nodeUsage, informers, clientFor, stopped };
 }

@@ -79,6 +79,7 @@ export function startSimulatedNodes(options: SimulatedNodesOptions): SimulatedNo
         machine: { ...machine, addresses: [`${network}.254`] },
         version: kubernetesVersion,
         podSource: router.forNode(nodeName),
+        onReady: (handle) => controlPlane.nodeUsage.attach(nodeName, () => handle.stats({ speeds: true })),
       });
     tasks.run(nodeName, signal, async () => {
       await supervise({ name: nodeName, clock, random, log: own, signal, run });

@@ -1,5 +1,6 @@
 // From a request to its verb. Subresources: those that every kind may have, those of the kind, and the few that are a call of their own.
 import { qualifiedResource, StatusError } from '../../api/mod.ts';
+import { getMetrics, listMetrics } from '../metrics-api/read-metrics.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { bind, bindByName } from './binding.ts';
 import { getComponentStatus, listComponentStatuses } from './component-statuses.ts';
@@ -43,6 +44,8 @@ const calls: Readonly<Record<string, Partial<Record<Verb, VerbHandler>>>> = {
 const virtual: Readonly<Record<string, Partial<Record<Verb, VerbHandler>>>> = {
   bindings: { create: bindByName },
   componentstatuses: { get: getComponentStatus, list: listComponentStatuses },
+  'nodes.metrics.k8s.io': { get: getMetrics, list: listMetrics },
+  'pods.metrics.k8s.io': { get: getMetrics, list: listMetrics },
 };
 
 const defaultVerbs: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];

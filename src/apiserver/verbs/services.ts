@@ -1,6 +1,7 @@
 // What every verb works with.
 
 import type { AdmissionChain } from '../admission/mod.ts';
+import type { NodeUsageSource } from '../metrics-api/node-usage-source.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DecodeBody } from './body.ts';
 import type { ManagedFields, PatchEngine } from './patch-engine.ts';
@@ -13,4 +14,6 @@ export interface Services {
   readonly decodeBody: DecodeBody;
   /** True when other servers write to the same store: reads then ask the store for its newest revision. */
   readonly sharedStore: boolean;
+  /** What nodes and their pods use. Absent: the server has no metrics.k8s.io. */
+  readonly nodeUsage?: NodeUsageSource | undefined;
 }

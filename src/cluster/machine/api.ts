@@ -81,6 +81,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     collectStorage(metrics, controlPlane.core);
     const { access } = controlPlane.core;
     const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
+    const nodes = httpNodeConnection(kubelets);
+    controlPlane.nodeUsage.connect(nodes);
     const server = await startApiServer({
       core: controlPlane.core,
       listen: { host: listenHost, port: identity.port },
@@ -90,7 +92,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
       serviceAccounts: access.serviceAccounts,
       metrics,
-      nodes: httpNodeConnection(kubelets),
+      nodes,
       version: versionOf(ports),
       clock,
       random,

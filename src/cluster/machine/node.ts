@@ -177,6 +177,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       version: options.version,
       onReady: (handle) => {
         server.attach(handle);
+        controlPlane.nodeUsage.attach(identity.nodeName, () => handle.stats({ speeds: true }));
         log.info('Kubelet started', { node: identity.nodeName, port: server.port });
       },
     });
