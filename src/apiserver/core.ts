@@ -1,8 +1,24 @@
 // The API server without its socket: watch cache, registry, verbs and admission put together over a store.
 import { setMaxListeners } from 'node:events';
-import { type GroupVersionResource, type KindDefinition, managedFieldsEngine } from '../api/mod.ts';
+import {
+  builtinKinds,
+  formatTime,
+  type GroupVersionResource,
+  ipaddresses,
+  type KindDefinition,
+  managedFieldsEngine,
+  servicecidrs,
+  services as servicesKind,
+} from '../api/mod.ts';
 import { type Clock, errorText, type Logger, type Random, silentLogger, sleep, Tasks } from '../base/mod.ts';
-import type { ApiHandler } from '../client/mod.ts';
+import {
+  type ApiHandler,
+  createClient,
+  createEventRecorder,
+  createInProcessTransport,
+  type EventRecorder,
+  referenceTo,
+} from '../client/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationMode, createAccess } from './access.ts';
 import { type AdmissionPlugin, createAdmissionChain, defaultAdmission } from './admission/mod.ts';
@@ -11,13 +27,14 @@ import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
 import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
-import { type BootstrapOptions, bootstrap } from './registry/bootstrap.ts';
+import { type BootstrapOptions, bootstrap, ensureServiceCidr } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
 import type { ServerHooks } from './registry/hooks.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
 import { createRegistry, type Registry, resourceKey } from './registry/registry.ts';
 import { cachedResourceOf } from './registry/resource.ts';
-import { createServiceIps } from './registry/service-ips.ts';
+import { createServiceIps, type ServiceIps } from './registry/service-ips.ts';
+import { createServiceRepair } from './registry/service-repair.ts';
 import type { RequestContext, ResourceRequest, Result } from './request.ts';
 import { decodeJsonBody, execute, type ManagedFields, type PatchEngine, patchEngine, type Services } from './verbs/mod.ts';
 import { type RingLimits, WatchCache } from './watch-cache/mod.ts';
@@ -35,7 +52,7 @@ export interface ApiCoreOptions {
   readonly managedFields?: ManagedFields;
   /** Further plugins, after the built-in ones. */
   readonly admission?: readonly AdmissionPlugin[];
-  /** `10.96.0.0/16`: the range of cluster IPs. */
+  /** `10.96.0.0/16`: the range of cluster IPs, or one of each family with a comma between. */
   readonly serviceCidr: string;
   /** Both included. Default 30000 to 32767. */
   readonly nodePortRange?: { readonly first: number; readonly last: number };
@@ -81,6 +98,7 @@ export interface ApiCore {
 }
 
 const bootstrapIntervalMs = 10_000;
+const addressKinds = builtinKinds.filter(({ resource }) => resource === servicecidrs.resource || resource === ipaddresses.resource);
 const defaultNodePorts = { first: 30_000, last: 32_767 };
 
 /** Resolves when the caches are filled and the bootstrap objects stand. */
@@ -90,7 +108,10 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   // Every request and watch without a signal of its own listens to this one.
   setMaxListeners(0, signal);
   // Also what is served in another version alone.
-  const stored = [...new Set(kinds.filter((kind) => kind.virtual !== true).map((kind) => kind.storage?.kind ?? kind))];
+  const served = kinds.filter((kind) => kind.virtual !== true).map((kind) => kind.storage?.kind ?? kind);
+  const hasServices = served.some((kind) => resourceKey(kind) === resourceKey(servicesKind));
+  // Services get their addresses by these, whether anybody can see them or not.
+  const stored = [...new Set([...served, ...(hasServices ? addressKinds : [])])];
   const converted = kinds.filter((kind) => kind.storage !== undefined);
   const resources = stored.map(cachedResourceOf);
   const cache = new WatchCache({ store, clock, log, signal, resources, ...(ringLimits ? { ringLimits } : {}) });
@@ -99,12 +120,13 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     serviceCidr: options.serviceCidr,
     nodePortRange: options.nodePortRange ?? defaultNodePorts,
     random,
+    registry: () => registry,
   });
   const hooks = new Map<string, ServerHooks>([
     ['services', serviceIps.hooks],
     ['namespaces', namespaceHooks],
   ]);
-  const registry = createRegistry({ kinds: stored, converted, cache, hooks });
+  const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks });
   const { tokens = [], serviceAccountKey, authorizationModes } = options;
   const access = createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
   const plugins = pluginsOf(options, registry, access);
@@ -112,19 +134,23 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const run = (request: ResourceRequest, context: RequestContext) => access.answer(request, context) ?? execute(services, request, context);
   const byName = new Map(kinds.map((kind) => [resourceKey(kind), kind]));
   const find = (of: GroupVersionResource) => byName.get(resourceKey(of));
-  const core = registry.find({ group: '', version: 'v1', resource: 'services' });
-  if (core) serviceIps.repair(core.cache.page({}).entries.map((entry) => entry.object));
+  const core = registry.find(servicesKind);
+  if (core) serviceIps.takePorts(core.cache.page({}).entries.map((entry) => entry.object));
+  const handler = createHandler({ find, execute: run, authorizer, clock, random, log, signal });
   const wanted: BootstrapOptions = {
     registry,
     execute: run,
     context: { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} },
     serviceIp: core && serviceIps.firstIp,
+    serviceCidrs: serviceIps.cidrs,
     advertise: options.advertise,
   };
-  const ready = bootstrap(wanted);
+  const events = recorderOnDemand(options, handler);
+  const repairNow = hasServices ? repairOf(options, { registry, serviceIps, events }) : async () => {};
+  const ready = start(wanted, repairNow);
   await ready;
   const tasks = new Tasks(log);
-  tasks.run('bootstrap objects', signal, () => keepBootstrapped(wanted));
+  tasks.run('bootstrap objects', signal, () => keepBootstrapped(wanted, repairNow));
   let rolesReady = false;
   tasks.run('default roles', signal, async () => {
     await makeRoles(wanted);
@@ -137,11 +163,61 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     access,
     admissionPlugins: plugins.map((plugin) => plugin.name),
     execute: run,
-    handler: createHandler({ find, execute: run, authorizer, clock, random, log, signal }),
+    handler,
     ready,
     rolesReady: () => rolesReady,
     async stopped() {
-      await Promise.all([cache.stopped(), tasks.settled()]);
+      await Promise.all([cache.stopped(), tasks.settled(), events.stopped()]);
+    },
+  };
+}
+
+/** What stands is put right before anything is added to it. */
+async function start(options: BootstrapOptions, repair: () => Promise<void>): Promise<void> {
+  await ensureServiceCidr(options);
+  await repair();
+  await bootstrap(options);
+}
+
+function repairOf(
+  options: ApiCoreOptions,
+  { registry, serviceIps, events }: { registry: Registry; serviceIps: ServiceIps; events: OnDemand },
+) {
+  const { clock, random } = options;
+  const repair = createServiceRepair({
+    registry,
+    serviceIps,
+    random: random.child('service-repair'),
+    report: ({ about, object, reason, message }) =>
+      events.of().record(referenceTo(about === 'service' ? servicesKind : ipaddresses, object), 'Warning', reason, message),
+  });
+  return () => repair({ nowMs: clock.nowMs(), nowTime: formatTime(clock.nowMs()) });
+}
+
+interface OnDemand {
+  of(): EventRecorder;
+  stopped(): Promise<void>;
+}
+
+/** The server seldom has to tell of something: the recorder is made when it does. */
+function recorderOnDemand(options: ApiCoreOptions, handler: ApiHandler): OnDemand {
+  const { clock, random, log, signal } = options;
+  let made: EventRecorder | undefined;
+  return {
+    of() {
+      const client = createClient(createInProcessTransport({ handler, user: serverUser }), { clock, userAgent: serverUser.name });
+      made ??= createEventRecorder({
+        client,
+        clock,
+        random: random.child('events'),
+        log,
+        signal,
+        component: 'ipallocator-repair-controller',
+      });
+      return made;
+    },
+    async stopped() {
+      await made?.stopped;
     },
   };
 }
@@ -185,13 +261,14 @@ async function makeRoles(options: BootstrapOptions): Promise<void> {
 }
 
 /** Someone may delete what the cluster needs: it comes back. Looking is a few lookups in the cache. */
-async function keepBootstrapped(options: BootstrapOptions): Promise<void> {
+async function keepBootstrapped(options: BootstrapOptions, repair: () => Promise<void>): Promise<void> {
   const { clock, signal, log } = options.context;
   while (!signal.aborted) {
     await sleep(clock, bootstrapIntervalMs, signal);
     try {
       // What is refused has been told at the start.
       await bootstrap({ ...options, context: { ...options.context, log: silentLogger } });
+      await repair();
     } catch (error) {
       if (!signal.aborted) log.warn('Bootstrap objects could not be made', { error: errorText(error) });
     }

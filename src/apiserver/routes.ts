@@ -160,8 +160,7 @@ function checkRoute(routes: KindRoutes, kind: KindDefinition, info: ResourceInfo
 const protobufWatchType = `${protobufType};stream=watch`;
 
 function outputOf(request: EdgeRequest, info: ResourceInfo, kind: KindDefinition): Output {
-  // A watch over a WebSocket is text.
-  const protobuf = hasProtobuf(kind) && headerOf(request.headers, 'upgrade') === undefined;
+  const protobuf = hasProtobuf(kind);
   const output = negotiate(headerOf(request.headers, 'accept'), { protobuf });
   if (info.verb === 'watch' && output.mediaType === 'application/yaml')
     throw notAcceptable(['application/json', 'application/json;stream=watch', ...(protobuf ? [protobufType, protobufWatchType] : [])]);
@@ -252,7 +251,7 @@ async function answer(
     protobuf: isProtobuf ? await loadProtobufForms() : undefined,
   });
   if (headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket') {
-    return watchOverWebSocket({ request, frames, encode, accept });
+    return watchOverWebSocket({ request, frames, encode, accept, binary: isProtobuf });
   }
   return {
     status: 200,

@@ -230,6 +230,18 @@ describe('over real sockets', () => {
       ['{"type":"ADDED","object":{"metadata":{"name":"a","namespace":"default"},"spec":{}}}'],
     ]);
   });
+
+  test('a watch over WebSocket in protobuf: one binary message an event, without a length before it', async () => {
+    const { url, core } = await start();
+    core.frames = [[{ type: 'ADDED', entry: encoded(pod('a', {})) }]];
+    core.endWatch = true;
+    const headers = { authorization: `Bearer ${adminToken}`, accept: 'application/vnd.kubernetes.protobuf;stream=watch' };
+    const connection = await connectWebSocket({ url: `${url}/api/v1/pods?watch=true`, headers, tls: { ca } });
+    const messages: Buffer[] = [];
+    for await (const { data } of connection.messages) messages.push(Buffer.from(data));
+    const head = Buffer.from('\n\u0005ADDED');
+    expect(messages.map((message) => [message.subarray(0, head.length).equals(head), message.includes('k8s\0')])).toEqual([[true, true]]);
+  });
 });
 
 describe('on to the kubelet', () => {

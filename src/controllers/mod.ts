@@ -23,6 +23,7 @@ import { runReplicaSetController } from './replicaset/replicaset.ts';
 import { runRootCaPublisher } from './rootca/rootca.ts';
 import type { ControllerContext } from './runtime/controller.ts';
 import { runServiceAccountController } from './serviceaccount/serviceaccount.ts';
+import { runServiceCidrController } from './servicecidrs/servicecidrs.ts';
 import { runStatefulSetController } from './statefulset/statefulset.ts';
 import { runTtlAfterFinishedController } from './ttlafterfinished/ttlafterfinished.ts';
 
@@ -77,6 +78,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
     all.clusterRoleAggregation = (context) =>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
   }
+  if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
   await Promise.all(Object.entries(all).map(([name, run]) => supervise(options, name, run)));
 }

@@ -96,7 +96,9 @@ function validateAffinity(spec: V1ServiceSpec, errors: FieldError[]): void {
   }
 }
 
-function validateAddresses(spec: V1ServiceSpec, errors: FieldError[]): void {
+/** Cluster IPs, families and policy by themselves and with each other: what must hold before any is allocated. */
+export function serviceAddressErrors(spec: V1ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
   const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
   if (spec.clusterIP && spec.clusterIPs?.[0] !== undefined && spec.clusterIPs[0] !== spec.clusterIP) {
     errors.push(invalidValue('spec.clusterIPs', spec.clusterIPs, 'first value must match `clusterIP`'));
@@ -105,7 +107,11 @@ function validateAddresses(spec: V1ServiceSpec, errors: FieldError[]): void {
   clusterIPs.forEach((address, i) => {
     if (address === 'None') {
       if (i > 0) errors.push(invalidValue(`spec.clusterIPs[${i}]`, address, "'None' must be the first and only value"));
-    } else addProblems(errors, `spec.clusterIPs[${i}]`, address, ipProblems(address));
+    } else if (ipFamilyOf(address) === undefined) addProblems(errors, `spec.clusterIPs[${i}]`, address, ipProblems(address));
+    else if (families.includes(spec.ipFamilies?.[i] ?? '') && ipFamilyOf(address) !== spec.ipFamilies?.[i]) {
+      const detail = `expected an ${spec.ipFamilies?.[i]} value as indicated by \`ipFamilies[${i}]\``;
+      errors.push(invalidValue(`spec.clusterIPs[${i}]`, address, detail));
+    }
   });
   const [first, second] = clusterIPs;
   if (first !== undefined && second !== undefined && ipFamilyOf(first) === ipFamilyOf(second) && ipFamilyOf(first) !== undefined) {
@@ -119,6 +125,10 @@ function validateAddresses(spec: V1ServiceSpec, errors: FieldError[]): void {
   if (spec.ipFamilyPolicy !== undefined && !familyPolicies.includes(spec.ipFamilyPolicy)) {
     errors.push(notSupported('spec.ipFamilyPolicy', spec.ipFamilyPolicy, familyPolicies));
   }
+  return errors;
+}
+
+function validateOtherAddresses(spec: V1ServiceSpec, errors: FieldError[]): void {
   spec.externalIPs?.forEach((address, i) => {
     const problems = ipProblems(address);
     addProblems(errors, `spec.externalIPs[${i}]`, address, problems.length > 0 ? problems : nonSpecialIPProblems(address));
@@ -161,7 +171,8 @@ export function validateService(service: V1Service): FieldError[] {
   });
   validateLabels(spec.selector, 'spec.selector', errors);
   validateAffinity(spec, errors);
-  validateAddresses(spec, errors);
+  errors.push(...serviceAddressErrors(spec));
+  validateOtherAddresses(spec, errors);
   const type = spec.type ?? '';
   if (type === '') errors.push(required('spec.type'));
   else if (!types.includes(type)) errors.push(notSupported('spec.type', type, types));

@@ -40,6 +40,9 @@ const needsClusterIP = (spec: V1ServiceSpec): boolean => spec.type !== 'External
 const needsNodePort = (spec: V1ServiceSpec): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 
+/** A load balancer that keeps traffic on the node asks the node whether it has endpoints. */
+const needsHealthCheckPort = (spec: V1ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+
 /** A client that leaves out what the server gave gets it again, so that a PUT of a hand-written manifest works. */
 function keepAllocated(next: Spec, old: V1ServiceSpec): void {
   if (needsClusterIP(next) && needsClusterIP(old)) {
@@ -53,6 +56,9 @@ function keepAllocated(next: Spec, old: V1ServiceSpec): void {
     }
     if (next.ipFamilies === undefined && old.ipFamilies !== undefined) next.ipFamilies = [...old.ipFamilies];
     if (next.ipFamilyPolicy === undefined && old.ipFamilyPolicy !== undefined) next.ipFamilyPolicy = old.ipFamilyPolicy;
+  }
+  if (needsHealthCheckPort(next) && needsHealthCheckPort(old) && !next.healthCheckNodePort && old.healthCheckNodePort) {
+    next.healthCheckNodePort = old.healthCheckNodePort;
   }
   if (!needsNodePort(next) || !needsNodePort(old)) return;
   const used = new Set((next.ports ?? []).map((port) => port.nodePort ?? 0));
@@ -78,6 +84,9 @@ function dropByType(next: Spec, old: V1ServiceSpec): void {
     next.ports = next.ports?.map(({ nodePort, ...port }) =>
       nodePort === undefined || standing.has(nodePort) ? port : { ...port, nodePort },
     );
+  }
+  if (needsHealthCheckPort(old) && !needsHealthCheckPort(next) && next.healthCheckNodePort === old.healthCheckNodePort) {
+    delete next.healthCheckNodePort;
   }
   const external = next.type === 'NodePort' || next.type === 'LoadBalancer' || (next.externalIPs ?? []).length > 0;
   if (!external && next.externalTrafficPolicy === old.externalTrafficPolicy) delete next.externalTrafficPolicy;
@@ -161,4 +170,4 @@ export const services: KindDefinition<V1Service> = {
   deleteReturnsObject: true,
 };
 
-export { isHeadless, needsClusterIP, needsNodePort };
+export { isHeadless, needsClusterIP, needsHealthCheckPort, needsNodePort };

@@ -30,6 +30,8 @@ export interface StatusErrorOptions {
   readonly reason: StatusReason;
   readonly message: string;
   readonly details?: V1StatusDetails | undefined;
+  /** A token with which a list goes on all the same, as `metadata.continue`. */
+  readonly continue?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -39,19 +41,21 @@ export class StatusError extends Error {
   readonly code: number;
   readonly reason: StatusReason;
   readonly details: V1StatusDetails | undefined;
+  readonly continue: string | undefined;
 
   constructor(options: StatusErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = options.code;
     this.reason = options.reason;
     this.details = options.details;
+    this.continue = options.continue;
   }
 
   get status(): V1Status {
     return {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata: this.continue === undefined ? {} : { continue: this.continue },
       status: 'Failure',
       message: this.message,
       ...(this.reason === '' ? {} : { reason: this.reason }),
@@ -67,6 +71,7 @@ export class StatusError extends Error {
       reason: (status.reason ?? '') as StatusReason,
       message: status.message ?? 'the server gave no message',
       details: status.details,
+      continue: status.metadata?.continue,
     });
   }
 }

@@ -7,6 +7,9 @@ import { type FieldError, invalidValue, required } from '../meta/field-error.ts'
 import { cidrProblems, ipFamilyOf } from '../meta/ip.ts';
 import { addProblems, immutableProblem } from '../meta/validate-metadata.ts';
 
+/** Holds a ServiceCIDR in place while Services have addresses of it that no other range has. */
+export const serviceCidrProtection = 'networking.k8s.io/service-cidr-finalizer';
+
 const path = 'spec.cidrs';
 const familyOf = (cidr: string | undefined) => ipFamilyOf((cidr ?? '').split('/')[0] ?? '');
 

@@ -1,4 +1,4 @@
-// A watch over a WebSocket, one text message an event: for browsers, which cannot read a stream of another origin.
+// A watch over a WebSocket, one message an event, text or protobuf: for browsers, which cannot read a stream of another origin.
 import type { AcceptOptions, WebSocketConnection } from '../../base/ports/websocket.ts';
 import { withoutTokenProtocol } from '../authn/authenticate.ts';
 import type { WatchFrame } from '../request.ts';
@@ -12,16 +12,23 @@ export interface WatchWebSocketOptions {
   readonly frames: AsyncIterable<readonly WatchFrame[]>;
   readonly encode: FrameEncoder;
   readonly accept: AcceptWebSocket;
+  /** The frames are protobuf, each behind its length, which a message needs not. */
+  readonly binary: boolean;
 }
 
-export function watchOverWebSocket({ request, frames, encode, accept }: WatchWebSocketOptions): EdgeResponse {
+const lengthBytes = 4;
+
+export function watchOverWebSocket({ request, frames, encode, accept, binary }: WatchWebSocketOptions): EdgeResponse {
   const offered = withoutTokenProtocol(headerOf(request.headers, 'sec-websocket-protocol') ?? '');
   const protocol = offered.split(', ')[0] ?? '';
   const run = async (upgraded: { socket: AcceptOptions['socket']; head: Uint8Array }) => {
     const connection = accept({ method: request.method, headers: request.headers, ...upgraded, protocol });
     if (!connection) return;
     for await (const batch of frames) {
-      for (const frame of batch) await connection.send(withoutNewline(encode(frame)));
+      for (const frame of batch) {
+        const bytes = encode(frame);
+        await connection.send(binary ? bytes.subarray(lengthBytes) : withoutNewline(bytes));
+      }
     }
     connection.close();
     await connection.closed;

@@ -1,5 +1,15 @@
 // What every cluster has from the first moment: the system namespaces, and the Service by which pods reach the API server.
-import { type KindDefinition, type KubeObject, StatusError, systemPriorityClasses } from '../../api/mod.ts';
+import {
+  formatTime,
+  getCondition,
+  hasReason,
+  type KindDefinition,
+  type KubeObject,
+  StatusError,
+  serviceCidrProtection,
+  systemPriorityClasses,
+  type V1ServiceCIDR,
+} from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { jsonEqual } from '../verbs/equal.ts';
@@ -12,6 +22,8 @@ export interface BootstrapOptions {
   readonly context: RequestContext;
   /** The cluster IP of the `kubernetes` Service. */
   readonly serviceIp: string | undefined;
+  /** The configured ranges of service addresses. */
+  readonly serviceCidrs: readonly string[];
   /** Where the API server is reached by pods. Absent: the `kubernetes` Service has no endpoints. */
   readonly advertise: { readonly address: string; readonly port: number } | undefined;
 }
@@ -25,11 +37,58 @@ export async function bootstrap(options: BootstrapOptions): Promise<void> {
   await Promise.all(namespaces.map((name) => ensureNamespace(options, name)));
   for (const each of priorityClasses) await ensure(options, 'scheduling.k8s.io', 'priorityclasses', each);
   const { serviceIp, advertise } = options;
+  await ensureServiceCidr(options);
   if (serviceIp !== undefined) await ensure(options, '', 'services', kubernetesService(serviceIp, advertise?.port ?? 443));
   if (!advertise) return;
   await ensure(options, '', 'endpoints', kubernetesEndpoints(advertise));
   await ensure(options, 'discovery.k8s.io', 'endpointslices', kubernetesSlice(advertise));
 }
+
+/**
+ * The ServiceCIDR of the configured ranges, ready. It must stand before the first Service. One that stands with other ranges is left as it is,
+ * but for a second family that is new.
+ */
+export async function ensureServiceCidr(options: BootstrapOptions): Promise<void> {
+  try {
+    await makeServiceCidr(options);
+  } catch (error) {
+    // Somebody else has just written it: it is looked at again soon.
+    if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
+  }
+}
+
+async function makeServiceCidr(options: BootstrapOptions): Promise<void> {
+  const { registry, execute, context, serviceCidrs } = options;
+  const resource = registry.find({ group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' });
+  if (!resource) return;
+  const standing = () => resource.get(undefined, serviceName)?.object as V1ServiceCIDR | undefined;
+  await ensure(options, 'networking.k8s.io', 'servicecidrs', serviceCidr(serviceCidrs));
+  const found = standing();
+  const [first, second] = serviceCidrs;
+  if (second !== undefined && found?.spec?.cidrs?.length === 1 && found.spec.cidrs[0] === first) {
+    await execute(requestOf(resource.kind, 'update', { ...found, spec: { cidrs: serviceCidrs } } as KubeObject), context);
+  }
+  const now = standing();
+  if (!now || now.metadata?.deletionTimestamp !== undefined || !jsonEqual(now.spec?.cidrs, serviceCidrs)) return;
+  if (getCondition(now.status?.conditions, 'Ready') !== undefined) return;
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+    lastTransitionTime: formatTime(context.clock.nowMs()),
+  };
+  const conditions = [...(now.status?.conditions ?? []), ready];
+  await execute(
+    { ...requestOf(resource.kind, 'update', { ...now, status: { conditions } } as KubeObject), subresource: 'status' },
+    context,
+  );
+}
+
+const serviceCidr = (cidrs: readonly string[]): KubeObject & { readonly spec: object } => ({
+  metadata: { name: serviceName, finalizers: [serviceCidrProtection] },
+  spec: { cidrs },
+});
 
 /** With its account: a pod may come in the moment before the controller has made it. */
 async function ensureNamespace(options: BootstrapOptions, name: string): Promise<void> {

@@ -10,18 +10,18 @@ export interface HookContext {
 /** What a hook has reserved for a write that is not yet stored. Exactly one of the two is called. */
 export interface Reservation {
   /** The write is stored. */
-  readonly commit: () => void;
+  readonly commit: () => void | Promise<void>;
   /** The write failed, or was a dry run. */
-  readonly release: () => void;
+  readonly release: () => void | Promise<void>;
 }
 
-/** Hooks of one resource. Synchronous: nothing else runs between looking and taking. They may throw StatusError. */
+/** Hooks of one resource. They may throw StatusError; what they have stored by then they take back. */
 export interface ServerHooks {
   /** After defaulting and mutating admission, before validation. */
-  readonly beforeCreate?: (draft: Draft<KubeObject>, context: HookContext) => Reservation | undefined;
-  readonly beforeUpdate?: (draft: Draft<KubeObject>, old: KubeObject, context: HookContext) => Reservation | undefined;
+  readonly beforeCreate?: (draft: Draft<KubeObject>, context: HookContext) => Promise<Reservation>;
+  readonly beforeUpdate?: (draft: Draft<KubeObject>, old: KubeObject, context: HookContext) => Promise<Reservation>;
   /** The object is gone from the store. */
-  readonly afterDelete?: (object: KubeObject) => void;
+  readonly afterDelete?: (object: KubeObject) => Promise<void>;
   /** True while something besides metadata.finalizers keeps a deleted object in place: a namespace's spec.finalizers. */
   readonly holdsDeletion?: (object: KubeObject) => boolean;
   /** Further changes to an object when it is first marked for deletion. */

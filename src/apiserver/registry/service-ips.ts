@@ -1,40 +1,51 @@
-// Cluster IPs and node ports of Services: allocated on create and on changes, given back on delete, rebuilt from the standing Services at start.
-// Source: https://kubernetes.io/docs/reference/networking/virtual-ips/#ip-address-objects-tracking (the older bitmap scheme)
+// Cluster IPs and node ports of Services: allocated on create and on changes, given back on delete. Addresses are held by IPAddress objects,
+// ports by a bitmap that is rebuilt from the standing Services at start.
+// Source: https://kubernetes.io/docs/reference/networking/virtual-ips/#ip-address-objects
 import {
+  addressAt,
   type Draft,
   type FieldError,
+  type IPFamily,
+  internalError,
   invalid,
   invalidValue,
-  isHeadless,
   type KubeObject,
   needsClusterIP,
+  needsHealthCheckPort,
   needsNodePort,
+  parseRange,
+  serviceAddressErrors,
   type V1Service,
   type V1ServicePort,
 } from '../../api/mod.ts';
 import { assert, type Random } from '../../base/mod.ts';
-import type { Reservation, ServerHooks } from './hooks.ts';
-import { addressAt, type IpRange, offsetIn, parseRange } from './ip-range.ts';
+import { type AddressOwner, ClusterIps, type Taking } from './cluster-ips.ts';
+import type { HookContext, Reservation, ServerHooks } from './hooks.ts';
 import { NumberAllocator } from './number-allocator.ts';
+import type { Registry } from './registry.ts';
+import { setFamilies } from './service-families.ts';
+import type { ServiceRanges } from './service-ranges.ts';
 
 export interface ServiceIpsOptions {
-  /** `10.96.0.0/16`. */
+  /** `10.96.0.0/16`, or one of each family with a comma between; the first is the default. */
   readonly serviceCidr: string;
   /** Both included. */
   readonly nodePortRange: { readonly first: number; readonly last: number };
   readonly random: Random;
+  /** Asked for when the first Service comes. */
+  readonly registry: () => Registry;
 }
 
 const headless = 'None';
 
 interface Pools {
-  readonly range: IpRange;
-  readonly ips: NumberAllocator;
+  readonly families: readonly IPFamily[];
+  readonly ips: ClusterIps;
   readonly ports: NumberAllocator;
 }
 
 /** What one Service holds. */
-interface Holdings {
+export interface Holdings {
   readonly ips: readonly string[];
   readonly ports: readonly number[];
 }
@@ -47,66 +58,81 @@ interface Taken {
 
 export interface ServiceIps {
   readonly hooks: ServerHooks;
-  /** Takes what standing Services hold. Before the first request. */
-  repair(services: Iterable<KubeObject>): void;
-  /** The first address of the range, which is the `kubernetes` Service's. */
+  readonly ranges: ServiceRanges;
+  /** Takes the node ports of standing Services. Before the first request. */
+  takePorts(services: Iterable<KubeObject>): void;
+  /** The first address of the first range, which is the `kubernetes` Service's. */
   readonly firstIp: string;
+  /** The configured ranges, for the default ServiceCIDR. */
+  readonly cidrs: readonly string[];
 }
 
 export function createServiceIps(options: ServiceIpsOptions): ServiceIps {
-  const range = parseRange(options.serviceCidr);
-  assert(range && range.size >= 4, `the service range ${options.serviceCidr} is no usable CIDR`);
+  const cidrs = options.serviceCidr.split(',');
+  const configured = cidrs.map((cidr) => {
+    const range = parseRange(cidr);
+    assert(range && range.size >= 4, `the service range ${cidr} is no usable CIDR`);
+    return range;
+  });
+  const [first, second, ...more] = configured;
+  assert(
+    first && more.length === 0 && first.family !== second?.family,
+    `wants one service range or one of each family, got ${cidrs.join(',')}`,
+  );
   const random = options.random.child('service-ips');
-  const reservedUntil = Math.min(Math.max(16, range.size >> 4), 256);
-  const last = range.family === 'IPv4' ? range.size - 2 : range.size - 1;
   const pools: Pools = {
-    range,
-    // The network's own address and the broadcast address are nobody's. The low end is kept for those who choose theirs.
-    ips: new NumberAllocator({ first: 1, last, reservedUntil: range.size > 32 ? reservedUntil : 0 }, random),
+    families: configured.map((range) => range.family),
+    ips: new ClusterIps(options.registry, random),
     ports: new NumberAllocator(options.nodePortRange, random),
   };
   return {
-    firstIp: addressAt(range, 1),
-    repair(services) {
-      for (const service of services) {
-        const held = holdingsOf(service as V1Service);
-        for (const ip of held.ips) pools.ips.take(offsetIn(range, ip) ?? -1);
-        for (const port of held.ports) pools.ports.take(port);
-      }
+    cidrs,
+    firstIp: addressAt(first, 1),
+    ranges: pools.ips.ranges,
+    takePorts(services) {
+      for (const service of services) for (const port of holdingsOf(service as V1Service).ports) pools.ports.take(port);
     },
     hooks: {
-      beforeCreate: (draft) => reserve(pools, draft as Draft<V1Service>, { ips: [], ports: [] }),
-      beforeUpdate: (draft, old) => reserve(pools, draft as Draft<V1Service>, holdingsOf(old as V1Service)),
-      afterDelete: (object) => giveBack(pools, holdingsOf(object as V1Service)),
+      beforeCreate: (draft, context) => reserve(pools, draft as Draft<V1Service>, undefined, context),
+      beforeUpdate: (draft, old, context) => reserve(pools, draft as Draft<V1Service>, old as V1Service, context),
+      afterDelete: (object) => giveBack(pools, holdingsOf(object as V1Service), ownerOf(object)),
     },
   };
 }
 
-function holdingsOf(service: V1Service): Holdings {
+export const ownerOf = ({ metadata }: KubeObject): AddressOwner => ({ namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' });
+
+export function holdingsOf(service: V1Service): Holdings {
   const { spec } = service;
-  const ips = (spec?.clusterIPs ?? (spec?.clusterIP ? [spec.clusterIP] : [])).filter((ip) => ip !== '' && ip !== headless);
+  const ips = clusterIpsOf(spec ?? {}).filter((ip) => ip !== '' && ip !== headless);
   const ports = new Set((spec?.ports ?? []).flatMap((port) => (port.nodePort ? [port.nodePort] : [])));
   if (spec?.healthCheckNodePort) ports.add(spec.healthCheckNodePort);
   return { ips, ports: [...ports] };
 }
 
-function giveBack(pools: Pools, held: Holdings): void {
-  for (const ip of held.ips) pools.ips.release(offsetIn(pools.range, ip) ?? -1);
+const clusterIpsOf = (spec: Spec): readonly string[] => spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
+
+async function giveBack(pools: Pools, held: Holdings, owner: AddressOwner): Promise<void> {
   for (const port of held.ports) pools.ports.release(port);
+  for (const ip of held.ips) await pools.ips.release(ip, owner);
 }
 
 type Spec = NonNullable<V1Service['spec']>;
 const protocolOf = (port: V1ServicePort): string => port.protocol ?? 'TCP';
+const nothing: Holdings = { ips: [], ports: [] };
 
-/** Takes what the draft wants and `held` does not already have. What `held` has and the draft does not is given back once the write is stored. */
-function reserve(pools: Pools, draft: Draft<V1Service>, held: Holdings): Reservation {
+/** Takes what the draft wants and the old Service does not already have. What that has and the draft does not is given back once the write is stored. */
+async function reserve(pools: Pools, draft: Draft<V1Service>, old: V1Service | undefined, context: HookContext): Promise<Reservation> {
+  const taking: Taking = { ...context, owner: ownerOf(draft as V1Service) };
+  const held = old ? holdingsOf(old) : nothing;
   const taken: Taken = { ips: [], ports: [] };
-  const release = () => giveBack(pools, taken);
+  const release = () => giveBack(pools, taken, taking.owner);
   try {
-    const errors = [...takeIps(pools, draft, held, taken), ...takePorts(pools, draft, held, taken)];
+    const errors = takePorts(pools, draft, held, taken);
+    if (errors.length === 0) errors.push(...(await takeIps(pools, draft, { old, held, taken, taking })));
     if (errors.length > 0) throw invalid({ group: '', kind: 'Service', name: draft.metadata?.name ?? '' }, errors);
   } catch (error) {
-    release();
+    await release();
     throw error;
   }
   const wanted = holdingsOf(draft as V1Service);
@@ -114,72 +140,49 @@ function reserve(pools: Pools, draft: Draft<V1Service>, held: Holdings): Reserva
     ips: held.ips.filter((ip) => !wanted.ips.includes(ip)),
     ports: held.ports.filter((port) => !wanted.ports.includes(port)),
   };
-  return { release, commit: () => giveBack(pools, left) };
+  return { release, commit: () => giveBack(pools, left, taking.owner) };
 }
 
-function takeIps(pools: Pools, draft: Draft<V1Service>, held: Holdings, taken: Taken): FieldError[] {
+interface IpWish {
+  readonly old: V1Service | undefined;
+  readonly held: Holdings;
+  readonly taken: Taken;
+  readonly taking: Taking;
+}
+
+async function takeIps(pools: Pools, draft: Draft<V1Service>, { old, held, taken, taking }: IpWish): Promise<FieldError[]> {
   const { spec } = draft;
-  if (!spec) return [];
-  if (!needsClusterIP(spec)) return [];
-  const familyErrors = setFamilies(pools, spec);
+  // What is malformed takes nothing: validation says what is wrong with it.
+  if (!spec || !needsClusterIP(spec) || serviceAddressErrors(spec).length > 0) return [];
+  const familyErrors = setFamilies(spec, old?.spec, pools.families);
   if (familyErrors.length > 0) return familyErrors;
-  const [chosen = spec.clusterIP ?? ''] = spec.clusterIPs ?? [];
-  if (chosen === headless || held.ips.includes(chosen)) {
-    setIp(spec, chosen);
+  const chosen = clusterIpsOf(spec);
+  if (chosen[0] === headless) {
+    setIps(spec, chosen);
     return [];
   }
-  const ip = chosen === '' ? takeAnyIp(pools) : chosen;
-  if (ip === undefined) return [clusterIpError(chosen, 'failed to allocate a serviceIP: range is full')];
-  const problem = chosen === '' ? undefined : takeChosenIp(pools, chosen);
-  if (problem !== undefined) return [clusterIpError([chosen], `failed to allocate IP ${chosen}: ${problem}`)];
-  taken.ips.push(ip);
-  setIp(spec, ip);
+  const ips: string[] = [];
+  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
+    let ip = chosen[index] ?? '';
+    if (!held.ips.includes(ip)) {
+      const problem = ip === '' ? undefined : await pools.ips.take(ip, taking);
+      if (problem !== undefined) return [invalidValue('spec.clusterIPs', chosen, `failed to allocate IP ${ip}: ${problem}`)];
+      ip ||= (await pools.ips.takeAny(family as IPFamily, taking)) ?? '';
+      if (ip === '') throw internalError(new Error('failed to allocate a serviceIP: range is full'));
+      taken.ips.push(ip);
+    }
+    ips.push(ip);
+  }
+  setIps(spec, ips);
   return [];
 }
 
-/** One stack of addresses is served; a headless Service without a selector may name addresses of either. */
-function setFamilies(pools: Pools, spec: Draft<Spec>): FieldError[] {
-  const { family } = pools.range;
-  const selectorless = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0;
-  if (selectorless && spec.ipFamilyPolicy === undefined) {
-    spec.ipFamilyPolicy = spec.ipFamilies === undefined || spec.ipFamilies.length > 1 ? 'RequireDualStack' : 'SingleStack';
-    spec.ipFamilies ??= family === 'IPv4' ? ['IPv4', 'IPv6'] : ['IPv6', 'IPv4'];
-    return [];
-  }
-  if (selectorless) {
-    spec.ipFamilies ??= [family];
-    return [];
-  }
-  if (spec.ipFamilyPolicy === 'RequireDualStack') {
-    return [invalidValue('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services')];
-  }
-  spec.ipFamilyPolicy ??= 'SingleStack';
-  const wrong = (spec.ipFamilies ?? []).findIndex((other) => other !== family);
-  if (wrong >= 0) return [invalidValue(`spec.ipFamilies[${wrong}]`, spec.ipFamilies?.[wrong], 'not configured on this cluster')];
-  spec.ipFamilies ??= [family];
-  return [];
-}
-
-const clusterIpError = (value: unknown, detail: string): FieldError => invalidValue('spec.clusterIPs', value, detail);
-
-function setIp(spec: Draft<Spec>, ip: string): void {
-  // A change of the status shares the standing spec, which is frozen.
-  if (spec.clusterIP === ip && spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === ip) return;
-  spec.clusterIP = ip;
-  spec.clusterIPs = [ip];
-}
-
-function takeAnyIp(pools: Pools): string | undefined {
-  const offset = pools.ips.takeAny();
-  return offset === undefined ? undefined : addressAt(pools.range, offset);
-}
-
-/** What is wrong with a chosen address; undefined when it has been taken. */
-function takeChosenIp(pools: Pools, ip: string): string | undefined {
-  const offset = offsetIn(pools.range, ip);
-  if (offset === undefined || !pools.ips.contains(offset))
-    return `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${pools.range.cidr}`;
-  return pools.ips.take(offset) ? undefined : 'provided IP is already allocated';
+function setIps(spec: Draft<Spec>, ips: readonly string[]): void {
+  // What stands may be shared, and frozen.
+  if (spec.clusterIP === ips[0] && spec.clusterIPs?.length === ips.length && ips.every((ip, index) => spec.clusterIPs?.[index] === ip))
+    return;
+  spec.clusterIP = ips[0];
+  spec.clusterIPs = [...ips];
 }
 
 function takePorts(pools: Pools, draft: Draft<V1Service>, held: Holdings, taken: Taken): FieldError[] {
@@ -199,7 +202,20 @@ function takePorts(pools: Pools, draft: Draft<V1Service>, held: Holdings, taken:
       own.add(port.nodePort);
     }
   }
+  if (errors.length === 0 && needsHealthCheckPort(spec)) takeHealthCheckPort(pools, spec, own, taken);
   return errors;
+}
+
+/** Of a load balancer that keeps to the node: it asks there which nodes have endpoints. Throws 500, as upstream does. */
+function takeHealthCheckPort(pools: Pools, spec: Draft<Spec>, own: ReadonlySet<number>, taken: Taken): void {
+  const asked = spec.healthCheckNodePort;
+  if (asked && own.has(asked)) return;
+  const problem = asked ? takeChosenPort(pools, asked) : undefined;
+  if (problem !== undefined) throw internalError(new Error(`failed to allocate requested HealthCheck NodePort ${asked}: ${problem}`));
+  const port = asked || pools.ports.takeAny();
+  if (!port) throw internalError(new Error('failed to allocate a HealthCheck NodePort 0: range is full'));
+  taken.ports.push(port);
+  spec.healthCheckNodePort = port;
 }
 
 /** The same port number under another protocol shares its node port within one Service. */

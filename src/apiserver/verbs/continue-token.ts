@@ -1,19 +1,24 @@
 // The continue token of a list in pages: the snapshot's revision and where the next page starts. Opaque to clients.
-import { badRequest, StatusError } from '../../api/mod.ts';
+import { badRequest } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
 
 export interface Continue {
-  readonly revision: Revision;
+  /** Undefined: of whatever stands when the next page is read. Such a token is given to those whose snapshot is gone. */
+  readonly revision: Revision | undefined;
   /** The last key already given, without the resource's prefix: `default/web`. */
   readonly start: string;
 }
 
 const tokenVersion = 'meta.k8s.io/v1';
+/** In a token without a snapshot, as upstream writes it. */
+const anyRevision = -1;
 /** A key and a number are short; a longer token is not ours. */
 const tokenLengthMax = 4096;
 
 export function encodeContinue(token: Continue): string {
-  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: token.revision, start: `${token.start}\u0000` })).toString('base64url');
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: token.revision ?? anyRevision, start: `${token.start}\u0000` })).toString(
+    'base64url',
+  );
 }
 
 export function decodeContinue(text: string): Continue {
@@ -23,10 +28,10 @@ export function decodeContinue(text: string): Continue {
   if (v !== tokenVersion) throw badRequest('continue key is not valid: server does not recognize this encoded version');
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv))
     throw badRequest('continue key is not valid: incorrect encoded start resourceVersion');
-  if (rv <= 0) throw new StatusError({ code: 410, reason: 'Expired', message: 'The provided continue parameter is too old' });
+  if (rv === 0) throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (typeof start !== 'string' || start === '') throw badRequest('continue key is not valid: encoded start key empty');
   if (start.startsWith('/')) throw badRequest(`continue key is not valid: ${JSON.stringify(start)}`);
-  return { revision: rv, start: start.endsWith('\0') ? start.slice(0, -1) : start };
+  return { revision: rv < 0 ? undefined : rv, start: start.endsWith('\0') ? start.slice(0, -1) : start };
 }
 
 function parse(text: string): { v?: unknown; rv?: unknown; start?: unknown } | undefined {

@@ -60,7 +60,7 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
   stamp(write, draft);
   const base = draft.metadata?.name ? undefined : draft.metadata?.generateName;
   if (base) metadataOf(draft).name = generateName(base, write.context.random);
-  const reservation = hooks.beforeCreate?.(draft, hookContextOf(write));
+  const reservation = hooks.beforeCreate && (await hooks.beforeCreate(draft, hookContextOf(write)));
   let stored = false;
   try {
     kind.prepareCreate?.(draft, writeContextOf(write.context));
@@ -75,8 +75,7 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
     stored = true;
     return { as: 'object', code: 201, kind, entry };
   } finally {
-    if (stored) reservation?.commit();
-    else reservation?.release();
+    if (reservation) await (stored ? reservation.commit() : reservation.release());
   }
 }
 

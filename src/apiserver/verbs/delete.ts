@@ -100,7 +100,7 @@ async function attemptDelete(deletion: Deletion, entry: CacheEntry): Promise<Del
 
 async function remove(deletion: Deletion, entry: CacheEntry): Promise<void> {
   await deletion.services.registry.delete(entry, deletion.context);
-  deletion.resource.hooks.afterDelete?.(entry.object);
+  await deletion.resource.hooks.afterDelete?.(entry.object);
 }
 
 /** Someone may write, or remove it first, between the mark and the removal. */

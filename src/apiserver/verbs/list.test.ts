@@ -93,6 +93,15 @@ describe('list', () => {
     const error = await t.fail({ verb: 'list', kind: configMaps, query: { limit: '1', continue: first.continue } });
     expect([error.code, error.reason]).toEqual([410, 'Expired']);
     expect(error.message).toMatch(/^The provided continue parameter is too old to display a consistent list result\./);
+    // The token in the answer goes on from the same place, in what stands now.
+    const second = await list({ query: { limit: '2', continue: error.status.metadata?.continue } });
+    expect([names(second), second.remainingItemCount, Number(second.resourceVersion) > Number(first.resourceVersion)]).toEqual([
+      ['b', 'c'],
+      1,
+      true,
+    ]);
+    const third = await list({ query: { limit: '2', continue: second.continue } });
+    expect([names(third), third.resourceVersion]).toEqual([['d'], second.resourceVersion]);
   });
 
   test('waits three seconds for a revision to come, then gives 504', async () => {

@@ -1,5 +1,5 @@
 // LIST: from the cache as it stands, or at a past revision from the store; in pages that are one consistent snapshot.
-import { badRequest, expired, type KindDefinition } from '../../api/mod.ts';
+import { badRequest, expired, type KindDefinition, StatusError } from '../../api/mod.ts';
 import { CompactedError, FutureRevisionError, type Revision } from '../../store/mod.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Encoded, RequestContext, ResourceRequest, Result } from '../request.ts';
@@ -96,10 +96,21 @@ async function pageOfHistory(services: Services, resource: Resource, scope: Scop
     }
   } catch (error) {
     if (error instanceof CompactedError)
-      throw wish.continued ? expired(continueTooOld) : expired(`The resourceVersion for the provided list is too old.`);
+      throw wish.continued ? continueExpired(prefix, after ?? prefix) : expired(`The resourceVersion for the provided list is too old.`);
     if (error instanceof FutureRevisionError) throw tooLargeRevision(revision, error.current);
     throw error;
   }
+}
+
+/** With a token that goes on from the same place in whatever stands then. */
+function continueExpired(prefix: string, after: string): StatusError {
+  const { code, reason } = expired();
+  return new StatusError({
+    code,
+    reason,
+    message: continueTooOld,
+    continue: encodeContinue({ revision: undefined, start: after.slice(prefix.length) }),
+  });
 }
 
 const continueTooOld =

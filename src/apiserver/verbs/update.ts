@@ -146,7 +146,8 @@ async function attemptUpdate(write: Write, next: NextState, old: CacheEntry): Pr
     metadataOf(draft).generation = (standing.metadata?.generation ?? 0) + 1;
   }
   // What is reserved follows from the spec, which a write of the status does not change.
-  const reservation = subresource === 'status' ? undefined : hooks.beforeUpdate?.(draft, standing, hookContextOf(write));
+  const reserves = subresource === 'status' ? undefined : hooks.beforeUpdate;
+  const reservation = reserves && (await reserves(draft, standing, hookContextOf(write)));
   let stored = false;
   try {
     const errors = objectMetaUpdateErrors(asObject(draft), standing);
@@ -157,8 +158,7 @@ async function attemptUpdate(write: Write, next: NextState, old: CacheEntry): Pr
     stored = !options.dryRun;
     return { as: 'object', code: 200, kind, entry };
   } finally {
-    if (stored) reservation?.commit();
-    else reservation?.release();
+    if (reservation) await (stored ? reservation.commit() : reservation.release());
   }
 }
 
@@ -175,7 +175,7 @@ async function storeNext(write: Write, draft: Draft<KubeObject>, old: CacheEntry
   const { services, resource, context } = write;
   if (isReleased(write, asObject(draft), old.object)) {
     await services.registry.delete(old, context);
-    resource.hooks.afterDelete?.(old.object);
+    await resource.hooks.afterDelete?.(old.object);
     return encoded(asObject(draft));
   }
   if (sameAs(draft, old.object)) return old;

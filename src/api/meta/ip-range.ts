@@ -1,10 +1,11 @@
 // An IPv4 or IPv6 range and its addresses as numbers counted from its start.
-import { type IPFamily, parseIPv4, parseIPv6 } from '../../api/mod.ts';
+import { type IPFamily, parseIPv4, parseIPv6 } from './ip.ts';
 
-/** `base` is the network address. `size` counts all addresses, the network's own included; of larger ranges only the first 2^20 are used. */
+/** `base` is the network address, `last` the highest one. `size` counts all addresses, the network's own included, up to 2^20: only so many are given out. */
 export interface IpRange {
   readonly family: IPFamily;
   readonly base: bigint;
+  readonly last: bigint;
   readonly size: number;
   readonly cidr: string;
 }
@@ -20,7 +21,8 @@ export function parseRange(cidr: string): IpRange | undefined {
   if (!address || !(bits <= width)) return undefined;
   const hostBits = BigInt(width - bits);
   const base = (address.value >> hostBits) << hostBits;
-  return { family: address.family, base, size: hostBits >= 20n ? sizeMax : 1 << Number(hostBits), cidr };
+  const last = base + (1n << hostBits) - 1n;
+  return { family: address.family, base, last, size: hostBits >= 20n ? sizeMax : 1 << Number(hostBits), cidr };
 }
 
 export interface IpAddress {
@@ -37,9 +39,11 @@ export function parseIp(text: string): IpAddress | undefined {
 
 /** IPv6 in full groups, the longest run of zeros as `::`. */
 export function formatIp(address: IpAddress): string {
-  const { family, value } = address;
-  if (family === 'IPv4') return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join('.');
-  const groups = Array.from({ length: 8 }, (_, index) => ((value >> BigInt((7 - index) * 16)) & 0xffffn).toString(16));
+  if (address.family === 'IPv4') {
+    const value = Number(address.value);
+    return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
+  }
+  const groups = Array.from({ length: 8 }, (_, index) => ((address.value >> BigInt((7 - index) * 16)) & 0xffffn).toString(16));
   const run = longestZeroRun(groups);
   if (run.length < 2) return groups.join(':');
   return `${groups.slice(0, run.start).join(':')}::${groups.slice(run.start + run.length).join(':')}`;
@@ -55,12 +59,15 @@ function longestZeroRun(groups: readonly string[]): { start: number; length: num
   return best;
 }
 
-/** The place of an address in a range; undefined when it lies outside. */
-export function offsetIn(range: IpRange, text: string): number | undefined {
-  const address = parseIp(text);
-  if (!address || address.family !== range.family) return undefined;
-  const offset = address.value - range.base;
-  return offset >= 0n && offset < BigInt(range.size) ? Number(offset) : undefined;
+/** Whether the range can give the address out: neither the network's own nor, of IPv4, the broadcast address. */
+export function hasAddress(range: IpRange, address: IpAddress): boolean {
+  if (address.family !== range.family) return false;
+  const last = range.family === 'IPv4' ? range.last - 1n : range.last;
+  return address.value > range.base && address.value <= last;
 }
 
 export const addressAt = (range: IpRange, offset: number): string => formatIp({ family: range.family, value: range.base + BigInt(offset) });
+
+/** Whether the first has every address of the second; also when they are the same. */
+export const containsRange = (outer: IpRange, inner: IpRange): boolean =>
+  outer.family === inner.family && outer.base <= inner.base && inner.last <= outer.last;
