@@ -27,7 +27,7 @@ import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
 import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
-import { type BootstrapOptions, bootstrap, ensureServiceCidr } from './registry/bootstrap.ts';
+import { type BootstrapOptions, bootstrap, bootstrapFlowControl, ensureServiceCidr } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
 import type { ServerHooks } from './registry/hooks.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
@@ -155,6 +155,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   tasks.run('default roles', signal, async () => {
     await makeRoles(wanted);
     rolesReady = true;
+    await keepFlowControl(wanted);
   });
   return {
     kinds,
@@ -272,6 +273,19 @@ async function keepBootstrapped(options: BootstrapOptions, repair: () => Promise
     } catch (error) {
       if (!signal.aborted) log.warn('Bootstrap objects could not be made', { error: errorText(error) });
     }
+  }
+}
+
+/** Makes the flow control objects, and puts right what becomes of them. */
+async function keepFlowControl(options: BootstrapOptions): Promise<void> {
+  const { clock, signal, log } = options.context;
+  while (!signal.aborted) {
+    try {
+      await bootstrapFlowControl(options);
+    } catch (error) {
+      if (!signal.aborted) log.warn('Flow control objects could not be made', { error: errorText(error) });
+    }
+    await sleep(clock, bootstrapIntervalMs, signal);
   }
 }
 

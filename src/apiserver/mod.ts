@@ -5,6 +5,7 @@ export { type Anonymous, anonymousUser, type TokenAuthenticator } from './authn/
 export { type StaticToken, staticTokens } from './authn/static-tokens.ts';
 export { type Attributes, type Authorizer, type Decision, firstOpinion } from './authz/authorizer.ts';
 export { type ApiCore, type ApiCoreOptions, createApiCore } from './core.ts';
+export { createFairness } from './fairness/fairness.ts';
 export { type HealthCheck, type VersionInfo, versionInfo } from './health/health.ts';
 export type { ResourceCore } from './http/core-port.ts';
 export { collectStorage, measureStore } from './metrics/storage.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StatusError } from '../api/mod.ts';
 import type { Attributes } from './authz/authorizer.ts';
 import { adminToken, createEdge, edgeRequest, janeToken, jsonOf, podKind, textOf } from './core.fake.ts';
-import { compose, type Exchange, fairness, warningHeader } from './pipeline.ts';
+import { warningHeader } from './pipeline.ts';
 
 const withToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 const certificate = (commonName: string, organizations: string[], more = {}) => ({
@@ -197,32 +197,6 @@ describe('trouble', () => {
     expect((await slow).status).toBe(504);
     expect(clock.timers).toBe(0);
     expect((await ask('GET', '/api/v1/pods?timeout=soon')).status).toBe(400);
-  });
-});
-
-describe('fairness()', () => {
-  test('bounds reads and writes apart, lets administrators and watches through, and frees the place again', async () => {
-    const waiting: (() => void)[] = [];
-    const run = compose([
-      fairness({ reads: 1, writes: 1 }),
-      () => new Promise((resolve) => waiting.push(() => resolve({ status: 200, headers: {}, body: { as: 'none' } }))),
-    ]);
-    const ask = (method: string, more: Partial<Exchange> = {}) =>
-      run({
-        request: edgeRequest(method, '/'),
-        user: { name: 'jane', groups: [] },
-        longRunning: false,
-        warnings: [],
-        ...more,
-      } as unknown as Exchange);
-    const first = ask('GET');
-    await expect(ask('GET')).rejects.toMatchObject({ code: 429, details: { retryAfterSeconds: 1 } });
-    const others = [ask('POST'), ask('GET', { longRunning: true }), ask('GET', { user: { name: 'root', groups: ['system:masters'] } })];
-    for (const go of waiting) go();
-    expect((await Promise.all([first, ...others])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-    const again = ask('GET');
-    waiting.at(-1)?.();
-    expect((await again).status).toBe(200);
   });
 });
 

@@ -1,5 +1,5 @@
 // The way of a request, as one list in run order. Callable without a socket: `serve(request)` gives the answer as a value.
-import { badRequest, internalError, type KindDefinition, StatusError, tooManyRequests } from '../api/mod.ts';
+import { badRequest, internalError, type KindDefinition, StatusError } from '../api/mod.ts';
 import { assert, type Clock, errorText, type Logger, type Random } from '../base/mod.ts';
 import type { UserInfo } from '../client/mod.ts';
 import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } from './authn/authenticate.ts';
@@ -10,9 +10,6 @@ import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './h
 import { parseRequestInfo, type RequestInfo, type ResourceInfo } from './http/request-info.ts';
 import { errorResponse } from './http/respond-protobuf.ts';
 
-/** Requests under way at one time; watches and streams do not count. */
-export const readsInFlightMax = 400;
-export const writesInFlightMax = 200;
 /** Texts of warnings that one answer carries. */
 const warningsMax = 64;
 
@@ -38,6 +35,8 @@ export interface PipelineOptions {
   readonly open?: OpenRequests;
   /** Counts and times requests. Default: nobody does. */
   readonly measure?: Step | undefined;
+  /** Bounds what is under way. Default: nothing does. */
+  readonly fairness?: Step | undefined;
   /** The last step: routes and verbs. */
   readonly dispatch: (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse>;
 }
@@ -56,7 +55,7 @@ export function createPipeline(options: PipelineOptions): Serve {
     authentication(options),
     audit,
     impersonation(options),
-    fairness(),
+    ...(options.fairness ? [options.fairness] : []),
     authorization(options),
     async (exchange) => options.dispatch(exchange),
   ]);
@@ -187,24 +186,6 @@ function impersonation({ authorizer }: PipelineOptions): Step {
     return next();
   };
 }
-
-/** The place of priority and fairness: for now a bound on what is under way, apart for reads and writes. */
-export function fairness(limits = { reads: readsInFlightMax, writes: writesInFlightMax }): Step {
-  const inFlight = { reads: 0, writes: 0 };
-  return async (exchange, next) => {
-    if (exchange.longRunning || exchange.user.groups.includes('system:masters')) return next();
-    const kind = isRead(exchange.request.method) ? 'reads' : 'writes';
-    if (inFlight[kind] >= limits[kind]) throw tooManyRequests('Too many requests, please try again later.', 1);
-    inFlight[kind]++;
-    try {
-      return await next();
-    } finally {
-      inFlight[kind]--;
-    }
-  };
-}
-
-const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
 
 function authorization({ authorizer }: PipelineOptions): Step {
   return async (exchange, next) => {

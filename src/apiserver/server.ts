@@ -13,9 +13,9 @@ import type { EdgeResponse } from './http/exchange.ts';
 import { apiForms } from './http/forms.ts';
 import { createServerMetrics } from './metrics/server.ts';
 import { apiOpenApi } from './openapi/openapi.ts';
-import { createPipeline, type Serve } from './pipeline.ts';
+import { createPipeline, type Serve, type Step } from './pipeline.ts';
 import type { NodeConnection } from './proxy/node-connection.ts';
-import { createRoutes } from './routes.ts';
+import { createRoutes, type RoutesOptions } from './routes.ts';
 
 /** How long requests under way may take to finish when the server stops. */
 const drainMs = 10_000;
@@ -39,6 +39,8 @@ export interface ApiServerOptions {
   readonly health?: readonly HealthCheck[] | undefined;
   /** What /metrics shows; requests are counted in it. */
   readonly metrics?: Metrics | undefined;
+  /** Bounds the requests under way (`createFairness`). Default: nothing does. */
+  readonly fairness?: Step | undefined;
   /** Where clients inside the cluster find the server. Default: where it listens. */
   readonly serverAddress?: string | undefined;
   readonly clock: Clock;
@@ -70,44 +72,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const backends = createHttpClient({ clock, tls: { insecure: true } });
   const open = new OpenRequests();
   const tasks = new Tasks(log);
-  const shutdown: HealthCheck = {
-    name: 'shutdown',
-    in: ['readyz'],
-    check: () => {
-      if (signal.aborted) throw new Error('process is shutting down');
-    },
-  };
-  const { core, nodes, version, tokens, random, metrics, authorizer = createDefaultAuthorizer() } = options;
-  const serverAddress = options.serverAddress ?? `${listen.host}:${listen.port}`;
-  const { serviceAccounts } = options;
-  const measured = metrics && createServerMetrics(metrics, clock, core);
-  const serve = createPipeline({
-    measure: measured?.step,
-    anonymous: options.anonymous,
-    clock,
-    random,
-    log,
-    tokens,
-    authorizer,
-    open,
-    dispatch: createRoutes({
-      core,
-      nodes,
-      backends,
-      version,
-      metrics: metrics && (() => metrics.text()),
-      watched: measured?.watched,
-      clock,
-      random,
-      log,
-      acceptWebSocket,
-      forms: apiForms,
-      openApi: apiOpenApi,
-      health: [{ name: 'ping', check: () => {} }, ...(options.health ?? []), shutdown],
-      serverAddress,
-      documents: serviceAccounts && createIssuerDocuments({ ...serviceAccounts, url: `https://${serverAddress}` }),
-    }),
-  });
+  const serve = serveWith(options, { backends, open, acceptWebSocket });
   const server = await startHttpServer({
     ...listen,
     clock,
@@ -127,6 +92,50 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   return { port: server.port, reloadCertificates: (tls) => server.reloadCertificates(tls), closed };
 }
+
+/** The whole way of a request, but for the socket. */
+function serveWith(options: ApiServerOptions, parts: Pick<RoutesOptions, 'backends' | 'acceptWebSocket'> & { open: OpenRequests }): Serve {
+  const { core, nodes, version, tokens, clock, random, log, metrics, listen, serviceAccounts } = options;
+  const serverAddress = options.serverAddress ?? `${listen.host}:${listen.port}`;
+  const measured = metrics && createServerMetrics(metrics, clock, core);
+  const { backends, acceptWebSocket, open } = parts;
+  return createPipeline({
+    measure: measured?.step,
+    anonymous: options.anonymous,
+    clock,
+    random,
+    log,
+    tokens,
+    authorizer: options.authorizer ?? createDefaultAuthorizer(),
+    fairness: options.fairness,
+    open,
+    dispatch: createRoutes({
+      core,
+      nodes,
+      backends,
+      version,
+      metrics: metrics && (() => metrics.text()),
+      watched: measured?.watched,
+      clock,
+      random,
+      log,
+      acceptWebSocket,
+      forms: apiForms,
+      openApi: apiOpenApi,
+      health: [{ name: 'ping', check: () => {} }, ...(options.health ?? []), shutdownCheck(options.signal)],
+      serverAddress,
+      documents: serviceAccounts && createIssuerDocuments({ ...serviceAccounts, url: `https://${serverAddress}` }),
+    }),
+  });
+}
+
+const shutdownCheck = (signal: AbortSignal): HealthCheck => ({
+  name: 'shutdown',
+  in: ['readyz'],
+  check: () => {
+    if (signal.aborted) throw new Error('process is shutting down');
+  },
+});
 
 /** One request from the socket through the pipeline and back. */
 export async function handle(serve: Serve, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {

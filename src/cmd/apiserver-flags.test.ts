@@ -16,6 +16,7 @@ const plain = {
   anonymous: undefined,
   authorization: ['Node', 'RBAC'],
   runtimeConfig: [],
+  requestsInFlightMax: 600,
   detach: false,
   logLevel: 'info',
 };
@@ -27,6 +28,7 @@ describe('minke apiserver', () => {
     { words: ['--bind-address=::1'], want: { ...plain, bindAddress: '::1' } },
     { words: ['--service-cluster-ip-range=10.97.0.0/16'], want: { ...plain, serviceCidr: '10.97.0.0/16' } },
     { words: ['--store', 'memory', '--data-dir=d'], want: { ...plain, store: 'memory', dataDir: 'd' } },
+    { words: ['--max-requests-inflight=10', '--max-mutating-requests-inflight=5'], want: { ...plain, requestsInFlightMax: 15 } },
     { words: ['--anonymous-auth'], want: { ...plain, anonymous: true } },
     { words: ['--anonymous-auth=false', '--detach'], want: { ...plain, anonymous: false, detach: true } },
     { words: ['--authorization-mode=AlwaysAllow'], want: { ...plain, authorization: ['AlwaysAllow'] } },

@@ -27,6 +27,8 @@ export interface ApiServerFlags {
   readonly anonymous: boolean | undefined;
   readonly authorization: readonly AuthorizationMode[];
   readonly runtimeConfig: readonly RuntimeSetting[];
+  /** Those that read and those that write together: priority levels share them out. */
+  readonly requestsInFlightMax: number;
   readonly detach: boolean;
   readonly logLevel: LogLevel;
 }
@@ -46,6 +48,8 @@ const flags = {
   'anonymous-auth': text,
   'authorization-mode': text,
   'runtime-config': text,
+  'max-requests-inflight': text,
+  'max-mutating-requests-inflight': text,
   'log-level': text,
 } as const;
 
@@ -68,10 +72,16 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     anonymous: booleanFlag('--anonymous-auth', values['anonymous-auth']),
     authorization: modesFlag(values['authorization-mode']),
     runtimeConfig: list(values['runtime-config']).map(runtimeSetting),
+    requestsInFlightMax:
+      inFlightFlag('--max-requests-inflight', values['max-requests-inflight'], 400) +
+      inFlightFlag('--max-mutating-requests-inflight', values['max-mutating-requests-inflight'], 200),
     detach: values.detach ?? false,
     logLevel: logLevelFlag(values['log-level']),
   };
 }
+
+const inFlightFlag = (name: string, value: string | undefined, usual: number): number =>
+  value === undefined ? usual : integerFlag(name, value, 1, 1_000_000);
 
 const list = (value: string | undefined): readonly string[] =>
   (value ?? '')

@@ -46,6 +46,8 @@ Runs the API server alone. Objects are stored and served, and nothing acts on th
   --enable-admission-plugins P,...   all that Minke has are enabled; names are checked
   --disable-admission-plugins P,...
   --runtime-config K=B,...           GROUP/VERSION, api/all, api/ga, api/beta, api/alpha = true or false
+  --max-requests-inflight N          requests under way that read (default 400); shared out by priority levels together with
+  --max-mutating-requests-inflight N those that write (default 200)
   --detach                           return when the API answers
   --log-level L                      error, warn, info (default) or debug
 `,

@@ -8,9 +8,12 @@ import {
   StatusError,
   serviceCidrProtection,
   systemPriorityClasses,
+  type V1FlowSchema,
   type V1ServiceCIDR,
 } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
+import { danglingStatus, isKeptByServer } from '../fairness/bootstrap.ts';
+import { defaultLevels, defaultSchemas } from '../fairness/default-objects.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { jsonEqual } from '../verbs/equal.ts';
 import type { Registry } from './registry.ts';
@@ -30,7 +33,14 @@ export interface BootstrapOptions {
 
 const namespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const serviceName = 'kubernetes';
-const correctable: ReadonlySet<string> = new Set(['endpoints', 'endpointslices.discovery.k8s.io']);
+const isServers = (): boolean => true;
+/** Which objects are put right when they differ: where the server is found, and what nobody has taken over. */
+const correctable: Readonly<Record<string, (standing: KubeObject) => boolean>> = {
+  endpoints: isServers,
+  'endpointslices.discovery.k8s.io': isServers,
+  'flowschemas.flowcontrol.apiserver.k8s.io': isKeptByServer,
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': isKeptByServer,
+};
 
 /** Creates what is missing, corrects where the API server is found. Kinds that are not served are passed over. */
 export async function bootstrap(options: BootstrapOptions): Promise<void> {
@@ -97,6 +107,30 @@ async function ensureNamespace(options: BootstrapOptions, name: string): Promise
   if (isNew) await ensure(options, '', 'serviceaccounts', { metadata: { name: 'default', namespace: name } });
 }
 
+/** How requests share the server: not needed for the first request, so made after {@link bootstrap}. */
+export async function bootstrapFlowControl(options: BootstrapOptions): Promise<void> {
+  const group = 'flowcontrol.apiserver.k8s.io';
+  await Promise.all(defaultLevels.map((level) => ensure(options, group, 'prioritylevelconfigurations', level)));
+  await Promise.all(defaultSchemas.map((schema) => ensure(options, group, 'flowschemas', schema)));
+  await reportDangling(options);
+}
+
+/** Says on each flow schema whether its priority level is there. */
+async function reportDangling({ registry, execute, context }: BootstrapOptions): Promise<void> {
+  const find = (resource: string) => registry.find({ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource });
+  const [schemas, levels] = [find('flowschemas'), find('prioritylevelconfigurations')];
+  if (!schemas || !levels) return;
+  for (const { object } of schemas.cache.page({}).entries) {
+    const status = danglingStatus(object as V1FlowSchema, (name) => levels.get(undefined, name) !== undefined, context.clock.nowMs());
+    if (!status) continue;
+    const body = { as: 'object', object: { ...object, ...{ status } } } as const;
+    await execute(
+      { verb: 'update', kind: schemas.kind, subresource: 'status', namespace: undefined, name: object.metadata?.name, body },
+      context,
+    );
+  }
+}
+
 async function ensure(options: BootstrapOptions, group: string, plural: string, object: KubeObject): Promise<void> {
   const resource = options.registry.find({ group, version: 'v1', resource: plural });
   if (!resource) return;
@@ -122,7 +156,7 @@ async function createOrCorrect(options: BootstrapOptions, resource: Resource, ob
   }
   // Namespaces and the Service belong to their users once they are there; where the server is found is the server's own.
   const { metadata: _, ...content } = object;
-  if (!correctable.has(resource.qualified)) return;
+  if (!correctable[resource.qualified]?.(standing)) return;
   const same = Object.entries(content).every(([key, value]) => jsonEqual(value, (standing as Record<string, unknown>)[key]));
   if (!same) await execute(requestOf(kind, 'update', { ...standing, ...content } as KubeObject), context);
 }

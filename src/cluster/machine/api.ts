@@ -4,6 +4,7 @@ import { minkeVersion } from '../../api/mod.ts';
 import {
   type ApiServer,
   collectStorage,
+  createFairness,
   httpNodeConnection,
   measureStore,
   startApiServer,
@@ -93,6 +94,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       serviceAccounts: access.serviceAccounts,
       metrics,
       nodes,
+      fairness: createFairness({ clock, metrics, find: controlPlane.core.registry.find }),
       version: versionOf(ports),
       clock,
       random,

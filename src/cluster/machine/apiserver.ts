@@ -6,6 +6,7 @@ import {
   type AuthorizationMode,
   collectStorage,
   createApiCore,
+  createFairness,
   httpNodeConnection,
   measureStore,
   startApiServer,
@@ -47,6 +48,8 @@ export interface ApiServerAloneOptions {
   readonly anonymous: boolean | undefined;
   readonly authorization: readonly AuthorizationMode[];
   readonly runtimeConfig: readonly RuntimeSetting[];
+  /** Requests under way at one time. */
+  readonly requestsInFlightMax: number;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -135,6 +138,7 @@ async function start(options: Start): Promise<void> {
     health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
     serviceAccounts: access.serviceAccounts,
     metrics,
+    fairness: createFairness({ clock, metrics, find: core.registry.find, seats: options.requestsInFlightMax }),
     nodes: httpNodeConnection(kubelets),
     version: versionOf(ports),
   });
