@@ -41,6 +41,7 @@ export { validateLabelSelector } from './meta/validate-selector.ts';
 export * from './metrics/metrics.ts';
 export type * from './metrics/node-usage.ts';
 export { serviceCidrProtection } from './networking/service-cidr.ts';
+export * from './quota/mod.ts';
 export * from './schema/mod.ts';
 export { isDefaultClass } from './storage/storage-class.ts';
 export * from './version.ts';

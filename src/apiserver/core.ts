@@ -21,7 +21,7 @@ import {
 } from '../client/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationMode, createAccess } from './access.ts';
-import { type AdmissionPlugin, createAdmissionChain, defaultAdmission } from './admission/mod.ts';
+import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
@@ -227,11 +227,12 @@ function recorderOnDemand(options: ApiCoreOptions, handler: ApiHandler): OnDeman
 function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access): readonly AdmissionPlugin[] {
   const { clock, random, serviceAccountKey } = options;
   const tokens = serviceAccountKey !== undefined;
-  return [
-    ...defaultAdmission({ registry, clock, random: random.child('admission'), tokens }),
+  const { authorizer } = access;
+  return inOrder([
+    ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens }),
     ...access.admission,
     ...(options.admission ?? []),
-  ];
+  ]);
 }
 
 function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readonly AdmissionPlugin[]): Services {

@@ -20,6 +20,7 @@ import { runPersistentVolumeBinder } from './persistentvolume/persistentvolume.t
 import { runPodGarbageCollector } from './podgc/podgc.ts';
 import { runClaimProtection, runVolumeProtection } from './pvprotection/pvprotection.ts';
 import { runReplicaSetController } from './replicaset/replicaset.ts';
+import { runResourceQuotaController } from './resourcequota/resourcequota.ts';
 import { runRootCaPublisher } from './rootca/rootca.ts';
 import type { ControllerContext } from './runtime/controller.ts';
 import { runServiceAccountController } from './serviceaccount/serviceaccount.ts';
@@ -56,6 +57,7 @@ const controllers: Readonly<Record<string, Run>> = {
   garbageCollector: runGarbageCollector,
   podGarbageCollector: runPodGarbageCollector,
   disruption: runDisruptionController,
+  resourceQuota: runResourceQuotaController,
 };
 
 /** Those of clusters that serve volumes. The local-path provisioner is no part of them: it runs beside the node's kubelet. */

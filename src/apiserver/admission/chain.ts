@@ -1,6 +1,8 @@
 // Admission: an ordered list of plugins. The mutating ones run first and may change the draft; then, on what would be stored, the validating ones.
 import type { Draft, KindDefinition, KubeObject } from '../../api/mod.ts';
+import { assert } from '../../base/mod.ts';
 import type { UserInfo } from '../../client/mod.ts';
+import type { Reservation } from '../registry/hooks.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -26,16 +28,21 @@ export interface AdmissionPlugin {
   /** `draft` may be changed in place. */
   readonly mutate?: (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined) => Promise<void> | void;
   readonly validate?: (attributes: AdmissionAttributes, object: KubeObject | undefined) => Promise<void> | void;
+  /** After all others have let the write pass: it is refused here, or happens unless the store refuses. One plugin at most has it. */
+  readonly reserve?: (attributes: AdmissionAttributes, object: KubeObject) => Promise<Reservation | undefined> | undefined;
 }
 
 export interface AdmissionChain {
   mutate(attributes: AdmissionAttributes, draft?: Draft<KubeObject>): Promise<void>;
   validate(attributes: AdmissionAttributes, object?: KubeObject): Promise<void>;
+  reserve(attributes: AdmissionAttributes, object: KubeObject): Promise<Reservation | undefined> | undefined;
 }
 
 export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
   const mutating = plugins.filter((plugin) => plugin.mutate);
   const validating = plugins.filter((plugin) => plugin.validate);
+  const [reserving, another] = plugins.filter((plugin) => plugin.reserve);
+  assert(!another, `${reserving?.name} and ${another?.name} both reserve: a refusal of the second would have to undo the first`);
   return {
     async mutate(attributes, draft) {
       for (const plugin of mutating) await plugin.mutate?.(attributes, draft);
@@ -43,5 +50,6 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
     async validate(attributes, object) {
       for (const plugin of validating) await plugin.validate?.(attributes, object);
     },
+    reserve: (attributes, object) => reserving?.reserve?.(attributes, object),
   };
 }

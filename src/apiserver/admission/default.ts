@@ -1,14 +1,21 @@
 // The plugins that always run, in their order.
-import type { KubeObject, V1LimitRange } from '../../api/mod.ts';
+import type { Draft, KubeObject, V1LimitRange, V1ResourceQuota } from '../../api/mod.ts';
 import type { Clock, Random } from '../../base/mod.ts';
+import type { Authorizer } from '../authz/authorizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
 import { appears } from '../watch-cache/appears.ts';
+import type { CacheEntry } from '../watch-cache/mod.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { defaultIngressClass } from './networking.ts';
 import { taintNodesByCondition } from './node-taints.ts';
 import { defaultTolerationSeconds, podPriority } from './pod-defaults.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
+import { type ResourceQuotaOptions, resourceQuota } from './quota/resource-quota.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { podServiceAccount, type ServiceAccountLookup } from './service-account.ts';
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
 
@@ -17,18 +24,23 @@ const accountWaitMs = 1500;
 
 export interface DefaultAdmissionOptions {
   readonly registry: Registry;
+  readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly random: Random;
   /** Pods get service account tokens. */
   readonly tokens: boolean;
 }
 
-export function defaultAdmission({ registry, clock, random, tokens }: DefaultAdmissionOptions): readonly AdmissionPlugin[] {
+export function defaultAdmission({ registry, authorizer, clock, random, tokens }: DefaultAdmissionOptions): readonly AdmissionPlugin[] {
   const namespaces = registry.find({ group: '', version: 'v1', resource: 'namespaces' });
   const classes = registry.find({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' });
   const accounts = registry.find({ group: '', version: 'v1', resource: 'serviceaccounts' });
   const storage = registry.find({ group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses' });
   const limits = registry.find({ group: '', version: 'v1', resource: 'limitranges' });
+  const runtimeClasses = registry.find({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' });
+  const ingressClasses = registry.find({ group: 'networking.k8s.io', version: 'v1', resource: 'ingressclasses' });
+  const nodes = registry.find({ group: '', version: 'v1', resource: 'nodes' });
+  const quotas = registry.find({ group: '', version: 'v1', resource: 'resourcequotas' });
   return [
     ...(namespaces ? [namespaceLifecycle({ namespace: (name) => namespaces.get(undefined, name)?.object })] : []),
     ...(limits
@@ -41,7 +53,30 @@ export function defaultAdmission({ registry, clock, random, tokens }: DefaultAdm
     defaultStorageClass(classLookup(storage)),
     storageObjectInUseProtection,
     persistentVolumeClaimResize(classLookup(storage)),
+    runtimeClass(classLookup(runtimeClasses)),
+    certificateApproval(authorizer),
+    certificateSigning(authorizer),
+    certificateSubjectRestriction,
+    defaultIngressClass(classLookup(ingressClasses)),
+    podTopologyLabels(classLookup(nodes)),
+    ...(quotas ? [resourceQuota(quotaStore(registry, quotas, clock))] : []),
   ];
+}
+
+function quotaStore(registry: Registry, quotas: Resource, clock: Clock): ResourceQuotaOptions {
+  const { cache } = quotas;
+  return {
+    clock,
+    any: () => cache.size > 0,
+    quotas: (namespace) => cache.page({ namespace }).entries,
+    objects: (kind, namespace) =>
+      registry
+        .of(kind)
+        .cache.page({ namespace })
+        .entries.map((entry) => entry.object),
+    write: (old, next) => registry.update(old as CacheEntry, next as Draft<V1ResourceQuota>),
+    reach: (revision) => registry.cache.reach(revision),
+  };
 }
 
 /** Classes of whatever: there are few of them. */

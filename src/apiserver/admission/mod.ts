@@ -2,3 +2,4 @@
 export * from './chain.ts';
 export * from './default.ts';
 export * from './namespace-lifecycle.ts';
+export { inOrder } from './order.ts';

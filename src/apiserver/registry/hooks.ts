@@ -7,7 +7,7 @@ export interface HookContext {
   readonly nowTime: string;
 }
 
-/** What a hook has reserved for a write that is not yet stored. Exactly one of the two is called. */
+/** What a hook, or an admission plugin, has reserved for a write that is not yet stored. Exactly one of the two is called. */
 export interface Reservation {
   /** The write is stored. */
   readonly commit: () => void | Promise<void>;

@@ -4,6 +4,7 @@ import {
   conflict,
   type Draft,
   formatTime,
+  type KubeObject,
   setCondition,
   type V1Binding,
   type V1Pod,
@@ -32,8 +33,8 @@ export async function bind(services: Services, request: ResourceRequest, context
   checkBinding(binding, name, namespace);
   const resource = services.registry.of(kind);
   const attributes = attributesOf({ services, resource, namespace, name, subresource: 'binding', options, context }, 'CREATE');
-  await services.admission.mutate(attributes);
-  await services.admission.validate(attributes);
+  await services.admission.mutate(attributes, binding as Draft<KubeObject>);
+  await services.admission.validate(attributes, binding);
   const nowTime = formatTime(context.clock.nowMs());
   await transform({
     services,

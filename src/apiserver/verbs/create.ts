@@ -1,6 +1,7 @@
 // CREATE: stamp the metadata, run the kind's rules, store; names are drawn again when a generated one is taken.
 import { alreadyExists, badRequest, type Draft, generateName, type KubeObject, StatusError } from '../../api/mod.ts';
 import { RevisionMismatchError } from '../../store/mod.ts';
+import type { Reservation } from '../registry/hooks.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { decodeObject } from './body.ts';
 import { objectMetaErrors } from './object-meta.ts';
@@ -61,6 +62,7 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
   const base = draft.metadata?.name ? undefined : draft.metadata?.generateName;
   if (base) metadataOf(draft).name = generateName(base, write.context.random);
   const reservation = hooks.beforeCreate && (await hooks.beforeCreate(draft, hookContextOf(write)));
+  let admitted: Reservation | undefined;
   let stored = false;
   try {
     kind.prepareCreate?.(draft, writeContextOf(write.context));
@@ -69,13 +71,16 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
       ...((write.view?.storage?.validateCreate ?? kind.validateCreate)?.(asObject(draft)) ?? []),
     ]);
     warnAbout(write, asObject(draft), undefined);
-    await services.admission.validate(attributesOf({ ...write, name: draft.metadata?.name ?? '' }, 'CREATE'), asObject(draft));
+    const named = attributesOf({ ...write, name: draft.metadata?.name ?? '' }, 'CREATE');
+    await services.admission.validate(named, asObject(draft));
+    admitted = await services.admission.reserve(named, asObject(draft));
     if (options.dryRun) return dryRunAnswer(write, draft);
     const entry = await store(write, draft, base);
     stored = true;
     return { as: 'object', code: 201, kind, entry };
   } finally {
     if (reservation) await (stored ? reservation.commit() : reservation.release());
+    if (admitted) await (stored ? admitted.commit() : admitted.release());
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type UpdateRules,
 } from '../../api/mod.ts';
 import { RevisionMismatchError } from '../../store/mod.ts';
+import type { Reservation } from '../registry/hooks.ts';
 import { nameOf } from '../registry/resource.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import type { CacheEntry } from '../watch-cache/mod.ts';
@@ -148,17 +149,20 @@ async function attemptUpdate(write: Write, next: NextState, old: CacheEntry): Pr
   // What is reserved follows from the spec, which a write of the status does not change.
   const reserves = subresource === 'status' ? undefined : hooks.beforeUpdate;
   const reservation = reserves && (await reserves(draft, standing, hookContextOf(write)));
+  let admitted: Reservation | undefined;
   let stored = false;
   try {
     const errors = objectMetaUpdateErrors(asObject(draft), standing);
     refuseInvalid(resource, asObject(draft), [...errors, ...(rules.validate?.(asObject(draft), standing) ?? [])]);
     warnAbout(write, asObject(draft), standing);
     await services.admission.validate(attributes, asObject(draft));
+    admitted = await services.admission.reserve(attributes, asObject(draft));
     const entry = options.dryRun ? encoded(asObject(draft)) : await storeNext(write, draft, old);
     stored = !options.dryRun;
     return { as: 'object', code: 200, kind, entry };
   } finally {
     if (reservation) await (stored ? reservation.commit() : reservation.release());
+    if (admitted) await (stored ? admitted.commit() : admitted.release());
   }
 }
 

@@ -90,3 +90,7 @@ export async function issueCertificate(authority: CertifiedKey, request: Certifi
   });
   return { certificatePem: `${certificate.toString('pem')}\n`, keyPem: `${await exportKey(keys.privateKey)}\n` };
 }
+
+/** The organizations (O) that a PKCS#10 request in PEM asks to be named for. */
+export const organizationsOfRequest = (requestPem: string): readonly string[] =>
+  new x509.Pkcs10CertificateRequest(requestPem).subjectName.getField('O');

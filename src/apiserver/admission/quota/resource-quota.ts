@@ -1,0 +1,35 @@
+// ResourceQuota: what a namespace may hold is never exceeded, however many create at once.
+// Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#resourcequota
+import { forbidden, type KindDefinition, type KubeObject } from '../../../api/mod.ts';
+import type { AdmissionPlugin } from '../chain.ts';
+import { mayUseMore } from './check.ts';
+import { Lane, type QuotaStore } from './lane.ts';
+
+export interface ResourceQuotaOptions extends QuotaStore {
+  /** False while nobody has any quota: then nothing is looked up. */
+  readonly any: () => boolean;
+}
+
+/** The requests of one namespace go through one lane, so that they are charged together, one write of the quota for many. */
+export function resourceQuota(options: ResourceQuotaOptions): AdmissionPlugin {
+  const lanes = new Map<string, Lane>();
+  const laneOf = (namespace: string): Lane => {
+    const standing = lanes.get(namespace);
+    if (standing) return standing;
+    for (const [name, lane] of lanes) if (lane.idle && options.quotas(name).length === 0) lanes.delete(name);
+    const lane = new Lane(namespace, options);
+    lanes.set(namespace, lane);
+    return lane;
+  };
+  return {
+    name: 'ResourceQuota',
+    reserve(attributes, object) {
+      const { kind, namespace, old, name, dryRun, signal } = attributes;
+      if (namespace === undefined || !options.any() || !mayUseMore(attributes) || options.quotas(namespace).length === 0) return undefined;
+      const refuse = (why: string) => forbidden(subjectOf(kind, name), why);
+      return laneOf(namespace).reserve({ kind, object, old: attributes.operation === 'UPDATE' ? old : undefined, dryRun, signal, refuse });
+    },
+  };
+}
+
+const subjectOf = ({ group, resource }: KindDefinition, name: KubeObject['kind']) => ({ group, resource, name: name || undefined });
