@@ -1,6 +1,8 @@
 // What a kind is: everything that is special about it, in one value. Shared code asks this value, never "which kind?".
+import type { V1JSONSchemaProps } from './generated/types.gen.ts';
 import type { FieldError } from './meta/field-error.ts';
-import type { Draft, KubeObject } from './meta/object.ts';
+import type { Draft, GroupVersionKind, KubeObject } from './meta/object.ts';
+import type { ObjectSchema } from './schema/schema.ts';
 
 /** How a resource is reached. The type parameter is the object's type, for typed clients. */
 export interface ResourceType<T extends KubeObject = KubeObject> {
@@ -62,6 +64,8 @@ export interface UpdateRules<T extends KubeObject> {
 export interface ScaleRules<T extends KubeObject> {
   readonly read: (object: T) => { specReplicas: number; statusReplicas: number; selector: string };
   readonly write: (draft: Draft<T>, replicas: number) => void;
+  /** The fields that an applied scale stands for. Default: `{ spec: { replicas } }`. */
+  readonly applied?: (replicas: number) => object;
 }
 
 /**
@@ -83,6 +87,24 @@ export interface StorageConversion<T extends KubeObject, S extends KubeObject> {
   readonly validateUpdate?: (next: S, old: S) => readonly FieldError[];
 }
 
+/** What stands in for the generated schema on kinds that users define. */
+export interface CustomShape {
+  readonly groupVersionKind: GroupVersionKind;
+  /** The kind, as errors of the decoder name it. */
+  readonly goName: string;
+  /** `CronTabList` */
+  readonly listKind: string;
+  /** As the definition has it. */
+  readonly schema: V1JSONSchemaProps;
+  /** How server-side apply sees an object; undefined where nothing says which fields there are. */
+  readonly fields: ObjectSchema | undefined;
+  /** A parsed body, the caller's own, in the form of the kind: metadata conforms, unknown fields are gone. Throws FieldDecodeError. */
+  readonly conform: (tree: Record<string, unknown>) => {
+    readonly value: Record<string, unknown>;
+    readonly unknownFields: readonly string[];
+  };
+}
+
 /**
  * Everything that is special about one kind. Functions are pure. `draft` is private to the write: they may change it in
  * place. Objects without `draft` are frozen.
@@ -92,8 +114,10 @@ export interface StorageConversion<T extends KubeObject, S extends KubeObject> {
  * `update.prepare`, `update.validate`, store.
  */
 export interface KindDefinition<T extends KubeObject = KubeObject> extends ResourceType<T> {
-  /** The name of the object's type in the generated schema: `V1Pod`. */
+  /** The name of the object's type in the generated schema: `V1Pod`. Empty on kinds that users define. */
   readonly schema: string;
+  /** Only kinds that users define have it. */
+  readonly custom?: CustomShape;
   readonly singular: string;
   readonly shortNames?: readonly string[];
   readonly categories?: readonly string[];

@@ -1,5 +1,6 @@
 // The door of api/: what an object is. Pure data, pure functions.
 
+export * from './apiextensions/custom-kind.ts';
 export * from './batch/cron-schedule.ts';
 export { countIndexes } from './batch/pod-failure-policy.ts';
 export * from './codec/mod.ts';

@@ -26,6 +26,7 @@ import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
+import { allKinds, createServedResources, definitionHooks, definitionsName, startCustomResources } from './customresources/mod.ts';
 import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
 import { type BootstrapOptions, bootstrap, bootstrapFlowControl, ensureServiceCidr } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
@@ -104,17 +105,11 @@ const defaultNodePorts = { first: 30_000, last: 32_767 };
 /** Resolves when the caches are filled and the bootstrap objects stand. */
 export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const { store, kinds, clock, random, log, signal, authorizer } = options;
-  const { ringLimits } = options;
   // Every request and watch without a signal of its own listens to this one.
   setMaxListeners(0, signal);
-  // Also what is served in another version alone.
-  const served = kinds.filter((kind) => kind.virtual !== true).map((kind) => kind.storage?.kind ?? kind);
-  const hasServices = served.some((kind) => resourceKey(kind) === resourceKey(servicesKind));
-  // Services get their addresses by these, whether anybody can see them or not.
-  const stored = [...new Set([...served, ...(hasServices ? addressKinds : [])])];
+  const { stored, hasServices } = storedKindsOf(kinds);
   const converted = kinds.filter((kind) => kind.storage !== undefined);
-  const resources = stored.map(cachedResourceOf);
-  const cache = new WatchCache({ store, clock, log, signal, resources, ...(ringLimits ? { ringLimits } : {}) });
+  const cache = new WatchCache({ store, clock, log, signal, resources: stored.map(cachedResourceOf), ringLimits: options.ringLimits });
   await cache.start();
   const serviceIps = createServiceIps({
     serviceCidr: options.serviceCidr,
@@ -125,22 +120,25 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const hooks = new Map<string, ServerHooks>([
     ['services', serviceIps.hooks],
     ['namespaces', namespaceHooks],
+    [definitionsName, definitionHooks],
   ]);
-  const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks });
+  const custom = createServedResources(cache, stored);
+  const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom });
   const { tokens = [], serviceAccountKey, authorizationModes } = options;
   const access = createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
   const plugins = pluginsOf(options, registry, access);
   const services = servicesOf(options, registry, plugins);
   const run = (request: ResourceRequest, context: RequestContext) => access.answer(request, context) ?? execute(services, request, context);
   const byName = new Map(kinds.map((kind) => [resourceKey(kind), kind]));
-  const find = (of: GroupVersionResource) => byName.get(resourceKey(of));
+  const find = (of: GroupVersionResource) => byName.get(resourceKey(of)) ?? custom?.findKind(of);
   const core = registry.find(servicesKind);
   if (core) serviceIps.takePorts(core.cache.page({}).entries.map((entry) => entry.object));
   const handler = createHandler({ find, execute: run, authorizer, clock, random, log, signal });
+  const context: RequestContext = { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} };
   const wanted: BootstrapOptions = {
     registry,
     execute: run,
-    context: { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} },
+    context,
     serviceIp: core && serviceIps.firstIp,
     serviceCidrs: serviceIps.cidrs,
     advertise: options.advertise,
@@ -150,6 +148,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const ready = start(wanted, repairNow);
   await ready;
   const tasks = new Tasks(log);
+  if (custom) await startCustomResources({ services, registry, served: custom, execute: run, context, tasks });
   tasks.run('bootstrap objects', signal, () => keepBootstrapped(wanted, repairNow));
   let rolesReady = false;
   tasks.run('default roles', signal, async () => {
@@ -157,8 +156,11 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     rolesReady = true;
     await keepFlowControl(wanted);
   });
+  const allServed = allKinds(kinds, custom);
   return {
-    kinds,
+    get kinds() {
+      return allServed();
+    },
     registry,
     find,
     access,
@@ -171,6 +173,14 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
       await Promise.all([cache.stopped(), tasks.settled(), events.stopped()]);
     },
   };
+}
+
+/** What has a cache: also what is served in another version alone. */
+function storedKindsOf(kinds: readonly KindDefinition[]): { readonly stored: readonly KindDefinition[]; readonly hasServices: boolean } {
+  const served = kinds.filter((kind) => kind.virtual !== true).map((kind) => kind.storage?.kind ?? kind);
+  const hasServices = served.some((kind) => resourceKey(kind) === resourceKey(servicesKind));
+  // Services get their addresses by these, whether anybody can see them or not.
+  return { stored: [...new Set([...served, ...(hasServices ? addressKinds : [])])], hasServices };
 }
 
 /** What stands is put right before anything is added to it. */

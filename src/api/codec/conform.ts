@@ -101,7 +101,8 @@ function isEmptyCollection(value: unknown, field: FieldSchema): boolean {
   return true;
 }
 
-function countKeys(value: unknown): number {
+/** How many keys the objects of a tree have. */
+export function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return 0;
   let count = 0;
   if (Array.isArray(value)) for (const item of value) count += countKeys(item);

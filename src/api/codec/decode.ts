@@ -1,9 +1,10 @@
 // Decodes request bodies into drafts, with upstream's answers for everything that is wrong with them.
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
+import type { CustomShape, KindDefinition } from '../kind.ts';
 import { type Draft, type KubeObject, parseApiVersion } from '../meta/object.ts';
 import { badRequest, StatusError } from '../meta/status.ts';
-import { type ObjectSchema, typeOfKind } from '../schema/mod.ts';
-import { conform, FieldDecodeError, jsonKind } from './conform.ts';
+import { type ObjectSchema, schemaOf, typeOfKind } from '../schema/mod.ts';
+import { conform, countKeys, FieldDecodeError, jsonKind } from './conform.ts';
 import { ExactNumber, JsonSyntaxError, parseExactJson } from './json-exact.ts';
 import { jsonDepthMax, scanJson } from './json-scan.ts';
 
@@ -33,6 +34,11 @@ export interface ParsedBody {
   readonly position: (path: string) => number;
 }
 
+/** What a body is decoded by. */
+export type BodyShape = ObjectSchema | CustomShape;
+
+export const bodyShapeOf = (kind: KindDefinition): BodyShape => kind.custom ?? schemaOf(kind.schema);
+
 const strictErrorsMax = 100;
 /** As upstream's errors name the table of types that it looked in. */
 const schemeName = 'pkg/api/legacyscheme/scheme.go:30';
@@ -46,7 +52,7 @@ const toText = (bytes: Uint8Array): string =>
  * Decodes a JSON body into an object of `schema`'s type. Invalid UTF-8 is replaced by U+FFFD; keys are case-sensitive.
  * Integers beyond 2^53 become bigints, wherever they stand. Throws StatusError: 400 BadRequest.
  */
-export function decodeJson<T extends KubeObject>(body: Uint8Array | string, schema: ObjectSchema, options: DecodeOptions = {}): Decoded<T> {
+export function decodeJson<T extends KubeObject>(body: Uint8Array | string, schema: BodyShape, options: DecodeOptions = {}): Decoded<T> {
   const bytes = typeof body === 'string' ? encoder.encode(body) : body;
   let parsed: ParsedBody;
   try {
@@ -112,12 +118,14 @@ export function duplicateFieldErrors(bytes: Uint8Array): readonly string[] {
 export function decodeParsed<T extends KubeObject>(
   parsed: ParsedBody,
   bytes: Uint8Array,
-  schema: ObjectSchema,
+  schema: BodyShape,
   options: DecodeOptions,
 ): Decoded<T> {
   const validation = options.fieldValidation ?? 'Warn';
   const tree = parsed.tree ?? {};
   checkTypeMeta(tree, schema, bytes);
+  const isCustom = 'conform' in schema;
+  if (isCustom) checkKindIsGiven(tree as Record<string, unknown>, schema, bytes);
   const given = givenKind(tree as Record<string, unknown>, schema);
   checkKind(given, schema);
   const refuse = (message: string, cause?: unknown): StatusError =>
@@ -128,7 +136,9 @@ export function decodeParsed<T extends KubeObject>(
   let strict: readonly string[];
   let value: Record<string, unknown>;
   try {
-    const conformed = conform(tree as Record<string, unknown>, schema, { collectUnknown: validation !== 'Ignore', exact: parsed.exact });
+    const conformed = isCustom
+      ? { keys: countKeys(tree), ...schema.conform(tree as Record<string, unknown>) }
+      : conform(tree as Record<string, unknown>, schema, { collectUnknown: validation !== 'Ignore', exact: parsed.exact });
     value = conformed.value;
     strict = validation === 'Ignore' ? [] : strictErrors(parsed, conformed.unknownFields, conformed.keys);
   } catch (error) {
@@ -158,10 +168,10 @@ function strictErrors(parsed: ParsedBody, unknownFields: readonly string[], keys
 
 const badRequestParts = (message: string) => ({ code: 400, reason: 'BadRequest', message }) as const;
 
-export const kindOf = (schema: ObjectSchema): string => schema.groupVersionKind?.kind ?? schema.goName;
+export const kindOf = (schema: BodyShape): string => schema.groupVersionKind?.kind ?? schema.goName;
 
 /** 400 for a body of which not even the kind can be read. */
-export function unrecognized(schema: ObjectSchema, message: string, bytes: Uint8Array, cause?: unknown): StatusError {
+export function unrecognized(schema: BodyShape, message: string, bytes: Uint8Array, cause?: unknown): StatusError {
   return new StatusError({
     ...badRequestParts(`the object provided is unrecognized (must be of type ${kindOf(schema)}): ${message} (${summarize(bytes)})`),
     cause,
@@ -181,7 +191,7 @@ function summarize(bytes: Uint8Array): string {
 const typeMetaStruct = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
 /** kind and apiVersion are read first, on their own, before it is known what the object is. */
-function checkTypeMeta(tree: unknown, schema: ObjectSchema, bytes: Uint8Array): void {
+function checkTypeMeta(tree: unknown, schema: BodyShape, bytes: Uint8Array): void {
   const problem = (message: string) =>
     unrecognized(schema, `couldn't get version/kind; json parse error: json: cannot unmarshal ${message}`, bytes);
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree) || tree instanceof ExactNumber)
@@ -195,6 +205,13 @@ function checkTypeMeta(tree: unknown, schema: ObjectSchema, bytes: Uint8Array): 
   if (apiVersion.split('/').length > 2) throw unrecognized(schema, `unexpected GroupVersion string: ${apiVersion}`, bytes);
 }
 
+/** What kind a body is of is filled in for built-in kinds alone. */
+function checkKindIsGiven({ kind, apiVersion }: Record<string, unknown>, schema: CustomShape, bytes: Uint8Array): void {
+  const missing = kind === undefined || kind === null || kind === '' ? 'Kind' : 'apiVersion';
+  if (missing === 'apiVersion' && apiVersion) return;
+  throw unrecognized(schema, `Object '${missing}' is missing in '${toText(bytes)}'`, bytes);
+}
+
 interface GivenKind {
   readonly group: string;
   readonly version: string;
@@ -202,7 +219,7 @@ interface GivenKind {
 }
 
 /** What the body says it is, with the gaps filled from what is expected. */
-function givenKind(tree: Record<string, unknown>, schema: ObjectSchema): GivenKind {
+function givenKind(tree: Record<string, unknown>, schema: BodyShape): GivenKind {
   const want = schema.groupVersionKind ?? { group: '', version: 'v1', kind: kindOf(schema) };
   const { apiVersion, kind } = tree as { apiVersion?: string | null; kind?: string | null };
   return {
@@ -212,25 +229,28 @@ function givenKind(tree: Record<string, unknown>, schema: ObjectSchema): GivenKi
 }
 
 /** Refuses another kind, or another version, than the endpoint takes. */
-function checkKind(given: GivenKind, schema: ObjectSchema): void {
+function checkKind(given: GivenKind, schema: BodyShape): void {
   const want = schema.groupVersionKind;
   if (!want || (given.kind === want.kind && given.version === want.version && given.group === want.group)) return;
   const apiVersion = given.group === '' ? given.version : `${given.group}/${given.version}`;
   const head = `${given.kind} in version ${JSON.stringify(given.version)} cannot be handled as a ${want.kind}: `;
-  if (typeOfKind(given) === undefined) {
+  const isCustom = 'conform' in schema;
+  if (isCustom ? given.group !== want.group || given.kind !== want.kind : typeOfKind(given) === undefined) {
     throw badRequest(
       `${head}no kind ${JSON.stringify(given.kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme ${JSON.stringify(schemeName)}`,
     );
   }
   if (given.kind !== want.kind || given.group !== want.group) {
-    throw badRequest(`${head}converting (${given.version}.${given.kind}) to (${schema.goPackage}.${want.kind}): unknown conversion`);
+    throw badRequest(
+      `${head}converting (${given.version}.${given.kind}) to (${isCustom ? want.version : schema.goPackage}.${want.kind}): unknown conversion`,
+    );
   }
   const expected = want.group === '' ? want.version : `${want.group}/${want.version}`;
   throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${expected})`);
 }
 
 /** The object with its kind and apiVersion, first. */
-function withTypeMeta(value: Record<string, unknown>, schema: ObjectSchema): Record<string, unknown> {
+function withTypeMeta(value: Record<string, unknown>, schema: BodyShape): Record<string, unknown> {
   const of = schema.groupVersionKind;
   if (!of) return value;
   const { kind: _kind, apiVersion: _apiVersion, ...rest } = value;

@@ -1,6 +1,14 @@
 // Bytes to objects and back. YAML and protobuf are loaded when first asked for: most requests are JSON.
 export { type Conformed, type ConformOptions, conform, FieldDecodeError } from './conform.ts';
-export { type Decoded, type DecodeOptions, decodeJson, duplicateFieldErrors, type FieldValidation } from './decode.ts';
+export {
+  type BodyShape,
+  bodyShapeOf,
+  type Decoded,
+  type DecodeOptions,
+  decodeJson,
+  duplicateFieldErrors,
+  type FieldValidation,
+} from './decode.ts';
 export * from './encode.ts';
 export { JsonSyntaxError } from './json-exact.ts';
 export { jsonDepthMax, scanJson } from './json-scan.ts';

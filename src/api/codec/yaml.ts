@@ -15,8 +15,7 @@ import {
   type Tags,
 } from 'yaml';
 import type { KubeObject } from '../meta/object.ts';
-import type { ObjectSchema } from '../schema/mod.ts';
-import { type Decoded, type DecodeOptions, decodeParsed, unrecognized } from './decode.ts';
+import { type BodyShape, type Decoded, type DecodeOptions, decodeParsed, unrecognized } from './decode.ts';
 import { jsonDepthMax } from './json-scan.ts';
 
 /** Text that is no YAML, or has what JSON cannot hold. The message names the line: `yaml: line 3: ...`. */
@@ -149,7 +148,7 @@ export const toYaml = (value: unknown): string =>
   stringify(value, { version: '1.1', lineWidth: 0, indentSeq: false, aliasDuplicateObjects: false });
 
 /** Decodes a YAML body like `decodeJson`; only the first document counts. Throws StatusError: 400 BadRequest. */
-export function decodeYaml<T extends KubeObject>(body: Uint8Array | string, schema: ObjectSchema, options: DecodeOptions = {}): Decoded<T> {
+export function decodeYaml<T extends KubeObject>(body: Uint8Array | string, schema: BodyShape, options: DecodeOptions = {}): Decoded<T> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const first = firstDocument(bytes, schema);
   const duplicates =
@@ -157,7 +156,7 @@ export function decodeYaml<T extends KubeObject>(body: Uint8Array | string, sche
   return decodeParsed<T>({ tree: first.value, exact: false, duplicates: () => duplicates, position: () => 0 }, bytes, schema, options);
 }
 
-function firstDocument(bytes: Uint8Array, schema: ObjectSchema): ParsedDocument {
+function firstDocument(bytes: Uint8Array, schema: BodyShape): ParsedDocument {
   try {
     return parseDocuments(Buffer.from(bytes).toString('utf8')).next().value ?? { value: null, duplicates: [] };
   } catch (error) {

@@ -25,6 +25,15 @@ export interface RegistryOptions {
   readonly converted?: readonly KindDefinition[];
   readonly cache: WatchCache;
   readonly hooks: HooksByResource;
+  /** Resources that come and go. Absent: there are none. */
+  readonly dynamic?: DynamicResources | undefined;
+}
+
+/** Resources that users define. Asked after all others. */
+export interface DynamicResources {
+  readonly resources: readonly Resource[];
+  of(kind: KindDefinition): Resource | undefined;
+  find(of: GroupVersionResource): Resource | undefined;
 }
 
 /**
@@ -45,8 +54,8 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { cache, converted = [] } = options;
-  const resources = options.kinds.map((kind) =>
+  const { cache, converted = [], dynamic } = options;
+  const resources: readonly Resource[] = options.kinds.map((kind) =>
     createResource({
       kind,
       cache: cache.of(prefixOf(kind)),
@@ -58,13 +67,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const byName = new Map(resources.map((resource) => [resourceKey(resource.kind), resource]));
   return {
     cache,
-    resources,
+    get resources() {
+      return dynamic ? [...resources, ...dynamic.resources] : resources;
+    },
     of(kind) {
-      const resource = byKind.get(kind);
+      const resource = byKind.get(kind) ?? dynamic?.of(kind);
       assert(resource, `${kind.kind} is not served`);
       return resource;
     },
-    find: (of) => byName.get(resourceKey(of)),
+    find: (of) => byName.get(resourceKey(of)) ?? dynamic?.find(of),
     create: (key, draft, caller) => put(cache, draft, caller, (value) => ({ do: 'create', key, value })),
     update: (old, draft, caller) => put(cache, draft, caller, (value) => ({ do: 'update', key: old.key, value, ifRevision: old.revision })),
     async delete(old, caller) {

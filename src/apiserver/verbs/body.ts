@@ -1,5 +1,5 @@
 // The request's body as a draft: bytes are decoded strictly as `fieldValidation` asks, shared objects are copied.
-import { conform, decodeJson, FieldDecodeError, jsonDepthMax, scanJson } from '../../api/codec/mod.ts';
+import { bodyShapeOf, conform, decodeJson, FieldDecodeError, jsonDepthMax, scanJson } from '../../api/codec/mod.ts';
 import {
   apiVersionOf,
   badRequest,
@@ -26,7 +26,7 @@ export type DecodeBody = (bytes: Uint8Array, mediaType: string, kind: KindDefini
 
 /** JSON by the kind's schema. */
 export const decodeJsonBody: DecodeBody = (bytes, _mediaType, kind, options) => {
-  const { object, warnings } = decodeJson(bytes, schemaOf(kind.schema), { fieldValidation: options.fieldValidation });
+  const { object, warnings } = decodeJson(bytes, bodyShapeOf(kind), { fieldValidation: options.fieldValidation });
   for (const text of warnings) options.warn(text);
   return object;
 };
@@ -43,8 +43,18 @@ export function decodeObject(
   const draft =
     body.as === 'bytes'
       ? decode(body.bytes, body.mediaType, kind, { fieldValidation, warn: context.warn })
-      : (draftOf(body.object) as Draft<KubeObject>);
+      : conformed(draftOf(body.object), kind);
   return inStoredForm(kind, typed(draft, kind));
+}
+
+/** Objects of this process are of their type, but for kinds that no type describes. */
+function conformed(object: unknown, { custom }: KindDefinition): Draft<KubeObject> {
+  if (!custom || typeof object !== 'object' || object === null || Array.isArray(object)) return object as Draft<KubeObject>;
+  try {
+    return custom.conform(object as Record<string, unknown>).value as Draft<KubeObject>;
+  } catch (error) {
+    throw error instanceof FieldDecodeError ? badRequest(`unable to decode: ${error.message}`) : error;
+  }
 }
 
 /** Gives a draft its kind and apiVersion; refuses those of another kind. */
@@ -73,10 +83,13 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
     return invalid({ group: '', kind: '', name: '' }, [invalidValue('patch', text, problem)]);
   };
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw refuse(`a ${kind.kind} is an object`);
-  if (!hasSchema(kind.schema)) return inStoredForm(kind, typed(tree as Draft<KubeObject>, kind));
+  const { custom } = kind;
+  if (!custom && !hasSchema(kind.schema)) return inStoredForm(kind, typed(tree as Draft<KubeObject>, kind));
   try {
-    const { value, unknownFields } = conform(tree, schemaOf(kind.schema), { collectUnknown: options.fieldValidation !== 'Ignore' });
-    const unknown = unknownFields.map((field) => `unknown field ${JSON.stringify(field)}`);
+    const { value, unknownFields } =
+      custom?.conform(tree) ?? conform(tree, schemaOf(kind.schema), { collectUnknown: options.fieldValidation !== 'Ignore' });
+    const told = options.fieldValidation === 'Ignore' ? [] : unknownFields;
+    const unknown = told.map((field) => `unknown field ${JSON.stringify(field)}`);
     if (options.fieldValidation === 'Strict' && unknown.length > 0) throw refuse(`strict decoding error: ${unknown.join(', ')}`);
     for (const text of unknown) options.warn(text);
     return inStoredForm(kind, typed(value as Draft<KubeObject>, kind));

@@ -87,7 +87,7 @@ async function pageOfHistory(services: Services, resource: Resource, scope: Scop
       const page = await store.list(under, { revision, after, limit: size });
       for (const [index, item] of page.items.entries()) {
         const standing = resource.cache.get(item.key);
-        const entry = standing?.revision === item.revision ? standing : entryOfStored(item);
+        const entry = standing?.revision === item.revision ? standing : resource.cache.shown(entryOfStored(item));
         if (scope.matches === undefined || scope.matches(entry.object)) entries.push(entry);
         if (entries.length >= limit) return { entries, revision, remaining: page.remaining + page.items.length - index - 1 };
       }

@@ -3,3 +3,4 @@ export { type DecodeBody, decodeJsonBody } from './body.ts';
 export { execute, unknownResource, verbNotAllowed } from './execute.ts';
 export { type ApplyInput, type ManagedFields, type ManagedFieldsUpdate, type PatchEngine, patchEngine } from './patch-engine.ts';
 export type { Services } from './services.ts';
+export { transform } from './transform.ts';

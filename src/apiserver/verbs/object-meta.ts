@@ -13,16 +13,18 @@ const standardFinalizers: readonly string[] = ['orphan', 'foregroundDeletion', '
 /** Errors of the metadata of an object that is to be stored. */
 export const objectMetaErrors = (kind: KindDefinition, object: KubeObject): FieldError[] => [
   ...validateObjectMeta(object.metadata, kind),
-  ...finalizerErrors(object),
+  ...finalizerErrors(kind, object),
 ];
 
 /** What an update may not do to metadata. `next` has been given back what the generic code keeps. */
-export const objectMetaUpdateErrors = (next: KubeObject, old: KubeObject): FieldError[] => [
+export const objectMetaUpdateErrors = (kind: KindDefinition, next: KubeObject, old: KubeObject): FieldError[] => [
   ...validateObjectMetaUpdate(next.metadata, old.metadata),
-  ...finalizerErrors(next),
+  ...finalizerErrors(kind, next),
 ];
 
-function finalizerErrors(object: KubeObject): FieldError[] {
+/** Of kinds that users define, and of what defines them, any qualified name will do. */
+function finalizerErrors({ group, custom }: KindDefinition, object: KubeObject): FieldError[] {
+  if (custom || group === 'apiextensions.k8s.io') return [];
   const finalizers = object.metadata?.finalizers ?? [];
   return finalizers.flatMap((finalizer, index) =>
     finalizer.includes('/') || standardFinalizers.includes(finalizer)

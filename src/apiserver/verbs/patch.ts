@@ -11,10 +11,12 @@ import { shownEntry, viewOf } from './view.ts';
 import type { Write } from './write.ts';
 
 const applyType = 'application/apply-patch+yaml';
+const strategicType = 'application/strategic-merge-patch+json';
 
 export async function patch(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind, namespace, name = '', subresource, patchType } = request;
   const options = writeOptions(request, 'PatchOptions', context.userAgent);
+  if (kind.custom && patchType === strategicType) throw unsupportedPatch(services.patchEngine, customPatchTypes);
   const document = patchDocument(request);
   const resource = services.registry.of(kind);
   const view = viewOf(kind);
@@ -82,10 +84,12 @@ export function applyTo(write: Write, old: CacheEntry | undefined, document: unk
   return services.patchEngine.apply({ live, patch: document, kind, versions: resource.versions, manager, force, subresource, nowTime });
 }
 
-const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'];
+/** Nothing says how lists of custom resources merge. */
+const customPatchTypes = ['application/json-patch+json', 'application/merge-patch+json'];
+const patchTypes = [...customPatchTypes, strategicType];
 
-function unsupportedPatch(engine: PatchEngine): StatusError {
-  const accepted = engine.apply ? [...patchTypes, applyType] : patchTypes;
+function unsupportedPatch(engine: PatchEngine, types: readonly string[] = patchTypes): StatusError {
+  const accepted = engine.apply ? [...types, applyType] : types;
   return new StatusError({
     code: 415,
     reason: 'UnsupportedMediaType',

@@ -1,6 +1,6 @@
 // Bodies in YAML become objects before the verb runs: its parser is loaded only when someone sends YAML.
-import { loadYaml } from '../../api/codec/mod.ts';
-import { badRequest, schemaOf } from '../../api/mod.ts';
+import { bodyShapeOf, loadYaml } from '../../api/codec/mod.ts';
+import { badRequest } from '../../api/mod.ts';
 import type { RequestContext, ResourceRequest } from '../request.ts';
 import { writeOptions } from './options.ts';
 
@@ -12,7 +12,7 @@ export async function readYaml(request: ResourceRequest, context: RequestContext
   const ownKind = (verb === 'create' && subresource === undefined) || (verb === 'update' && subresource !== 'scale');
   if (ownKind) {
     const { fieldValidation } = writeOptions(request, verb === 'create' ? 'CreateOptions' : 'UpdateOptions', context.userAgent);
-    const { object, warnings } = yaml.decodeYaml(body.bytes, schemaOf(kind.schema), { fieldValidation });
+    const { object, warnings } = yaml.decodeYaml(body.bytes, bodyShapeOf(kind), { fieldValidation });
     for (const text of warnings) context.warn(text);
     return { ...request, body: { as: 'object', object } };
   }

@@ -72,7 +72,8 @@ async function applyScale(services: Services, request: ResourceRequest, { rules,
   }
   checkScale(sent, name);
   const { replicas } = sent.spec ?? {};
-  const applied = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name }, spec: replicas === undefined ? {} : { replicas } };
+  const fields = replicas === undefined ? { spec: {} } : (rules.applied?.(replicas) ?? { spec: { replicas } });
+  const applied = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name }, ...fields };
   const write: Write = { services, resource, namespace, name, subresource: undefined, trackedAs: scaleName, options, context };
   const result = await updateLoop(write, false, (old): NextState => {
     if (!old) throw notFound(resource.subject(name));

@@ -1,5 +1,5 @@
 // One object in the cache: its key, revision, JSON bytes and frozen form; and one change of it, with the frames that watchers share.
-import { decodeStored, encodeForStore, spliceRevision, withRevision } from '../../api/codec/mod.ts';
+import { decodeStored, encodeForStore, encodeObject, spliceRevision, withRevision } from '../../api/codec/mod.ts';
 import { deepFreeze, type KubeObject } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
 import type { Encoded, WatchFrame } from '../request.ts';
@@ -14,8 +14,15 @@ interface EntryParts {
   readonly object?: KubeObject | undefined;
 }
 
-/** An object as it stands at `revision`. What the store held at the start is parsed only when someone looks into it. */
-export class CacheEntry implements Encoded {
+/** An object as it stands at `revision`. */
+export interface CacheEntry extends Encoded {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+}
+
+/** What the store held at the start is parsed only when someone looks into it. */
+export class StoredEntry implements CacheEntry {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
@@ -36,6 +43,40 @@ export class CacheEntry implements Encoded {
   }
 }
 
+/** An object that is read otherwise than it is stored, because its definition has changed since. Found out when someone looks into it. */
+export class ReadEntry implements CacheEntry {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  readonly #stored: CacheEntry;
+  readonly #read: (object: KubeObject) => KubeObject;
+  #shown: { readonly object: KubeObject; readonly bytes: Uint8Array } | undefined;
+
+  constructor(entry: CacheEntry, read: (object: KubeObject) => KubeObject) {
+    this.key = entry.key;
+    this.revision = entry.revision;
+    this.createRevision = entry.createRevision;
+    this.#stored = entry instanceof ReadEntry ? entry.#stored : entry;
+    this.#read = read;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#show().bytes;
+  }
+
+  get object(): KubeObject {
+    return this.#show().object;
+  }
+
+  #show(): { readonly object: KubeObject; readonly bytes: Uint8Array } {
+    if (this.#shown) return this.#shown;
+    const { object, bytes } = this.#stored;
+    const read = this.#read(object);
+    this.#shown = read === object ? { object, bytes } : { object: deepFreeze(read), bytes: Buffer.from(encodeObject(read)) };
+    return this.#shown;
+  }
+}
+
 /** The entry of a value as the store holds it, without a resourceVersion. */
 export function entryOfStored(stored: {
   readonly key: string;
@@ -44,14 +85,14 @@ export function entryOfStored(stored: {
   readonly createRevision: Revision;
 }): CacheEntry {
   const { key, revision, createRevision, value } = stored;
-  return new CacheEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision) });
+  return new StoredEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision) });
 }
 
 /** `entry`'s content under a later revision: what a DELETED event shows. */
 function entryAt(entry: CacheEntry, revision: Revision): CacheEntry {
   const object = deepFreeze(withRevision(entry.object, revision));
   const bytes = spliceRevision(encodeForStore(object), revision);
-  return new CacheEntry({ key: entry.key, revision, createRevision: entry.createRevision, bytes, object });
+  return new StoredEntry({ key: entry.key, revision, createRevision: entry.createRevision, bytes, object });
 }
 
 /**

@@ -32,7 +32,7 @@ export async function* historyFrames(options: HistoryOptions): AsyncGenerator<re
   try {
     for await (const event of cache.store.watch(storePrefix, after, controller.signal)) {
       if (event.revision > until) break;
-      const frame = event.type !== 'progress' && inScope(event.key) ? frameOf(event, scope.matches) : undefined;
+      const frame = event.type !== 'progress' && inScope(event.key) ? frameOf(event, resource, scope.matches) : undefined;
       if (frame) yield [frame];
       if (event.revision === until) break;
     }
@@ -45,8 +45,12 @@ export async function* historyFrames(options: HistoryOptions): AsyncGenerator<re
   }
 }
 
-function frameOf(event: Exclude<StoreEvent, { readonly type: 'progress' }>, matches: ((object: KubeObject) => boolean) | undefined) {
-  const previous = event.previous && entryOfStored(event.previous);
-  const next = event.type === 'put' ? entryOfStored(event) : undefined;
+function frameOf(
+  event: Exclude<StoreEvent, { readonly type: 'progress' }>,
+  resource: ResourceCache,
+  matches: ((object: KubeObject) => boolean) | undefined,
+) {
+  const previous = event.previous && resource.shown(entryOfStored(event.previous));
+  const next = event.type === 'put' ? resource.shown(entryOfStored(event)) : undefined;
   return new CacheEvent(event.key, event.revision, previous, next).frameFor(matches);
 }

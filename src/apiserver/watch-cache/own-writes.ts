@@ -1,7 +1,7 @@
 // Writes of this process that are under way: their objects, so that the cache does not parse what its own server has just serialized.
 import { spliceRevision, withRevision } from '../../api/codec/mod.ts';
 import { type Draft, deepFreeze, type KubeObject } from '../../api/mod.ts';
-import { CacheEntry } from './entry.ts';
+import { type CacheEntry, StoredEntry } from './entry.ts';
 
 /** One write. The cache sets `entry` when the write's event comes by; `draft`'s parts are frozen from then on. */
 export interface OwnWrite {
@@ -15,7 +15,7 @@ export interface OwnWrite {
 export function entryOfOwn(own: OwnWrite, revision: number, createRevision: number): CacheEntry {
   const { key, value, draft } = own;
   const object = deepFreeze(withRevision(draft as KubeObject, revision));
-  return new CacheEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision), object });
+  return new StoredEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision), object });
 }
 
 export class OwnWrites {

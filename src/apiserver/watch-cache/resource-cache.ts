@@ -1,7 +1,7 @@
 // The cache of one resource: every object as it stands, its latest changes, and who watches.
 import type { KubeObject } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
-import { type CacheEntry, CacheEvent } from './entry.ts';
+import { type CacheEntry, CacheEvent, ReadEntry } from './entry.ts';
 import { EventRing, type RingLimits } from './event-ring.ts';
 import { type CachePage, OrderedKeys, type PageOptions, type Slot } from './sorted-slots.ts';
 import { type Scope, type Watcher, WatcherIndex } from './watchers.ts';
@@ -12,6 +12,8 @@ export interface CachedResource {
   readonly namespaced: boolean;
   /** Selectable fields by which watches are indexed. */
   readonly fields?: Readonly<Record<string, (object: KubeObject) => string>> | undefined;
+  /** How an object is read that may be stored otherwise. The very same object where it is not. Absent: all are read as they are stored. */
+  readonly read?: ((object: KubeObject) => KubeObject) | undefined;
 }
 
 /** `/registry/core/pods/default/web`, `/registry/core/nodes/n1`. */
@@ -41,6 +43,8 @@ export class ResourceCache implements ResourceReader {
   readonly #ringLimits: RingLimits | undefined;
   #ring: EventRing;
   #lastChange: Revision = 0;
+  /** Changes that came while the first listing is still under way. */
+  #held: { readonly key: string; readonly revision: Revision; readonly next: CacheEntry | undefined }[] | undefined;
 
   constructor(resource: CachedResource, ringLimits?: RingLimits) {
     this.resource = resource;
@@ -76,19 +80,37 @@ export class ResourceCache implements ResourceReader {
     return this.#order.page(namespaced && scope.namespace !== undefined ? `${prefix}${scope.namespace}/` : undefined, options);
   }
 
+  /** An entry of the store as it is read. */
+  shown(stored: CacheEntry): CacheEntry {
+    const { read } = this.resource;
+    return read ? new ReadEntry(stored, read) : stored;
+  }
+
+  /** What changes from here on waits until the first listing has ended. */
+  hold(): void {
+    this.#held = [];
+  }
+
   /** Takes in an object as the first listing gave it. */
   fill(entry: CacheEntry): void {
-    this.#put(entry);
+    this.#put(this.shown(entry));
   }
 
   /** Ends the first listing, which was at `revision`. */
   filled(revision: Revision): void {
     this.#ring = new EventRing(revision, this.#ringLimits);
     this.#lastChange = revision;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const change of held) if (change.revision > revision) this.apply(change.key, change.revision, change.next);
   }
 
   /** Takes in one change and hands it to the watchers. `next` is undefined for a key that is gone. */
   apply(key: string, revision: Revision, next: CacheEntry | undefined): void {
+    if (this.#held) {
+      this.#held.push({ key, revision, next });
+      return;
+    }
     const previous = this.get(key);
     if (!previous && !next) return;
     if (next) this.#put(next);
@@ -105,6 +127,11 @@ export class ResourceCache implements ResourceReader {
   /** Adds a watcher; what follows reaches it without a gap after the cache's present state. */
   watch(watcher: Watcher): () => void {
     return this.watchers.add(watcher);
+  }
+
+  /** Ends every watch; the clients come again. */
+  endWatches(): void {
+    for (const watcher of [...this.watchers.everyone()]) watcher.queue.close();
   }
 
   keys(): Iterable<string> {

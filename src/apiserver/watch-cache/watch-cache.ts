@@ -20,7 +20,7 @@ export interface WatchCacheOptions {
   /** Ends the feed and every watch. */
   readonly signal: AbortSignal;
   readonly resources: readonly CachedResource[];
-  readonly ringLimits?: RingLimits;
+  readonly ringLimits?: RingLimits | undefined;
 }
 
 /**
@@ -59,6 +59,41 @@ export class WatchCache {
     return cache;
   }
 
+  /** Takes in a resource while the cache runs. Resolves when it stands as the store does. */
+  async add(resource: CachedResource): Promise<ResourceCache> {
+    const { prefix } = resource;
+    assert(!this.#caches.has(prefix), `there is a cache for ${prefix} already`);
+    const cache = new ResourceCache(resource, this.#options.ringLimits);
+    cache.hold();
+    this.#caches.set(prefix, cache);
+    try {
+      const { entries, revision } = await this.#readAll(prefix);
+      for (const entry of entries) cache.fill(entry);
+      cache.filled(revision);
+    } catch (error) {
+      this.#caches.delete(prefix);
+      throw error;
+    }
+    return cache;
+  }
+
+  /** Reads the objects of a resource anew, by another definition of it. Its watches end. */
+  redefine(resource: CachedResource): ResourceCache {
+    const before = this.of(resource.prefix);
+    const cache = new ResourceCache(resource, this.#options.ringLimits);
+    for (const entry of before.page({}).entries) cache.fill(entry);
+    cache.filled(this.#revision);
+    this.#caches.set(resource.prefix, cache);
+    before.endWatches();
+    return cache;
+  }
+
+  /** Forgets a resource. Its watches end. */
+  remove(prefix: string): void {
+    this.#caches.get(prefix)?.endWatches();
+    this.#caches.delete(prefix);
+  }
+
   /** Fills the caches and goes on following the store until the signal fires. Resolves when the first fill is done. */
   async start(): Promise<void> {
     const { signal, clock } = this.#options;
@@ -91,26 +126,26 @@ export class WatchCache {
     await this.#waiters.wait(revision, caller);
   }
 
-  /** Reads the whole store, in pages of one snapshot; begins again when the snapshot is compacted away meanwhile. */
+  /** Reads all below a prefix, in pages of one snapshot; begins again when the snapshot is compacted away meanwhile. */
   async #fill(): Promise<void> {
-    const snapshot = await this.#readAll();
+    const snapshot = await this.#readAll(storePrefix);
     for (const entry of snapshot.entries) this.#cacheFor(entry.key)?.fill(entry);
     for (const cache of this.#caches.values()) cache.filled(snapshot.revision);
     this.#advance(snapshot.revision);
   }
 
-  async #readAll(): Promise<{ entries: readonly CacheEntry[]; revision: Revision }> {
+  async #readAll(under: string): Promise<{ entries: readonly CacheEntry[]; revision: Revision }> {
     const { store } = this.#options;
     for (;;) {
       try {
         const entries: CacheEntry[] = [];
-        let page = await store.list(storePrefix, { limit: fillPage });
+        let page = await store.list(under, { limit: fillPage });
         const { revision } = page;
         for (;;) {
           for (const item of page.items) if (this.#cacheFor(item.key)) entries.push(entryOfStored(item));
           const after = page.items[page.items.length - 1]?.key;
           if (page.remaining === 0 || after === undefined) return { entries, revision };
-          page = await store.list(storePrefix, { limit: fillPage, after, revision });
+          page = await store.list(under, { limit: fillPage, after, revision });
         }
       } catch (error) {
         if (!(error instanceof CompactedError)) throw error;
@@ -140,7 +175,7 @@ export class WatchCache {
   #end(): void {
     this.#bookmarkTimer?.cancel();
     this.#waiters.failAll(new ClosedError('The watch cache has stopped'));
-    for (const cache of this.#caches.values()) for (const watcher of [...cache.watchers.everyone()]) watcher.queue.close();
+    for (const cache of this.#caches.values()) cache.endWatches();
   }
 
   #apply(event: StoreEvent): void {
@@ -150,22 +185,25 @@ export class WatchCache {
     }
     assert(event.revision > this.#revision, `the store gave revision ${event.revision} after ${this.#revision}`);
     const cache = this.#cacheFor(event.key);
-    if (cache) cache.apply(event.key, event.revision, event.type === 'put' ? this.#entryOf(event) : undefined);
+    if (cache) cache.apply(event.key, event.revision, event.type === 'put' ? this.#entryOf(event, cache) : undefined);
     this.#advance(event.revision);
   }
 
-  #entryOf(event: StoreEvent & { readonly type: 'put' }): CacheEntry {
+  #entryOf(event: StoreEvent & { readonly type: 'put' }, cache: ResourceCache): CacheEntry {
     const own = this.#own.match(event.key, event.value);
-    if (!own) return entryOfStored(event);
+    if (!own) return cache.shown(entryOfStored(event));
     own.entry = entryOfOwn(own, event.revision, event.createRevision);
     return own.entry;
   }
 
   /** Brings the caches up to a new listing, as changes in revision order, when the changes themselves are gone. */
   async #compare(): Promise<void> {
-    const { entries, revision } = await this.#readAll();
+    const { entries, revision } = await this.#readAll(storePrefix);
     const changed = entries.filter((entry) => this.#cacheFor(entry.key)?.get(entry.key)?.revision !== entry.revision);
-    for (const entry of changed.sort((a, b) => a.revision - b.revision)) this.#cacheFor(entry.key)?.apply(entry.key, entry.revision, entry);
+    for (const entry of changed.sort((a, b) => a.revision - b.revision)) {
+      const cache = this.#cacheFor(entry.key);
+      cache?.apply(entry.key, entry.revision, cache.shown(entry));
+    }
     const present = new Set(entries.map((entry) => entry.key));
     for (const cache of this.#caches.values()) {
       for (const key of [...cache.keys()]) if (!present.has(key)) cache.apply(key, revision, undefined);

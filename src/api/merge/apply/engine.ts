@@ -57,9 +57,9 @@ export function createFieldOwnership(schemaOfKind: (kind: KindDefinition) => Obj
   };
 }
 
-const builtIn = createFieldOwnership((kind) => (hasSchema(kind.schema) ? schemaOf(kind.schema) : undefined));
+const builtIn = createFieldOwnership((kind) => kind.custom?.fields ?? (hasSchema(kind.schema) ? schemaOf(kind.schema) : undefined));
 
-/** Of the built-in kinds. */
+/** Of the kinds that are served. */
 export const managedFieldsEngine = builtIn.managedFields;
 export const applyEngine = builtIn.apply;
 
