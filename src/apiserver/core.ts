@@ -124,8 +124,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   ]);
   const custom = createServedResources(cache, stored);
   const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom });
-  const { tokens = [], serviceAccountKey, authorizationModes } = options;
-  const access = createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
+  const access = accessOf(options, registry);
   const plugins = pluginsOf(options, registry, access);
   const services = servicesOf(options, registry, plugins);
   const run = (request: ResourceRequest, context: RequestContext) => access.answer(request, context) ?? execute(services, request, context);
@@ -231,6 +230,10 @@ function recorderOnDemand(options: ApiCoreOptions, handler: ApiHandler): OnDeman
       await made?.stopped;
     },
   };
+}
+
+function accessOf({ clock, random, tokens = [], serviceAccountKey, authorizationModes }: ApiCoreOptions, registry: Registry): Access {
+  return createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
 }
 
 /** Every admission plugin there is, in the order in which they run. */
