@@ -1,0 +1,17 @@
+// The long form of test/e2e/kill.test.ts, by `npm run prove`. MINKE_PROOF_ROUNDS and MINKE_PROOF_SEED make it longer, or the same again.
+import { expect, test } from 'vitest';
+import { brokenPromises } from './history.ts';
+import { killRounds } from './kill-rounds.ts';
+
+const rounds = Number(process.env.MINKE_PROOF_ROUNDS ?? 200);
+const seed = Number(process.env.MINKE_PROOF_SEED ?? Date.now() % 1_000_000);
+
+test(`kill -9, ${rounds} rounds, seed ${seed}: 16 writers and 20 watchers that resume`, { timeout: 3_600_000 }, async () => {
+  const history = await killRounds({ rounds, seed, writers: 16, watchers: 20 });
+  const count = (is: string) => history.attempts.filter(({ outcome }) => outcome.is === is).length;
+  const events = history.watched.reduce((sum, { told }) => sum + told.length, 0);
+  console.log(
+    `${count('done')} writes acknowledged, ${count('refused')} refused, ${count('unknown')} without an answer; ${events} events told`,
+  );
+  expect(brokenPromises(history)).toEqual([]);
+});
