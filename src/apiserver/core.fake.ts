@@ -74,6 +74,7 @@ export function createFakeCore(kinds: readonly KindDefinition[] = fakeKinds): Fa
       const typed = { kind: kind.kind, apiVersion: apiVersionOf(kind), ...object };
       objects.set(keyOf(kind, object.metadata?.namespace ?? '', object.metadata?.name ?? ''), encoded(typed));
     },
+    async admitConnect() {},
     async execute(request, context): Promise<Result> {
       core.requests.push({ request, context });
       await core.before(request, context);

@@ -10,7 +10,8 @@ import {
   servicecidrs,
   services as servicesKind,
 } from '../api/mod.ts';
-import { type Clock, errorText, type Logger, type Random, silentLogger, sleep, Tasks } from '../base/mod.ts';
+import { type Clock, errorText, type Logger, type Metrics, onAbort, type Random, silentLogger, sleep, Tasks } from '../base/mod.ts';
+import type { HttpClient } from '../base/ports/http-client.ts';
 import {
   type ApiHandler,
   createClient,
@@ -37,8 +38,19 @@ import { cachedResourceOf } from './registry/resource.ts';
 import { createServiceIps, type ServiceIps } from './registry/service-ips.ts';
 import { createServiceRepair } from './registry/service-repair.ts';
 import type { RequestContext, ResourceRequest, Result } from './request.ts';
-import { decodeJsonBody, execute, type ManagedFields, type PatchEngine, patchEngine, type Services } from './verbs/mod.ts';
+import {
+  admitConnect,
+  type ConnectRequest,
+  decodeChanged,
+  decodeJsonBody,
+  execute,
+  type ManagedFields,
+  type PatchEngine,
+  patchEngine,
+  type Services,
+} from './verbs/mod.ts';
 import { type RingLimits, WatchCache } from './watch-cache/mod.ts';
+import { admissionWebhooks, webhookClientOf } from './webhooks/mod.ts';
 
 export interface ApiCoreOptions {
   readonly store: Store;
@@ -51,6 +63,10 @@ export interface ApiCoreOptions {
   readonly patchEngine?: PatchEngine;
   /** Default: that of `api/merge`. */
   readonly managedFields?: ManagedFields;
+  /** How webhooks are called; closed when the core stops. Default: over the machine's network. */
+  readonly http?: HttpClient | undefined;
+  /** Counts what admission does. Default: nobody does. */
+  readonly metrics?: Metrics | undefined;
   /** Further plugins, after the built-in ones. */
   readonly admission?: readonly AdmissionPlugin[];
   /** `10.96.0.0/16`: the range of cluster IPs, or one of each family with a comma between. */
@@ -84,6 +100,8 @@ export interface ApiCore {
   find(of: GroupVersionResource): KindDefinition | undefined;
   /** Carries out one verb, for someone who has been authenticated and authorized. Throws StatusError. */
   execute(request: ResourceRequest, context: RequestContext): Promise<Result>;
+  /** Asks admission about what a proxy is about to connect to. Throws StatusError. */
+  admitConnect(request: ConnectRequest, context: RequestContext): Promise<void>;
   /** Who may do what, and whose a token is: for the HTTP edge. */
   readonly access: Access;
   /** The names of all admission plugins, also of those that do not run. */
@@ -165,6 +183,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     access,
     admissionPlugins: plugins.map((plugin) => plugin.name),
     execute: run,
+    admitConnect: (request, context) => admitConnect(services, request, context),
     handler,
     ready,
     rolesReady: () => rolesReady,
@@ -238,12 +257,18 @@ function accessOf({ clock, random, tokens = [], serviceAccountKey, authorization
 
 /** Every admission plugin there is, in the order in which they run. */
 function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access): readonly AdmissionPlugin[] {
-  const { clock, random, serviceAccountKey } = options;
+  const { clock, random, log, metrics, http, signal, serviceAccountKey } = options;
   const tokens = serviceAccountKey !== undefined;
   const { authorizer } = access;
+  const client = webhookClientOf({ registry, clock, random: random.child('webhook client'), http });
+  onAbort(signal, () => client.close());
+  const asking = { registry, client, decode: decodeChanged, clock, random: random.child('webhooks'), log, metrics };
+  const webhooks = admissionWebhooks(asking);
   return inOrder([
     ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens }),
     ...access.admission,
+    webhooks.mutating,
+    webhooks.validating,
     ...(options.admission ?? []),
   ]);
 }

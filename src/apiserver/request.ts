@@ -16,6 +16,8 @@ export interface RequestContext {
   readonly userAgent: string;
   /** Collects texts for `Warning` headers. */
   readonly warn: (text: string) => void;
+  /** Collects what the audit log is to tell of the request. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { builtinKinds, metricsKinds, servedKinds } from '../api/mod.ts';
 import { type ApiCore, createApiCore, createNodeUsage, type NodeUsageDirectory, type TokenAuthenticator } from '../apiserver/mod.ts';
-import type { Clock, Logger, Random } from '../base/mod.ts';
+import type { Clock, Logger, Metrics, Random } from '../base/mod.ts';
 import { generateSigningKeyPem, openSigningKey } from '../base/ports/signing-key.ts';
 import { type Client, createClient, createInformers, createInProcessTransport, type OwnedInformers, type UserInfo } from '../client/mod.ts';
 import { runControllers } from '../controllers/mod.ts';
@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   readonly serviceAccountKeyPem?: string;
   /** The CA of the API server, which every namespace gets as the config map "kube-root-ca.crt". */
   readonly rootCaPem?: string;
+  /** Counts what the API server's admission does. Default: nobody does. */
+  readonly metrics?: Metrics;
   readonly signal: AbortSignal;
 }
 

@@ -10,7 +10,7 @@ export {
   type FieldValidation,
 } from './decode.ts';
 export * from './encode.ts';
-export { JsonSyntaxError } from './json-exact.ts';
+export { JsonSyntaxError, parseExactJson } from './json-exact.ts';
 export { jsonDepthMax, scanJson } from './json-scan.ts';
 export * from './table.ts';
 

@@ -19,14 +19,46 @@ export interface AdmissionAttributes {
   readonly user: UserInfo;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  /** Adds to what the audit log tells of the request. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined;
   readonly signal: AbortSignal;
+  /** The kind that the client named, where its objects are stored as those of `kind`. */
+  readonly view?: KindDefinition | undefined;
+  /** Every kind that serves the objects, `kind` first. Default: `kind` alone. */
+  readonly versions?: readonly KindDefinition[];
+  /** The CreateOptions, UpdateOptions or DeleteOptions of the request. */
+  readonly options?: object | undefined;
+  /** What is written or connected with, where that is not the resource's own kind. */
+  readonly body?: AdmissionBody | undefined;
+}
+
+/** The kind of a body that a subresource takes: a Scale, a Binding, a PodExecOptions. */
+export interface AdmissionBody {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** The stored object as such a body, and a changed body put back into it. Absent: draft and object are the body itself. */
+  readonly of?: {
+    readonly show: (object: KubeObject) => KubeObject;
+    readonly take: (draft: Draft<KubeObject>, body: KubeObject) => void;
+  };
+}
+
+/** One call of all mutating plugins. They run a second time when one of them asks for it. */
+export interface MutationRound {
+  /** True in the second run. */
+  readonly again: boolean;
+  /** Ask by setting it. */
+  reinvoke: boolean;
+  /** What a plugin keeps from its first run for its second. */
+  readonly notes: Map<string, unknown>;
 }
 
 /** Throws StatusError to refuse. `draft` and `object` are absent on delete. */
 export interface AdmissionPlugin {
   readonly name: string;
   /** `draft` may be changed in place. */
-  readonly mutate?: (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined) => Promise<void> | void;
+  readonly mutate?: (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined, round?: MutationRound) => Promise<void> | void;
   readonly validate?: (attributes: AdmissionAttributes, object: KubeObject | undefined) => Promise<void> | void;
   /** After all others have let the write pass: it is refused here, or happens unless the store refuses. One plugin at most has it. */
   readonly reserve?: (attributes: AdmissionAttributes, object: KubeObject) => Promise<Reservation | undefined> | undefined;
@@ -45,7 +77,11 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
   assert(!another, `${reserving?.name} and ${another?.name} both reserve: a refusal of the second would have to undo the first`);
   return {
     async mutate(attributes, draft) {
-      for (const plugin of mutating) await plugin.mutate?.(attributes, draft);
+      const round = { again: false, reinvoke: false, notes: new Map<string, unknown>() };
+      for (const plugin of mutating) await plugin.mutate?.(attributes, draft, round);
+      if (!round.reinvoke) return;
+      round.again = true;
+      for (const plugin of mutating) await plugin.mutate?.(attributes, draft, round);
     },
     async validate(attributes, object) {
       for (const plugin of validating) await plugin.validate?.(attributes, object);

@@ -19,7 +19,7 @@ export function namespaceLifecycle(options: NamespaceLifecycleOptions): Admissio
       }
       return;
     }
-    if (!kind.namespaced || namespace === undefined || operation === 'DELETE') return;
+    if (!kind.namespaced || namespace === undefined || operation === 'DELETE' || operation === 'CONNECT') return;
     const standing: V1Namespace | undefined = options.namespace(namespace);
     if (!standing) throw notFound({ group: '', resource: 'namespaces', name: namespace });
     if (operation === 'CREATE' && standing.status?.phase === 'Terminating') throw terminating(attributes, namespace);

@@ -36,7 +36,7 @@ export function nodeRestriction({ pod }: NodeRestrictionOptions): AdmissionPlugi
     name: 'NodeRestriction',
     validate(attributes, object) {
       const node = nodeIdentity(attributes.user);
-      if (node === undefined) return;
+      if (node === undefined || attributes.operation === 'CONNECT') return;
       const key = `${attributes.kind.group}/${attributes.kind.resource}`;
       const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
       const problem = check?.(node, attributes, object);

@@ -25,12 +25,26 @@ interface Asked {
 }
 
 /** Logs, exec, attach, port-forward on to the kubelet; proxy to whatever listens. Throws StatusError. */
-export function connectThrough(parts: ConnectParts, { request, deadline }: Exchange, { info, context }: Asked): Promise<EdgeResponse> {
+export async function connectThrough(
+  parts: ConnectParts,
+  { request, deadline }: Exchange,
+  { info, context }: Asked,
+): Promise<EdgeResponse> {
   const { nodes, backends: client, random } = parts;
+  await admit(parts.core, info, context);
   const common = { ...readsOf(parts.core, context), request, info, signal: deadline.signal, nodes };
   return info.subresource === 'proxy'
     ? proxy({ ...common, client, random })
     : connectToPod({ ...common, connect: info.subresource as Connect });
+}
+
+/** Admission sees the path behind a proxy as one of its options. */
+async function admit(core: ResourceCore, info: ResourceInfo, context: RequestContext): Promise<void> {
+  const kind = core.find(info);
+  if (!kind) throw notFound(info);
+  const { name, subresource, rest } = info;
+  const query = subresource === 'proxy' && rest.length > 0 ? { ...info.query, path: rest.join('/') } : info.query;
+  await core.admitConnect({ kind, namespace: kind.namespaced ? info.namespace : undefined, name, subresource, query }, context);
 }
 
 function readsOf(core: ResourceCore, context: RequestContext): ProxyReads {

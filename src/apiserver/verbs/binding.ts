@@ -3,6 +3,7 @@ import {
   badRequest,
   conflict,
   type Draft,
+  draftOf,
   formatTime,
   type KubeObject,
   setCondition,
@@ -25,15 +26,21 @@ export async function bindByName(services: Services, request: ResourceRequest, c
   return bind(services, { ...request, kind: pods.kind, name: metadata.name, subresource: 'binding' }, context);
 }
 
+const bindingBody = { group: '', version: 'v1', kind: 'Binding' };
+
 export async function bind(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind, namespace, name = '' } = request;
   const options = writeOptions(request, 'CreateOptions', context.userAgent);
-  const binding = decodeLoose(request) as V1Binding | undefined;
-  if (!binding) throw badRequest('unable to decode: the request has no body');
-  checkBinding(binding, name, namespace);
+  const sent = decodeLoose(request) as V1Binding | undefined;
+  if (!sent) throw badRequest('unable to decode: the request has no body');
+  checkBinding(sent, name, namespace);
   const resource = services.registry.of(kind);
-  const attributes = attributesOf({ services, resource, namespace, name, subresource: 'binding', options, context }, 'CREATE');
-  await services.admission.mutate(attributes, binding as Draft<KubeObject>);
+  const write = { services, resource, namespace, name, subresource: 'binding', body: bindingBody, options, context };
+  const attributes = attributesOf(write, 'CREATE');
+  const draft = { ...draftOf(sent), apiVersion: 'v1', kind: 'Binding' } as Draft<KubeObject>;
+  await services.admission.mutate(attributes, draft);
+  const binding = draft as KubeObject as V1Binding;
+  checkBinding(binding, name, namespace);
   await services.admission.validate(attributes, binding);
   const nowTime = formatTime(context.clock.nowMs());
   await transform({

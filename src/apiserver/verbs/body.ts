@@ -98,6 +98,10 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
   }
 }
 
+/** What admission has made of an object, in the form that is stored: unknown fields are dropped. Throws like {@link decodePatched}. */
+export const decodeChanged = (changed: unknown, kind: KindDefinition): Draft<KubeObject> =>
+  decodePatched(changed, kind, { fieldValidation: 'Ignore', warn: () => {} });
+
 /** A small body that is not the resource's own kind: DeleteOptions, Binding, Scale. Absent or empty: undefined. */
 export function decodeLoose(request: ResourceRequest): Readonly<Record<string, unknown>> | undefined {
   const { body } = request;

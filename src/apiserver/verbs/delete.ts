@@ -8,6 +8,7 @@ import { type DeleteOptions, deleteOptions } from './delete-options.ts';
 import { planDelete } from './delete-plan.ts';
 import { list } from './list.ts';
 import type { Services } from './services.ts';
+import { viewOf } from './view.ts';
 import { asObject, attributesOf, encoded } from './write.ts';
 
 const attemptsMax = 20;
@@ -16,10 +17,14 @@ const attemptsMax = 20;
 export interface Deletion {
   readonly services: Services;
   readonly resource: Resource;
+  /** The kind of the request, where its objects are stored as those of another kind. */
+  readonly view?: KindDefinition | undefined;
   readonly namespace: string | undefined;
   readonly name: string;
   readonly options: DeleteOptions;
   readonly context: RequestContext;
+  /** Admission has judged the request that this delete is a part of. */
+  readonly admitted?: boolean;
 }
 
 /** `gone`: it stood so when it was removed. Otherwise it waits for its grace period or its finalizers. */
@@ -34,7 +39,7 @@ export async function deleteOne(services: Services, request: ResourceRequest, co
   warnOfDefault(kind, options, context);
   const namespace = kind.namespaced ? request.namespace : undefined;
   const resource = services.registry.of(kind);
-  const { entry, gone } = await deleteObject({ services, resource, namespace, name, options, context });
+  const { entry, gone } = await deleteObject({ services, resource, view: viewOf(kind), namespace, name, options, context });
   if (!gone || resource.kind.deleteReturnsObject === true) return { as: 'object', code: 200, kind, entry };
   return { as: 'other', code: 200, object: successOf(resource, entry.object) };
 }
@@ -60,9 +65,7 @@ export async function deleteObject(deletion: Deletion): Promise<Deleted> {
     const entry = resource.get(namespace, name);
     if (!entry) throw notFound(resource.subject(name));
     checkPreconditions(deletion, entry.object);
-    const attributes = attributesOf({ ...deletion, subresource: undefined }, 'DELETE', entry.object);
-    await services.admission.mutate(attributes);
-    await services.admission.validate(attributes);
+    if (deletion.admitted !== true) await admitDelete(deletion, entry.object);
     try {
       return await attemptDelete(deletion, entry);
     } catch (error) {
@@ -73,6 +76,13 @@ export async function deleteObject(deletion: Deletion): Promise<Deleted> {
       await services.registry.cache.reach(error.current.revision, context);
     }
   }
+}
+
+async function admitDelete(deletion: Deletion, object: KubeObject): Promise<void> {
+  const { admission } = deletion.services;
+  const attributes = attributesOf({ ...deletion, subresource: undefined }, 'DELETE', object);
+  await admission.mutate(attributes);
+  await admission.validate(attributes);
 }
 
 const attemptsText = 'the object has been modified; please apply your changes to the latest version and try again';
@@ -146,7 +156,8 @@ export async function deleteCollection(services: Services, request: ResourceRequ
   if (found.as !== 'list') return found;
   const deleteEntry = async ({ object }: Encoded) => {
     try {
-      await deleteObject({ services, resource, namespace: namespaceOf(object), name: nameOf(object), options, context });
+      const [namespace, name] = [namespaceOf(object), nameOf(object)];
+      await deleteObject({ services, resource, view: viewOf(kind), namespace, name, options, context });
     } catch (error) {
       if (!(error instanceof StatusError) || error.code !== 404) throw error;
     }

@@ -92,8 +92,9 @@ function warningOnce(context: RequestContext): RequestContext {
     told.add(text);
     context.warn(text);
   };
-  const { user, clock, random, log, userAgent } = context;
+  const { user, clock, random, log, userAgent, annotate } = context;
   return {
+    annotate,
     user,
     clock,
     random,

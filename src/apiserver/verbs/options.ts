@@ -11,6 +11,8 @@ export interface WriteOptions {
   readonly fieldValidation: FieldValidation;
   /** Server-side apply takes over fields that others own. */
   readonly force: boolean;
+  /** What of it the client itself has said, as admission is shown it. */
+  readonly sent: { readonly fieldManager?: string; readonly fieldValidation?: string };
 }
 
 type Query = NonNullable<ResourceRequest['query']>;
@@ -76,6 +78,10 @@ export function writeOptions(request: ResourceRequest, optionsKind: string, user
     fieldManager: manager ?? (userAgent.split('/')[0] ?? '').slice(0, fieldManagerBytesMax),
     fieldValidation: (validation as FieldValidation | undefined) ?? 'Warn',
     force,
+    sent: {
+      ...(manager === undefined ? {} : { fieldManager: manager }),
+      ...(validation === undefined ? {} : { fieldValidation: validation }),
+    },
   };
 }
 

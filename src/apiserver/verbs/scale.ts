@@ -13,6 +13,7 @@ import {
   type ScaleRules,
   type V1Scale,
 } from '../../api/mod.ts';
+import type { AdmissionBody } from '../admission/mod.ts';
 import { nameOf } from '../registry/resource.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { decodeLoose } from './body.ts';
@@ -74,7 +75,8 @@ async function applyScale(services: Services, request: ResourceRequest, { rules,
   const { replicas } = sent.spec ?? {};
   const fields = replicas === undefined ? { spec: {} } : (rules.applied?.(replicas) ?? { spec: { replicas } });
   const applied = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: { name }, ...fields };
-  const write: Write = { services, resource, namespace, name, subresource: undefined, trackedAs: scaleName, options, context };
+  const body = bodyOf(rules);
+  const write: Write = { services, resource, namespace, name, subresource: undefined, trackedAs: scaleName, body, options, context };
   const result = await updateLoop(write, false, (old): NextState => {
     if (!old) throw notFound(resource.subject(name));
     return { draft: draftOf(applyTo(write, old, applied) as KubeObject), tracked: false };
@@ -95,7 +97,8 @@ async function writeScale(services: Services, request: ResourceRequest, how: Sca
   const resource = services.registry.of(kind);
   const options = writeOptions(request, how.optionsKind, context.userAgent);
   // Written as an update of the object itself, so that its generation moves and its validation runs.
-  const write: Write = { services, resource, namespace, name, subresource: undefined, trackedAs: scaleName, options, context };
+  const body = bodyOf(rules);
+  const write: Write = { services, resource, namespace, name, subresource: undefined, trackedAs: scaleName, body, options, context };
   const result = await updateLoop(write, false, (old): NextState => {
     if (!old) throw notFound(resource.subject(name));
     const sent = how.next(scaleOf(old.object, rules));
@@ -110,6 +113,17 @@ async function writeScale(services: Services, request: ResourceRequest, how: Sca
   });
   return result.as === 'object' ? { as: 'other', code: 200, object: scaleOf(result.entry.object, rules) } : result;
 }
+
+/** Admission sees a Scale, too. */
+const bodyOf = (rules: ScaleRules<KubeObject>): AdmissionBody => ({
+  group: 'autoscaling',
+  version: 'v1',
+  kind: 'Scale',
+  of: {
+    show: (object) => scaleOf(object, rules) as KubeObject,
+    take: (draft, scale) => rules.write(draft, (scale as V1Scale).spec?.replicas ?? 0),
+  },
+});
 
 function checkScale(sent: V1Scale, name: string): void {
   const replicas: unknown = sent.spec?.replicas ?? 0;

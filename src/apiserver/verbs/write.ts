@@ -10,10 +10,11 @@ import {
   type KubeObject,
   type WriteContext,
 } from '../../api/mod.ts';
-import type { AdmissionAttributes, Operation } from '../admission/mod.ts';
+import type { AdmissionAttributes, AdmissionBody, Operation } from '../admission/mod.ts';
 import type { HookContext } from '../registry/hooks.ts';
 import { nameOf, type Resource } from '../registry/resource.ts';
 import type { Encoded, RequestContext } from '../request.ts';
+import type { DeleteOptions } from './delete-options.ts';
 import type { WriteOptions } from './options.ts';
 import type { Services } from './services.ts';
 import { inServedForm } from './view.ts';
@@ -30,6 +31,8 @@ export interface Write {
   readonly subresource: string | undefined;
   /** What the entries of managedFields name, where it is another subresource than the one whose rules hold. */
   readonly trackedAs?: string;
+  /** What admission is shown, where that is not the resource's own kind. */
+  readonly body?: AdmissionBody;
   readonly options: WriteOptions;
   readonly context: RequestContext;
 }
@@ -45,28 +48,46 @@ export const hookContextOf = (write: Pick<Write, 'options' | 'context'>): HookCo
 });
 
 export function attributesOf(
-  write: Omit<Write, 'options'> & { readonly options: Pick<WriteOptions, 'dryRun'> },
+  write: Omit<Write, 'options'> & { readonly options: WriteOptions | DeleteOptions },
   operation: Operation,
   old?: KubeObject,
 ): AdmissionAttributes {
-  const { resource, namespace, name, subresource, options, context } = write;
-  const { user, warn } = context;
+  const { resource, namespace, name, options, context, view, body } = write;
+  const { user, warn, annotate } = context;
   const { dryRun } = options;
   return {
     operation,
     kind: resource.kind,
-    subresource,
+    view,
+    versions: resource.versions,
+    body,
+    subresource: write.trackedAs ?? write.subresource,
     namespace,
     name,
     old,
     user,
     dryRun,
     warn,
-    // Made when it is asked for.
+    annotate,
+    // Made when they are asked for.
+    get options() {
+      return shownOptions(operation, options);
+    },
     get signal() {
       return context.signal;
     },
   };
+}
+
+/** The options of a request as an object of their kind. Those of a patch are shown as those of the update that it is. */
+function shownOptions(operation: Operation, options: WriteOptions | DeleteOptions): object {
+  const apiVersion = 'meta.k8s.io/v1';
+  const dryRun = options.dryRun ? { dryRun: ['All'] } : {};
+  if ('sent' in options)
+    return { kind: operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions', apiVersion, ...dryRun, ...options.sent };
+  const { dryRun: _, preconditions, ...rest } = options;
+  const wanted = preconditions.uid !== undefined || preconditions.resourceVersion !== undefined;
+  return { kind: 'DeleteOptions', apiVersion, ...rest, ...(wanted ? { preconditions } : {}), ...dryRun };
 }
 
 /** Throws 422 with every error. */

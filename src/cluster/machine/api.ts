@@ -76,6 +76,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       tokens,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       rootCaPem: pki.authorityPem,
+      metrics,
       signal,
     });
     parts.push(controlPlane.stopped);

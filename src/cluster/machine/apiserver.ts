@@ -113,6 +113,7 @@ async function start(options: Start): Promise<void> {
   const core = await createApiCore({
     ...common,
     store,
+    metrics,
     kinds: options.kinds,
     serviceCidr,
     ...(advertised === undefined ? {} : { advertise: { address: advertised, port } }),
