@@ -129,12 +129,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const converted = kinds.filter((kind) => kind.storage !== undefined);
   const cache = new WatchCache({ store, clock, log, signal, resources: stored.map(cachedResourceOf), ringLimits: options.ringLimits });
   await cache.start();
-  const serviceIps = createServiceIps({
-    serviceCidr: options.serviceCidr,
-    nodePortRange: options.nodePortRange ?? defaultNodePorts,
-    random,
-    registry: () => registry,
-  });
+  const serviceIps = serviceIpsOf(options, () => registry);
   const hooks = new Map<string, ServerHooks>([
     ['services', serviceIps.hooks],
     ['namespaces', namespaceHooks],
@@ -249,6 +244,10 @@ function recorderOnDemand(options: ApiCoreOptions, handler: ApiHandler): OnDeman
       await made?.stopped;
     },
   };
+}
+
+function serviceIpsOf({ serviceCidr, nodePortRange = defaultNodePorts, random }: ApiCoreOptions, registry: () => Registry): ServiceIps {
+  return createServiceIps({ serviceCidr, nodePortRange, random, registry });
 }
 
 function accessOf({ clock, random, tokens = [], serviceAccountKey, authorizationModes }: ApiCoreOptions, registry: Registry): Access {
