@@ -1,5 +1,5 @@
 // The plugins that always run, in their order.
-import type { Draft, KubeObject, V1LimitRange, V1ResourceQuota } from '../../api/mod.ts';
+import type { Draft, KubeObject, V1LimitRange, V1Pod, V1ResourceQuota } from '../../api/mod.ts';
 import type { Clock, Random } from '../../base/mod.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -13,6 +13,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass } from './networking.ts';
 import { taintNodesByCondition } from './node-taints.ts';
 import { defaultTolerationSeconds, podPriority } from './pod-defaults.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { type ResourceQuotaOptions, resourceQuota } from './quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -39,6 +40,7 @@ export function defaultAdmission({ registry, authorizer, clock, random, tokens }
   const limits = registry.find({ group: '', version: 'v1', resource: 'limitranges' });
   const runtimeClasses = registry.find({ group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses' });
   const ingressClasses = registry.find({ group: 'networking.k8s.io', version: 'v1', resource: 'ingressclasses' });
+  const pods = registry.find({ group: '', version: 'v1', resource: 'pods' });
   const nodes = registry.find({ group: '', version: 'v1', resource: 'nodes' });
   const quotas = registry.find({ group: '', version: 'v1', resource: 'resourcequotas' });
   return [
@@ -59,6 +61,14 @@ export function defaultAdmission({ registry, authorizer, clock, random, tokens }
     certificateSubjectRestriction,
     defaultIngressClass(classLookup(ingressClasses)),
     podTopologyLabels(classLookup(nodes)),
+    ...(namespaces && pods
+      ? [
+          podSecurity({
+            namespace: (name) => namespaces.get(undefined, name)?.object,
+            pods: (namespace) => pods.cache.page({ namespace }).entries.map((entry) => entry.object as V1Pod),
+          }),
+        ]
+      : []),
     ...(quotas ? [resourceQuota(quotaStore(registry, quotas, clock))] : []),
   ];
 }
