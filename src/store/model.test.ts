@@ -1,138 +1,23 @@
-// Random histories against a trivially simple model, over both backends: every answer and every event is what the model says.
+// Random histories against the model, over the backends that need nothing but this process.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, test } from 'vitest';
 import { silentLogger } from '../base/mod.ts';
 import { systemClock } from '../base/ports/clock.ts';
 import { systemFiles } from '../base/ports/fs.ts';
-import { CompactedError, openLmdbStore, openMemoryStore, RevisionMismatchError, type Store, type Stored, type WriteOp } from './mod.ts';
-import { bytes, takeChanges, text } from './store.suite.ts';
-
-/** What a random history is made of. `guess` picks the revision to compare with: the right one, or one off. */
-type Step =
-  | { readonly do: 'create' | 'update' | 'delete'; readonly key: string; readonly guess: number }
-  | { readonly do: 'compact'; readonly share: number }
-  | { readonly do: 'reopen' };
-
-interface Standing {
-  readonly value: string;
-  readonly revision: number;
-  readonly createRevision: number;
-}
-
-/** One snapshot for each revision, from the first on. */
-class Model {
-  readonly snapshots: ReadonlyMap<string, Standing>[] = [new Map()];
-  readonly events: string[] = [];
-  compacted = 0;
-
-  get revision(): number {
-    return this.snapshots.length - 1;
-  }
-
-  at(revision: number): ReadonlyMap<string, Standing> {
-    return this.snapshots[revision] ?? new Map();
-  }
-
-  /** Applies the write; false when its compare fails. */
-  write(op: WriteOp): boolean {
-    const current = this.at(this.revision).get(op.key);
-    if (op.do === 'create' ? current : current?.revision !== op.ifRevision) return false;
-    const next = new Map(this.at(this.revision));
-    const revision = this.revision + 1;
-    if (op.do === 'delete') next.delete(op.key);
-    else next.set(op.key, { value: text(op.value), revision, createRevision: current?.createRevision ?? revision });
-    this.snapshots.push(next);
-    this.events.push(`${op.do === 'delete' ? 'delete' : 'put'} ${op.key} ${revision} was ${current?.value}@${current?.revision}`);
-    return true;
-  }
-
-  page(revision: number, prefix: string, after: string | undefined, limit: number): { items: string[]; remaining: number } {
-    const keys = [...this.at(revision).keys()].filter((key) => key.startsWith(prefix) && (after === undefined || key > after)).sort();
-    const items = keys.slice(0, limit).map((key) => line({ key, ...(this.at(revision).get(key) as Standing) }));
-    return { items, remaining: Math.max(0, keys.length - limit) };
-  }
-}
-
-const line = ({ key, value, revision, createRevision }: Standing & { key: string }) => `${key}=${value}@${revision}/${createRevision}`;
-const storedLine = (stored: Stored) => line({ ...stored, value: text(stored.value) });
-
-const key = fc.constantFrom('/p/a', '/p/b', '/p/c', '/p/aa', '/q/a', '/q/b');
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('create', 'update', 'delete'), key, guess: fc.constantFrom(0, 0, 0, 1) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('compact' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
-);
-
-async function writeBoth(store: Store, model: Model, step: Extract<Step, { key: string }>, n: number): Promise<void> {
-  const ifRevision = (model.at(model.revision).get(step.key)?.revision ?? 0) + step.guess;
-  const value = bytes(`v${n}`);
-  const op: WriteOp =
-    step.do === 'create'
-      ? { do: 'create', key: step.key, value }
-      : step.do === 'update'
-        ? { do: 'update', key: step.key, value, ifRevision }
-        : { do: 'delete', key: step.key, ifRevision };
-  const before = model.at(model.revision).get(op.key);
-  const stands = model.write(op);
-  const answer = await store.write(op).catch((error: unknown) => error);
-  if (stands) {
-    expect((answer as Stored).revision).toBe(model.revision);
-    return;
-  }
-  expect(answer).toBeInstanceOf(RevisionMismatchError);
-  const { current } = answer as RevisionMismatchError;
-  expect(current && storedLine(current)).toEqual(before && line({ key: op.key, ...before }));
-}
-
-async function compare(store: Store, model: Model): Promise<void> {
-  expect(await store.revision()).toBe(model.revision);
-  for (let revision = 0; revision <= model.revision; revision++) {
-    if (revision < model.compacted) {
-      await expect(store.list('/', { revision })).rejects.toBeInstanceOf(CompactedError);
-      continue;
-    }
-    for (const after of [undefined, '/p/aa']) {
-      const page = await store.list('/p/', { revision, limit: 2, after });
-      expect({ items: page.items.map(storedLine), remaining: page.remaining }).toEqual(model.page(revision, '/p/', after, 2));
-    }
-    const rest = model.events.slice(revision);
-    const events = await takeChanges(store.watch('', revision, new AbortController().signal), rest.length);
-    const lines = events.map((e) => `${e.type} ${e.key} ${e.revision} was ${e.previous && text(e.previous.value)}@${e.previous?.revision}`);
-    expect(lines).toEqual(rest);
-  }
-}
-
-async function run(steps: readonly Step[], open: () => Promise<Store>, reopen: (store: Store) => Promise<Store>): Promise<void> {
-  let store = await open();
-  try {
-    const model = new Model();
-    for (const [n, step] of steps.entries()) {
-      if (step.do === 'reopen') store = await reopen(store);
-      else if (step.do === 'compact') {
-        const revision = Math.floor(step.share * model.revision);
-        await store.compact(revision);
-        model.compacted = Math.max(model.compacted, revision);
-      } else await writeBoth(store, model, step, n);
-    }
-    await compare(store, model);
-  } finally {
-    await store.close();
-  }
-}
+import { openLmdbStore, openMemoryStore, type Store } from './mod.ts';
+import { checkHistory, histories } from './model.suite.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'minke-model-'));
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 describe('random histories', () => {
-  const histories = fc.array(step, { maxLength: 40 });
-
   test('memory', async () => {
     await fc.assert(
       fc.asyncProperty(histories, (steps) =>
-        run(
+        checkHistory(
           steps,
           async () => openMemoryStore(),
           async (store) => store,
@@ -152,7 +37,7 @@ describe('random histories', () => {
           await store.close();
           return openAt(dir);
         };
-        await run(steps, () => openAt(dir), reopen);
+        await checkHistory(steps, () => openAt(dir), reopen);
       }),
       { numRuns: 30 },
     );

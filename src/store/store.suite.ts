@@ -126,7 +126,7 @@ function readsAndWrites(open: OpenStore): void {
       expect((loser.reason as RevisionMismatchError).current).toMatchObject({ revision: 1, value: bytes('0') });
     });
 
-    test('writes submitted together are decided in the order of their submission', async () => {
+    test('writes of one key submitted together are decided in the order of their submission', async () => {
       const store = await open();
       const results = await Promise.allSettled([
         store.write({ do: 'create', key: '/a', value: bytes('1') }),
@@ -161,7 +161,7 @@ function readsAndWrites(open: OpenStore): void {
     test('revisions grow by one global count over all keys', async () => {
       const store = await open();
       const made = await Promise.all(Array.from({ length: 50 }, (_, i) => store.write({ do: 'create', key: `/k${i}`, value: bytes('') })));
-      expect(made.map(({ revision }) => revision)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+      expect(made.map(({ revision }) => revision).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
     });
   });
 }
@@ -229,16 +229,16 @@ function lists(open: OpenStore): void {
     test('thousands of keys with writes in between are one snapshot', async () => {
       const store = await open();
       const names = Array.from({ length: 3000 }, (_, i) => `/p/${String(i).padStart(5, '0')}`);
-      await Promise.all(names.map((key) => store.write({ do: 'create', key, value: bytes(key) })));
+      const made = await Promise.all(names.map((key) => store.write({ do: 'create', key, value: bytes(key) })));
       const listing = store.list('/p/');
       const writes = Promise.all(
-        names.slice(0, 500).map((key, i) => store.write({ do: 'update', key, value: bytes('new'), ifRevision: i + 1 })),
+        made.slice(0, 500).map(({ key, revision }) => store.write({ do: 'update', key, value: bytes('new'), ifRevision: revision })),
       );
       const page = await listing;
       await writes;
-      expect(page.revision).toBe(3000);
       expect(page.items.map(({ key }) => key)).toEqual(names);
-      expect(page.items.every(({ key, value }) => key === text(value))).toBe(true);
+      expect(page.items.every(({ revision }) => revision <= page.revision)).toBe(true);
+      expect(page.items.filter(({ key, value }) => key !== text(value))).toHaveLength(page.revision - 3000);
       const past = await store.list('/p/', { revision: 3100 });
       expect(past.items.filter(({ value }) => text(value) === 'new')).toHaveLength(100);
     });
@@ -477,10 +477,12 @@ function compaction(open: OpenStore): void {
 
     test('in the middle of writes, lists and a watch disturbs none of them', async () => {
       const store = await open();
-      await Promise.all(Array.from({ length: 1500 }, (_, i) => store.write({ do: 'create', key: `/k${i}`, value: bytes('') })));
+      const made = await Promise.all(
+        Array.from({ length: 1500 }, (_, i) => store.write({ do: 'create', key: `/k${i}`, value: bytes('') })),
+      );
       const watch = takeChanges(store.watch('/', 1500, new AbortController().signal), 1500);
       const updates = Promise.all(
-        Array.from({ length: 1500 }, (_, i) => store.write({ do: 'update', key: `/k${i}`, value: bytes('2'), ifRevision: i + 1 })),
+        made.map(({ key, revision }) => store.write({ do: 'update', key, value: bytes('2'), ifRevision: revision })),
       );
       const [page] = await Promise.all([store.list('/'), store.compact(1500)]);
       await updates;
@@ -515,7 +517,7 @@ function closing(open: OpenStore): void {
       const ended = expect(takeChanges(store.watch('/', 0, new AbortController().signal), 3)).rejects.toBeInstanceOf(ClosedError);
       const writes = ['/a', '/b'].map((key) => store.write({ do: 'create', key, value: bytes('') }));
       await store.close();
-      expect((await Promise.all(writes)).map(({ revision }) => revision)).toEqual([1, 2]);
+      expect((await Promise.all(writes)).map(({ revision }) => revision).sort()).toEqual([1, 2]);
       await ended;
     });
   });

@@ -16,10 +16,20 @@ export interface Stored {
   readonly createRevision: Revision;
 }
 
-/** `if` is the compare of compare-and-swap: the write happens only when the key stands as said, else {@link RevisionMismatchError}. */
+/**
+ * `if` is the compare of compare-and-swap: the write happens only when the key stands as said, else {@link RevisionMismatchError}.
+ * `ttlSeconds`: unless it is written again, the store deletes the key so long after the write or somewhat later (etcd: up to a
+ * minute), by a delete like any other. Several such deletes may have one revision. Absent: the key stays.
+ */
 export type WriteOp =
-  | { readonly do: 'create'; readonly key: string; readonly value: Uint8Array }
-  | { readonly do: 'update'; readonly key: string; readonly value: Uint8Array; readonly ifRevision: Revision }
+  | { readonly do: 'create'; readonly key: string; readonly value: Uint8Array; readonly ttlSeconds?: number | undefined }
+  | {
+      readonly do: 'update';
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly ifRevision: Revision;
+      readonly ttlSeconds?: number | undefined;
+    }
   | { readonly do: 'delete'; readonly key: string; readonly ifRevision: Revision };
 
 /** `value` and `previous` are shared and must not be changed. */

@@ -83,7 +83,8 @@ export class Watchers {
     let event: StoreEvent | undefined;
     for (const watcher of this.#open) {
       if (watcher.state.at !== 'live' || !key.startsWith(watcher.prefix)) continue;
-      if (watcher.queue.length - watcher.head >= this.#queueMax) {
+      // A revision that was begun is finished: a watch resumes after whole ones.
+      if (watcher.queue.length - watcher.head >= this.#queueMax && watcher.handed !== revision) {
         this.#end(watcher, new SlowWatcherError(`The watch of "${watcher.prefix}" left ${this.#queueMax} events unread`));
         continue;
       }
@@ -104,7 +105,12 @@ export class Watchers {
   }
 
   close(): void {
-    for (const watcher of this.#open) this.#end(watcher, new ClosedError('The store has been closed'));
+    this.endAll(new ClosedError('The store has been closed'));
+  }
+
+  /** Ends every watch with the error, after what is queued. */
+  endAll(error: Error): void {
+    for (const watcher of this.#open) this.#end(watcher, error);
   }
 
   #startState(after: Revision): WatcherState {

@@ -3,8 +3,8 @@
 import type { Buffer } from 'node:buffer';
 import type * as Grpc from '@grpc/grpc-js';
 import { BoundedQueue, type Clock, onAbort } from '../../base/mod.ts';
+import type { Message } from '../../base/protobuf/mod.ts';
 import type { Method } from './messages.ts';
-import type { Message } from './protobuf.ts';
 import { RuntimeError } from './runtime.ts';
 
 /** Lists of all containers of a full node, and the output of an exec, fit in. */
@@ -67,7 +67,7 @@ export function openChannel(options: ChannelOptions): Channel {
   let closed = false;
 
   const load = (): Promise<Loaded> => {
-    loading ??= import('./grpc.ts').then(({ grpc }) => {
+    loading ??= import('../../base/ports/grpc.ts').then(({ grpc }) => {
       client = new grpc.Client(`unix://${socketPath}`, grpc.credentials.createInsecure(), channelOptions);
       return { grpc, client };
     });

@@ -1,4 +1,6 @@
 // Between the runtime's wire form and the kubelet's: pure, one function a message and direction.
+
+import type { DecodedOf, EncodableOf } from '../../base/protobuf/mod.ts';
 import {
   containerStates,
   namespaceModes,
@@ -9,7 +11,6 @@ import {
   sandboxStates,
   stopSignals,
 } from './messages.ts';
-import type { DecodedOf, EncodableOf } from './protobuf.ts';
 import type {
   Container,
   ContainerConfig,

@@ -1,6 +1,6 @@
 // containerd's own event service: what happened to which task, decoded just as far as the kubelet asks.
 // https://github.com/containerd/containerd/tree/main/api (services/events/v1, events)
-import { bytes, field, message, repeated, string } from './protobuf.ts';
+import { bytes, field, message, repeated, string } from '../../base/protobuf/mod.ts';
 import type { RuntimeEvent } from './runtime.ts';
 
 export const subscribePath = '/containerd.services.events.v1.Events/Subscribe';

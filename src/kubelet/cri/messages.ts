@@ -1,6 +1,6 @@
 // CRI v1 (package runtime.v1): the messages and methods that Minke uses, by field number.
 // Source: k8s.io/cri-api, release 1.36. Fields that Minke neither sends nor reads are left out.
-import { bool, bytes, field, int32, int64, type Message, message, repeated, string, stringMap, uint64 } from './protobuf.ts';
+import { bool, bytes, field, int32, int64, type Message, message, repeated, string, stringMap, uint64 } from '../../base/protobuf/mod.ts';
 
 export const sandboxStates = ['ready', 'notReady'] as const;
 export const containerStates = ['created', 'running', 'exited', 'unknown'] as const;

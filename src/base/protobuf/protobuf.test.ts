@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bool, bytes, field, int32, int64, message, ProtobufError, repeated, string, stringMap, uint64 } from './protobuf.ts';
+import { bool, bytes, field, int32, int64, message, ProtobufError, repeated, string, stringMap, uint64 } from './mod.ts';
 
 const inner = message({ name: field(1, string), attempt: field(2, int32) });
 const outer = message({

@@ -1,7 +1,7 @@
-// Protocol buffers (proto3), as much as the runtime's interface needs: messages are described by tables, which give the types too.
+// Protocol buffers (proto3), as much as Minke's own peers need: messages are described by tables, which give the types too.
 // https://protobuf.dev/programming-guides/encoding/
 import { Buffer } from 'node:buffer';
-import { assert } from '../../base/mod.ts';
+import { assert } from '../mod.ts';
 
 const wireVarint = 0;
 const wireFixed64 = 1;
