@@ -18,7 +18,10 @@ export const nodePackages = [
   { package: 'busybox-static', command: 'busybox' },
   { package: 'catatonit', command: 'catatonit' },
 ];
-export const testPackages = [{ package: 'kubernetes-client', command: 'kubectl' }];
+export const testPackages = [
+  { package: 'kubernetes-client', command: 'kubectl' },
+  { package: 'etcd-server', command: 'etcd' },
+];
 
 /** @param {string} message @returns {never} */
 export function fail(message) {

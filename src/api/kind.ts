@@ -125,6 +125,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
   readonly verbs?: readonly string[];
   /** True when `metadata.generation` follows the spec (everything but metadata and status). */
   readonly hasGeneration: boolean;
+  /** Objects go away some time after they were last written: `--event-ttl`. Default false. */
+  readonly expires?: boolean;
   /** How a name must look. Default `dnsSubdomain`. */
   readonly nameRule?: 'dnsSubdomain' | 'dnsLabel' | 'dns1035Label' | 'pathSegment';
   readonly columns: readonly Column<T>[];

@@ -87,6 +87,8 @@ export interface ApiCoreOptions {
   readonly authorizer?: Authorizer;
   /** True when other servers write to the same store. Default false. */
   readonly sharedStore?: boolean;
+  /** How long events stand. Default one hour. */
+  readonly eventTtlSeconds?: number | undefined;
   readonly ringLimits?: RingLimits;
   /** What nodes and their pods use, for the kinds of metrics.k8s.io. */
   readonly nodeUsage?: NodeUsageSource;
@@ -136,7 +138,14 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     [definitionsName, definitionHooks],
   ]);
   const custom = createServedResources(cache, stored);
-  const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom });
+  const registry: Registry = createRegistry({
+    kinds: stored,
+    converted,
+    cache,
+    hooks,
+    dynamic: custom,
+    eventTtlSeconds: options.eventTtlSeconds,
+  });
   const access = accessOf(options, registry);
   const plugins = pluginsOf(options, registry, access);
   const services = servicesOf(options, registry, plugins);

@@ -4,6 +4,7 @@ export * from './assert.ts';
 export * from './backoff.ts';
 export * from './bounded-queue.ts';
 export * from './clock.ts';
+export * from './duration.ts';
 export * from './heap.ts';
 export * from './logging.ts';
 export * from './metrics.ts';

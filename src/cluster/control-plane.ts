@@ -26,6 +26,10 @@ export interface ControlPlaneOptions {
   readonly rootCaPem?: string;
   /** Counts what the API server's admission does. Default: nobody does. */
   readonly metrics?: Metrics;
+  /** True when other servers write to the same store. Default false. */
+  readonly sharedStore?: boolean;
+  /** How long events stand. Default one hour. */
+  readonly eventTtlSeconds?: number | undefined;
   readonly signal: AbortSignal;
 }
 

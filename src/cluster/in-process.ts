@@ -59,7 +59,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const log: Logger = options.log ? createLogger({ clock, level: 'debug', write: options.log }) : silentLogger;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const store = openMemoryStore();
+  const store = openMemoryStore({ clock });
   const controlPlane = await startControlPlane({ store, clock, random, log, serviceCidr: options.serviceCidr ?? '10.96.0.0/16', signal });
   const simulated = startSimulatedNodes({ controlPlane, count: options.nodes ?? 1, clock, random: random.child('nodes'), log, signal });
   const stop = async () => {

@@ -2,7 +2,9 @@
 // Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 import { isIP } from 'node:net';
 import type { LogLevel } from '../base/mod.ts';
+import type { StorageSettings } from '../cluster/machine/mod.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+import { storageFlags, storageOf } from './storage-flags.ts';
 
 export const authorizationModes = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC'] as const;
 export type AuthorizationMode = (typeof authorizationModes)[number];
@@ -19,7 +21,7 @@ export interface ApiServerFlags {
   readonly port: number | undefined;
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
-  readonly store: 'lmdb' | 'memory';
+  readonly storage: StorageSettings;
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
   readonly tokenFile: string | undefined;
@@ -41,7 +43,7 @@ const flags = {
   'secure-port': text,
   'bind-address': text,
   'service-cluster-ip-range': text,
-  store: text,
+  ...storageFlags,
   'enable-admission-plugins': text,
   'disable-admission-plugins': text,
   'token-auth-file': text,
@@ -65,7 +67,7 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     port: port === undefined ? undefined : integerFlag('--secure-port', port, 1, 65535),
     bindAddress: addressFlag(values['bind-address']),
     serviceCidr: cidrFlag('--service-cluster-ip-range', values['service-cluster-ip-range'], { min: 12, max: 28 }),
-    store: choice('--store', values.store ?? 'lmdb', ['lmdb', 'memory']),
+    storage: storageOf(values),
     enableAdmission: list(values['enable-admission-plugins']),
     disableAdmission: list(values['disable-admission-plugins']),
     tokenFile: pathFlag(values['token-auth-file']),

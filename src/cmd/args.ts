@@ -1,7 +1,9 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
+import type { StorageSettings } from '../cluster/machine/mod.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+import { storageFlags, storageOf } from './storage-flags.ts';
 
 export interface UpOptions {
   readonly dataDir: string;
@@ -12,6 +14,7 @@ export interface UpOptions {
   readonly simulate: number;
   readonly serviceCidr: string | undefined;
   readonly podCidr: string | undefined;
+  readonly storage: StorageSettings;
   readonly logLevel: LogLevel;
 }
 
@@ -35,6 +38,7 @@ const flag = {
     simulate: { type: 'string' },
     'service-cidr': { type: 'string' },
     'pod-cidr': { type: 'string' },
+    ...storageFlags,
     'log-level': { type: 'string' },
   },
 } as const;
@@ -84,6 +88,7 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     simulate,
     serviceCidr: cidrFlag('--service-cidr', values['service-cidr'], { min: 12, max: 28 }),
     podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
+    storage: storageOf(values),
     logLevel: logLevelFlag(values['log-level']),
   };
 }

@@ -16,6 +16,15 @@ Every command takes --data-dir DIR, which names the cluster: /var/lib/minke as r
 \`minke help up\` and \`minke help apiserver\` list the flags of those.
 `;
 
+const storage = `  --store S                          lmdb (default), memory (ends with the process) or etcd
+  --etcd-servers URL,...             etcd, such as https://127.0.0.1:2379; several servers of one cluster
+  --etcd-cafile, --etcd-certfile, --etcd-keyfile FILE
+                                     etcd's authority, and this client's certificate and key
+  --etcd-prefix P                    what keys begin with in etcd (default /registry)
+  --etcd-compaction-interval D       how often etcd's history is compacted (default 5m0s; 0: never)
+  --event-ttl D                      how long events are kept (default 1h0m0s)
+`;
+
 const topics: Readonly<Record<string, string>> = {
   up: `Usage: minke up [flags]
 
@@ -28,15 +37,14 @@ Starts the cluster and stays in the foreground. A second \`minke up\` on the sam
   --simulate N          add N simulated nodes; without root they are the only ones
   --service-cidr C      addresses of services (default: a free range)
   --pod-cidr C          addresses of pods (default: a free range)
-  --log-level L         error, warn, info (default) or debug
+${storage}  --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]
 
 Runs the API server alone. Objects are stored and served, and nothing acts on them. \`minke down\` and \`minke status\` work as ever.
 
   --data-dir DIR                     certificates, kubeconfig and store
-  --store S                          lmdb (default) or memory, which ends with the process
-  --secure-port N                    default 6443, or what the data dir has had
+${storage}  --secure-port N                    default 6443, or what the data dir has had
   --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
   --service-cluster-ip-range C       addresses of services (default 10.96.0.0/16)
   --authorization-mode M,...         AlwaysAllow, AlwaysDeny, Node, RBAC (default Node,RBAC)

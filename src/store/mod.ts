@@ -3,7 +3,7 @@ import type { EtcdStoreOptions } from './etcd/options.ts';
 import type { LmdbStoreOptions } from './lmdb/options.ts';
 import type { Store } from './store.ts';
 
-export type { EtcdStoreOptions, EtcdTls } from './etcd/options.ts';
+export type { EtcdStoreOptions } from './etcd/options.ts';
 export type { LmdbStoreOptions } from './lmdb/options.ts';
 export * from './memory/memory-store.ts';
 export { keyMaxBytes } from './page.ts';

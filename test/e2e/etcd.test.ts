@@ -1,4 +1,7 @@
 // The store in real etcd servers, one and a cluster of three: the contract, and what happens when members die.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bodyOf, startTestCore } from '../../src/apiserver/testing/fixture.ts';
@@ -17,6 +20,7 @@ import {
 import { checkHistory, histories } from '../../src/store/model.suite.ts';
 import { bytes, storeContract, takeChanges, text } from '../../src/store/store.suite.ts';
 import { type EtcdServers, startEtcdServers } from './etcd-servers.ts';
+import { findKubectl, freePort, minke, run } from './harness.ts';
 
 let prefixes = 0;
 const freshPrefix = () => `/t${prefixes++}`;
@@ -232,6 +236,54 @@ describe('a cluster of three', () => {
     await expect(late.list('/', { revision: old })).rejects.toBeInstanceOf(CompactedError);
     await expect(takeChanges(late.watch('/', old, never), 1)).rejects.toBeInstanceOf(CompactedError);
     for (const store of [a, b, late]) await store.close();
+  });
+});
+
+describe('minke apiserver --etcd-servers', () => {
+  let servers: EtcdServers;
+  const dir = mkdtempSync(join(tmpdir(), 'minke-over-etcd-'));
+  beforeAll(async () => {
+    servers = await startEtcdServers(1);
+  });
+  afterAll(async () => {
+    for (const name of ['a', 'b']) await minke('down', '--clean', '--data-dir', join(dir, name));
+    await servers.destroy();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test('two over one etcd show the same objects; keys stand under the prefix', async () => {
+    const { ca, cert, key } = servers.files;
+    const etcd = [
+      `--etcd-servers=${servers.endpoints.join(',')}`,
+      `--etcd-cafile=${ca}`,
+      `--etcd-certfile=${cert}`,
+      `--etcd-keyfile=${key}`,
+    ];
+    for (const name of ['a', 'b']) {
+      const flags = [
+        '--detach',
+        '--data-dir',
+        join(dir, name),
+        `--secure-port=${await freePort()}`,
+        '--etcd-prefix=/minke',
+        '--event-ttl=2h',
+      ];
+      expect(await minke('apiserver', ...flags, ...etcd)).toMatchObject({ code: 0, stderr: '' });
+    }
+    const kubectl = async (name: string, ...args: string[]) => {
+      const done = await run(findKubectl(), args, { env: { KUBECONFIG: join(dir, name, 'admin.kubeconfig') } });
+      expect(done.stderr).toBe('');
+      return done.stdout;
+    };
+    await kubectl('a', 'create', 'configmap', 'shared', '--from-literal=by=a');
+    expect(await kubectl('b', 'get', 'configmap', 'shared', '-o', 'jsonpath={.data.by}')).toBe('a');
+    await kubectl('b', 'patch', 'configmap', 'shared', '-p', '{"data":{"by":"b"}}');
+    expect(await kubectl('a', 'get', 'configmap', 'shared', '-o', 'jsonpath={.data.by}')).toBe('b');
+    const store = await open(servers, '/minke', { replaces: '/registry' });
+    expect((await store.list('/registry/core/configmaps/default/')).items.map((item) => item.key)).toContain(
+      '/registry/core/configmaps/default/shared',
+    );
+    await store.close();
   });
 });
 

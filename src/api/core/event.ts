@@ -68,6 +68,7 @@ export const events: KindDefinition<CoreV1Event> = {
   version: 'v1',
   kind: 'Event',
   resource: 'events',
+  expires: true,
   singular: 'event',
   shortNames: ['ev'],
   namespaced: true,

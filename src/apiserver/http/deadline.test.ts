@@ -1,22 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../base/mod.ts';
 import { turn } from '../../base/ports/clock.ts';
-import { isLongRunning, OpenRequests, parseDurationMs, RequestDeadline, timeoutOf } from './deadline.ts';
+import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './deadline.ts';
 import { parseRequestInfo } from './request-info.ts';
-
-test.each([
-  ['30s', 30_000],
-  ['1m30s', 90_000],
-  ['1.5h', 5_400_000],
-  ['500ms', 500],
-  ['-1s', -1000],
-  ['0', 0],
-  ['10', undefined],
-  ['', undefined],
-  ['1s x', undefined],
-])('parseDurationMs(%j) is %s', (text, wanted) => {
-  expect(parseDurationMs(text)).toBe(wanted);
-});
 
 test.each([
   ['/api', 60_000],

@@ -1,6 +1,6 @@
 // How long a request may take: a signal that fires at its deadline, when the client goes, or when the server stops.
 import { badRequest, StatusError } from '../../api/mod.ts';
-import { type Clock, onAbort, StoppedError, type Timer } from '../../base/mod.ts';
+import { type Clock, onAbort, parseDurationMs, StoppedError, type Timer } from '../../base/mod.ts';
 import { firstOf, type RequestInfo } from './request-info.ts';
 
 /** Requests other than watches and streams end after this. */
@@ -18,17 +18,6 @@ export function timeoutOf(info: RequestInfo): number {
   const ms = parseDurationMs(asked);
   if (ms === undefined) throw badRequest(`invalid timeout specified in the request URL - time: invalid duration ${JSON.stringify(asked)}`);
   return ms <= 0 ? requestTimeoutMs : Math.min(ms, requestTimeoutMs);
-}
-
-const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Durations as Go writes them: `1m30s`, `500ms`, `0`. */
-export function parseDurationMs(text: string): number | undefined {
-  if (/^[+-]?0$/.test(text)) return 0;
-  if (!/^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)/g)) ms += Number(amount) * (unitMs[unit ?? ''] ?? 0);
-  return text.startsWith('-') ? -ms : ms;
 }
 
 export const timeoutError = (): StatusError =>

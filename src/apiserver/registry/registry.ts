@@ -27,7 +27,11 @@ export interface RegistryOptions {
   readonly hooks: HooksByResource;
   /** Resources that come and go. Absent: there are none. */
   readonly dynamic?: DynamicResources | undefined;
+  /** How long objects of kinds that expire stand. Default one hour. */
+  readonly eventTtlSeconds?: number | undefined;
 }
+
+const hourSeconds = 3_600;
 
 /** Resources that users define. Asked after all others. */
 export interface DynamicResources {
@@ -63,6 +67,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       converted: converted.filter(({ storage }) => storage?.kind === kind),
     }),
   );
+  const { eventTtlSeconds = hourSeconds } = options;
+  const expiring = options.kinds.filter((kind) => kind.expires === true).map(prefixOf);
+  const ttlOf = (key: string) => (expiring.some((prefix) => key.startsWith(prefix)) ? eventTtlSeconds : undefined);
   const byKind = new Map(resources.flatMap((resource) => resource.versions.map((kind) => [kind, resource])));
   const byName = new Map(resources.map((resource) => [resourceKey(resource.kind), resource]));
   return {
@@ -76,8 +83,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       return resource;
     },
     find: (of) => byName.get(resourceKey(of)) ?? dynamic?.find(of),
-    create: (key, draft, caller) => put(cache, draft, caller, (value) => ({ do: 'create', key, value })),
-    update: (old, draft, caller) => put(cache, draft, caller, (value) => ({ do: 'update', key: old.key, value, ifRevision: old.revision })),
+    create: (key, draft, caller) => put(cache, draft, caller, (value) => ({ do: 'create', key, value, ttlSeconds: ttlOf(key) })),
+    update: ({ key, revision }, draft, caller) =>
+      put(cache, draft, caller, (value) => ({ do: 'update', key, value, ifRevision: revision, ttlSeconds: ttlOf(key) })),
     async delete(old, caller) {
       const gone = await explained(cache.store.write({ do: 'delete', key: old.key, ifRevision: old.revision }));
       await cache.reach(gone.revision, caller);

@@ -183,7 +183,8 @@ export class WatchCache {
       this.#advance(event.revision);
       return;
     }
-    assert(event.revision > this.#revision, `the store gave revision ${event.revision} after ${this.#revision}`);
+    // Keys that expire together go under one revision.
+    assert(event.revision >= this.#revision, `the store gave revision ${event.revision} after ${this.#revision}`);
     const cache = this.#cacheFor(event.key);
     if (cache) cache.apply(event.key, event.revision, event.type === 'put' ? this.#entryOf(event, cache) : undefined);
     this.#advance(event.revision);

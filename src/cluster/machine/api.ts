@@ -16,7 +16,6 @@ import { createHttpClient, type HttpClient } from '../../base/ports/http-client.
 import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
-import { openLmdbStore, type Store, StoreOpenError } from '../../store/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
@@ -24,6 +23,7 @@ import { clusterAddresses } from './addresses.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
 import type { MachinePorts } from './ports.ts';
+import { openStorage, type StorageSettings, storageFacts } from './storage.ts';
 
 /** The API server listens on loopback. */
 export const listenHost = '127.0.0.1';
@@ -43,6 +43,7 @@ export interface ApiContext {
   readonly log: Logger;
   readonly identity: ClusterIdentity;
   readonly paths: ClusterPaths;
+  readonly storage: StorageSettings;
   /** Pods run on this machine, and reach the API server. */
   readonly hasNode: boolean;
   readonly signal: AbortSignal;
@@ -61,12 +62,13 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
   const metrics = createMetrics();
   collectProcess(metrics, clock.nowMs());
-  const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStore(context)]);
+  const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
   const store = measureStore(opened, metrics, clock);
   const advertised = addresses[0];
   try {
     const tokens = [staticTokens([{ token: pki.adminToken, user: adminUser }])];
     const controlPlane = await startControlPlane({
+      ...storageFacts(context.storage),
       store,
       clock,
       random,
@@ -121,14 +123,6 @@ export const versionOf = ({ machine }: MachinePorts) =>
 
 export function checkRoles({ core }: { readonly core: Pick<ControlPlane['core'], 'rolesReady'> }): void {
   if (!core.rolesReady()) throw new Error('not finished');
-}
-
-export async function openStore({ ports, log, paths }: Pick<ApiContext, 'ports' | 'log' | 'paths'>): Promise<Store> {
-  try {
-    return await openLmdbStore({ dir: paths.store, clock: ports.clock, fs: ports.fs, log: log.with({ component: 'store' }) });
-  } catch (error) {
-    throw error instanceof StoreOpenError ? new MachineError(error.message, { cause: error }) : error;
-  }
 }
 
 export const apiServerTls = (pki: Pki) => ({

@@ -18,18 +18,18 @@ import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { openSigningKey } from '../../base/ports/signing-key.ts';
-import { openMemoryStore } from '../../store/mod.ts';
 import { adminUser } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { clusterAddresses } from './addresses.ts';
-import { apiServerTls, checkRoles, kubeletClientTls, openStore, portError, versionOf } from './api.ts';
+import { apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity } from './identity.ts';
 import { kindsLeft, type RuntimeSetting } from './kinds-left.ts';
 import { takeLock } from './lock.ts';
 import { runRoot } from './machine.ts';
 import type { MachinePorts } from './ports.ts';
+import { openStorage, type StorageSettings, storageFacts } from './storage.ts';
 import { parseTokenFile } from './token-file.ts';
 
 export interface ApiServerAloneOptions {
@@ -39,7 +39,7 @@ export interface ApiServerAloneOptions {
   readonly port: number | undefined;
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
-  readonly store: 'lmdb' | 'memory';
+  readonly storage: StorageSettings;
   /** All plugins run unless they are disabled: these names are only checked. */
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
@@ -106,12 +106,14 @@ async function start(options: Start): Promise<void> {
   const metrics = createMetrics();
   collectProcess(metrics, clock.nowMs());
   const { pki, pkiOptions, serviceCidr, advertised } = await establish(options);
-  const opened = options.store === 'memory' ? openMemoryStore() : await openStore({ ports, log, paths });
+  const { storage } = options;
+  const opened = await openStorage({ ports, log, paths, storage });
   const store = measureStore(opened, metrics, clock);
   closing.push(() => store.close());
   const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), signal };
   const core = await createApiCore({
     ...common,
+    ...storageFacts(storage),
     store,
     metrics,
     kinds: options.kinds,

@@ -11,6 +11,7 @@ import { establishIdentity, writeRecord } from './identity.ts';
 import { takeLock } from './lock.ts';
 import type { NodeAgent, NodeOptions, NodeRequirements } from './node.ts';
 import type { MachinePorts } from './ports.ts';
+import type { StorageSettings } from './storage.ts';
 
 /** How long the node may take to become Ready before the start is called failed. */
 const nodeReadyMs = 60_000;
@@ -26,6 +27,7 @@ export interface MachineOptions {
   /** A real node, which runs containers. */
   readonly node: boolean;
   readonly simulate: number;
+  readonly storage: StorageSettings;
   readonly log: Logger;
   /** Runs each step of the start: shows what is waited for. */
   readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
@@ -99,7 +101,7 @@ async function start(
         : undefined;
     runtime?.catch(() => {}); // Awaited below; if the API server fails first, that is the error to tell.
     const api = await step('API server', () =>
-      startApi({ ports, log, identity, paths, hasNode: requirements !== undefined, signal: own.signal, parts }),
+      startApi({ ports, log, identity, paths, storage: options.storage, hasNode: requirements !== undefined, signal: own.signal, parts }),
     );
     const agent = nodeOptions && nodeModule && runtime ? await startAgent({ options, nodeModule, nodeOptions, runtime, api }) : undefined;
     if (agent) parts.push(agent.stopped);

@@ -6,3 +6,4 @@ export { findHolder, type Holder } from './lock.ts';
 export { type MachineOptions, type RunningMachine, startMachine } from './machine.ts';
 export type { MachinePorts } from './ports.ts';
 export { type RemoveOptions, removeMachine } from './remove.ts';
+export type { StorageSettings } from './storage.ts';

@@ -1,15 +1,22 @@
 // Calls to an etcd cluster over gRPC: several endpoints of which one is used, a deadline for each attempt, and the next endpoint
 // when it fails. The gRPC library is loaded with the first call.
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type * as Grpc from '@grpc/grpc-js';
 import { errorText, onAbort, sleep } from '../../base/mod.ts';
+import type * as GrpcPort from '../../base/ports/grpc.ts';
 import type { DecodedOf, EncodableOf, Message } from '../../base/protobuf/mod.ts';
 import { ClosedError, StoreIoError } from '../store.ts';
 import { type Method, watchPath, watchRequest, watchResponse } from './messages.ts';
 import type { EtcdStoreOptions } from './options.ts';
+import { Slots } from './slots.ts';
 
-/** An attempt that takes longer goes to the next endpoint: a proposal that went down with its leader would be waited for 7 s. */
+/**
+ * A first attempt that takes longer goes to the next endpoint: a proposal that went down with its leader would be waited for
+ * 7 s. Each further attempt has twice the time, for servers that are only slow.
+ */
 const attemptMs = 1_500;
+const attemptMaxMs = 5_000;
+const callsMax = 64;
 /** Then the caller learns that it failed. Elections take one to two seconds. */
 const callMs = 10_000;
 const retryPauseMs = 50;
@@ -57,6 +64,13 @@ export interface WatchStream extends AsyncIterable<WatchResponse> {
   close(): void;
 }
 
+interface Attempt {
+  /** Which endpoint. */
+  readonly at: number;
+  readonly ms: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 interface Loaded {
   readonly grpc: typeof Grpc;
   readonly clients: readonly Grpc.Client[];
@@ -65,6 +79,7 @@ interface Loaded {
 export class EtcdConnection {
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
+  readonly #slots = new Slots(callsMax);
   #loading: Promise<Loaded> | undefined;
   #loaded: Loaded | undefined;
   /** Which endpoint is used. */
@@ -75,21 +90,25 @@ export class EtcdConnection {
   }
 
   /** Tries one endpoint after the other. Throws {@link EtcdError} when etcd refuses, {@link StoreIoError} when none answers. */
-  async call<M extends Method<AnyMessage, AnyMessage>>(method: M, request: Request<M>, options: CallOptions = {}): Promise<Response<M>> {
-    const { clock } = this.#options;
+  call<M extends Method<AnyMessage, AnyMessage>>(method: M, request: Request<M>, options: CallOptions = {}): Promise<Response<M>> {
+    return this.#slots.run(() => this.#call(method, request, options));
+  }
+
+  async #call<M extends Method<AnyMessage, AnyMessage>>(method: M, request: Request<M>, options: CallOptions): Promise<Response<M>> {
+    const { clock, endpoints } = this.#options;
     const untilMs = clock.monotonicMs() + callMs;
     const bytes = method.request.encode(request);
-    for (;;) {
+    for (let ms = endpoints.length > 1 ? attemptMs : attemptMaxMs; ; ms = Math.min(2 * ms, attemptMaxMs)) {
       const at = this.#current;
       try {
-        return await this.#attempt(method, bytes, at, options.signal);
+        return await this.#attempt(method, bytes, { at, ms, signal: options.signal });
       } catch (error) {
         if (this.#closing.signal.aborted) throw new ClosedError('The store has been closed');
         options.signal?.throwIfAborted();
         if (!(error instanceof EtcdError) || !isPassing(error)) throw error;
         this.leave(at, error);
         options.onRetry?.();
-        if (clock.monotonicMs() + attemptMs > untilMs) throw this.#unreachable(error);
+        if (clock.monotonicMs() >= untilMs) throw this.#unreachable(error);
       }
       await sleep(clock, retryPauseMs, this.#closing.signal).catch(() => {});
     }
@@ -136,7 +155,7 @@ export class EtcdConnection {
     for (const client of this.#loaded?.clients ?? []) client.close();
   }
 
-  async #attempt<M extends Method<AnyMessage, AnyMessage>>(method: M, bytes: Buffer, at: number, signal: AbortSignal | undefined) {
+  async #attempt<M extends Method<AnyMessage, AnyMessage>>(method: M, bytes: Buffer, { at, ms, signal }: Attempt) {
     const { clients, grpc } = await this.#load();
     this.#closing.signal.throwIfAborted();
     return new Promise<Response<M>>((resolve, reject) => {
@@ -146,7 +165,7 @@ export class EtcdConnection {
         (answer: Buffer) => method.response.decode(answer) as Response<M>,
         bytes,
         new grpc.Metadata(),
-        { deadline: this.#options.clock.nowMs() + attemptMs },
+        { deadline: this.#options.clock.nowMs() + ms },
         (error, value) => {
           off();
           if (error || value === undefined) reject(toEtcdError(error));
@@ -158,21 +177,21 @@ export class EtcdConnection {
   }
 
   #load(): Promise<Loaded> {
-    this.#loading ??= import('../../base/ports/grpc.ts').then(({ grpc }) => {
-      const clients = this.#options.endpoints.map((endpoint) => this.#client(grpc, endpoint));
-      this.#loaded = { grpc, clients };
+    this.#loading ??= import('../../base/ports/grpc.ts').then((port) => {
+      const clients = this.#options.endpoints.map((endpoint) => this.#client(port, endpoint));
+      this.#loaded = { grpc: port.grpc, clients };
       return this.#loaded;
     });
     return this.#loading;
   }
 
-  #client(grpc: typeof Grpc, endpoint: string): Grpc.Client {
+  #client({ grpc, tlsOptions }: typeof GrpcPort, endpoint: string): Grpc.Client {
     const { tls = {} } = this.#options;
-    const { protocol, host } = new URL(endpoint);
-    const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
-    const secure = () => grpc.credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
-    const credentials = protocol === 'https:' ? secure() : grpc.credentials.createInsecure();
+    const { protocol, host, hostname } = new URL(endpoint);
+    const plain = () => ({ credentials: grpc.credentials.createInsecure(), options: {} });
+    const { credentials, options } = protocol === 'https:' ? tlsOptions(hostname, tls) : plain();
     return new grpc.Client(host, credentials, {
+      ...options,
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       'grpc.initial_reconnect_backoff_ms': 100,

@@ -1,18 +1,11 @@
 // What the store in etcd is opened with. Apart from the code that loads the gRPC library, so that naming it loads nothing.
 import type { Clock, Logger } from '../../base/mod.ts';
-
-export interface EtcdTls {
-  /** PEM. Absent: the authorities that Node.js trusts. */
-  readonly ca?: string | undefined;
-  /** PEM. Both or none. */
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
+import type { GrpcTls } from '../../base/ports/grpc.ts';
 
 export interface EtcdStoreOptions {
   /** `https://127.0.0.1:2379`; plain text with `http://`. At least one. */
   readonly endpoints: readonly string[];
-  readonly tls?: EtcdTls | undefined;
+  readonly tls?: GrpcTls | undefined;
   /** What keys begin with in etcd: `/registry`. */
   readonly prefix: string;
   /** What keys begin with in the store, in whose place `prefix` stands in etcd. Default nothing. */

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { type Database, open as openNative, type RootDatabase } from 'lmdb';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { type Revision, StoreIoError, StoreOpenError } from '../store.ts';
+import type { Expiring } from './expiry.ts';
 import {
   decodeEntry,
   decodeNumber,
   decodeRecord,
   decodeState,
   type Entry,
+  encodeExpiry,
   encodeKey,
   encodeNumber,
   encodeState,
@@ -40,6 +42,8 @@ export interface Changes {
   setState(state: StoreState): void;
   putMark(timeMs: number, revision: Revision): void;
   removeMark(timeMs: number): void;
+  putExpiry(expiring: Expiring): void;
+  removeExpiry(expiring: Expiring): void;
 }
 
 /** Throws {@link StoreOpenError} unless the directory is empty, or holds a store that this version can read. */
@@ -125,6 +129,7 @@ export class LmdbFile {
   readonly #log: Table;
   readonly #keys: Table;
   readonly #marks: Table;
+  readonly #expiry: Table;
   readonly #meta: Table;
   /** To be called within a transaction only, where puts and removals are done at once or throw. */
   readonly #changes: Changes = {
@@ -134,6 +139,8 @@ export class LmdbFile {
     setState: (state) => void this.#meta.put(stateKey, encodeState(state)),
     putMark: (timeMs, revision) => void this.#marks.put(encodeNumber(timeMs), encodeNumber(revision)),
     removeMark: (timeMs) => void this.#marks.remove(encodeNumber(timeMs)),
+    putExpiry: ({ timeMs, revision, key }) => void this.#expiry.put(encodeExpiry(timeMs, revision), encodeKey(key)),
+    removeExpiry: ({ timeMs, revision }) => void this.#expiry.remove(encodeExpiry(timeMs, revision)),
   };
 
   constructor(root: RootDatabase<Buffer, Buffer>) {
@@ -142,6 +149,7 @@ export class LmdbFile {
     this.#log = table('log');
     this.#keys = table('keys');
     this.#marks = table('marks');
+    this.#expiry = table('expiry');
     this.#meta = table('meta');
   }
 
@@ -201,6 +209,16 @@ export class LmdbFile {
     return [...range].map(({ key }) => decodeNumber(key));
   }
 
+  /** Those that expire first, at or before `untilMs`, in order. */
+  expiring(untilMs: number, limit: number): Expiring[] {
+    const range = this.#expiry.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit });
+    return [...range].map(({ key, value }) => ({
+      timeMs: decodeNumber(key),
+      revision: decodeNumber(key.subarray(8)),
+      key: value.toString('latin1'),
+    }));
+  }
+
   /**
    * Resolves when all changes are durable; throws {@link StoreIoError} when none is. A child transaction, because it alone is
    * rolled back when a change fails half way, and because its promise means the sync (that of `batch` may resolve before).
@@ -221,7 +239,7 @@ export class LmdbFile {
 
   /** True when the file holds named tables beside ours, or plain records. */
   #hasForeignTables(): boolean {
-    const own = new Set(['log', 'keys', 'marks', 'meta']);
+    const own = new Set(['log', 'keys', 'marks', 'expiry', 'meta']);
     for (const key of this.#root.getKeys({ start: Buffer.from([0]) })) {
       if (!own.has(key.toString('latin1').replace(/\0$/, ''))) return true;
     }

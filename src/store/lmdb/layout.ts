@@ -4,6 +4,7 @@
 //       Every revision after the compacted one has a record; before it only those that still stand.
 // keys  key -> where it stands: revision, createRevision, size of its log record.
 // marks wall time in ms (8 bytes, big-endian) -> the newest revision at that time.
+// expiry wall time in ms, revision (8 bytes each, big-endian) -> the key that expires then, if it still stands at that revision.
 // meta  "format" -> the format marker; "state" -> revision, compacted, bytes of history.
 import { assert } from '../../base/mod.ts';
 import type { Revision } from '../store.ts';
@@ -48,6 +49,11 @@ export function encodeNumber(value: number): Buffer {
 
 export function decodeNumber(bytes: Buffer): number {
   return bytes.readUInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);
+}
+
+/** The place of a key in the order of expiry. */
+export function encodeExpiry(timeMs: number, revision: Revision): Buffer {
+  return Buffer.concat([encodeNumber(timeMs), encodeNumber(revision)]);
 }
 
 export function encodeKey(key: string): Buffer {

@@ -12,6 +12,7 @@ import {
   type ListOptions,
   type Page,
   type Revision,
+  RevisionMismatchError,
   type Store,
   type Stored,
   type StoreEvent,
@@ -21,6 +22,7 @@ import {
 import { type Replay, Watchers } from '../watchers.ts';
 import { Compactor } from './compactor.ts';
 import type { LmdbFile } from './database.ts';
+import { type Expiring, Expiry } from './expiry.ts';
 import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
 import type { LmdbStoreOptions } from './options.ts';
 import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
@@ -37,6 +39,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Spent {
+  readonly due: readonly Expiring[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class LmdbStore implements Store {
   readonly #file: LmdbFile;
   readonly #options: LmdbStoreOptions;
@@ -44,6 +52,7 @@ export class LmdbStore implements Store {
   readonly #index = new SortedMap<Entry>();
   readonly #watchers: Watchers;
   readonly #compactor: Compactor;
+  readonly #expiry: Expiry;
   readonly #tasks: Tasks;
   /** What is durable. */
   #state: StoreState;
@@ -51,6 +60,8 @@ export class LmdbStore implements Store {
   #committing = false;
   /** Set when the disk holds something else than what was shown: nothing may be written on top of that. */
   #broken: StoreIoError | undefined;
+  /** Times of expiry that have been seen to. */
+  #spent: Spent | undefined;
   #retention: Timer | undefined;
   #closing: Promise<void> | undefined;
 
@@ -72,6 +83,13 @@ export class LmdbStore implements Store {
       },
       options.watchQueueMax,
     );
+    this.#expiry = new Expiry({
+      clock: options.clock,
+      log: options.log,
+      tasks: this.#tasks,
+      first: (untilMs, limit) => file.expiring(untilMs, limit),
+      expire: (due) => this.#expire(due),
+    });
     this.#scheduleRetention();
   }
 
@@ -114,11 +132,7 @@ export class LmdbStore implements Store {
   async write(op: WriteOp): Promise<Stored> {
     this.#assertOpen();
     assertKey(op.key);
-    if (this.#broken) throw this.#broken;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ op, resolve, reject });
-      this.#work();
-    });
+    return this.#submit(op);
   }
 
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<StoreEvent> {
@@ -148,11 +162,32 @@ export class LmdbStore implements Store {
   async #close(): Promise<void> {
     this.#retention?.cancel();
     this.#compactor.stop();
+    this.#expiry.stop();
     await this.#tasks.settled();
     this.#watchers.close();
     await this.#compactor.unpinned();
     await this.#file.close();
     await this.#release();
+  }
+
+  async #submit(op: WriteOp): Promise<Stored> {
+    if (this.#broken) throw this.#broken;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ op, resolve, reject });
+      this.#work();
+    });
+  }
+
+  /** Deletes as anybody would, and forgets the times only afterwards: a crash in between finds keys that are gone. */
+  async #expire(due: readonly Expiring[]): Promise<void> {
+    const standing = due.filter(({ key, revision }) => this.#index.get(key)?.revision === revision);
+    const deleting = standing.map(({ key, revision }) => this.#submit({ do: 'delete', key, ifRevision: revision }));
+    const failed = (await Promise.allSettled(deleting)).find((result) => result.status === 'rejected');
+    if (failed && !(failed.reason instanceof RevisionMismatchError)) throw failed.reason;
+    await new Promise<void>((resolve, reject) => {
+      this.#spent = { due, resolve, reject };
+      this.#work();
+    });
   }
 
   /** Starts the loop that commits, unless it runs. It alone writes to the file: one batch at a time, in order. */
@@ -164,8 +199,9 @@ export class LmdbStore implements Store {
         do {
           await this.#options.clock.yield(); // Everything that this turn of the event loop submits goes into one group.
           if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
+          await this.#forgetSpent();
           this.#state = await this.#compactor.step(this.#state);
-        } while (this.#waiting.length > 0 || this.#compactor.due);
+        } while (this.#waiting.length > 0 || this.#spent || this.#compactor.due);
       } catch (error) {
         for (const { reject } of this.#waiting.splice(0, this.#waiting.length)) reject(error);
         throw error;
@@ -173,6 +209,16 @@ export class LmdbStore implements Store {
         this.#committing = false;
       }
     });
+  }
+
+  async #forgetSpent(): Promise<void> {
+    const spent = this.#spent;
+    if (!spent) return;
+    this.#spent = undefined;
+    const forgotten = this.#file.commit((changes) => {
+      for (const expiring of spent.due) changes.removeExpiry(expiring);
+    });
+    await forgotten.then(spent.resolve, spent.reject);
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
@@ -193,11 +239,20 @@ export class LmdbStore implements Store {
   }
 
   async #persist(plan: GroupPlan): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    let earliestMs = Number.POSITIVE_INFINITY;
     await this.#file.commit((changes) => {
-      for (const { revision, record } of plan.accepted) changes.putRecord(revision, record);
+      for (const { revision, record, key, ttlSeconds } of plan.accepted) {
+        changes.putRecord(revision, record);
+        if (ttlSeconds === undefined) continue;
+        const timeMs = nowMs + ttlSeconds * 1000;
+        changes.putExpiry({ timeMs, revision, key });
+        earliestMs = Math.min(earliestMs, timeMs);
+      }
       for (const [key, entry] of plan.entries) changes.setEntry(key, entry && encodeEntry(entry));
       changes.setState(plan.state);
     });
+    this.#expiry.noted(earliestMs);
   }
 
   /** Makes durable writes visible, and hands their events to the watches. */

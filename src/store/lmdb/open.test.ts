@@ -134,6 +134,39 @@ describe('a stale lock', () => {
   });
 });
 
+describe('expiry', () => {
+  test('survives a restart, goes in steps, and spares what was written again', async () => {
+    const clock = new VirtualClock({ settle: turn });
+    const first = await open({ clock });
+    const keys = Array.from({ length: 450 }, (_, i) => `/e/${i}`);
+    await Promise.all(keys.map((key) => first.write({ do: 'create', key, value: bytes(key), ttlSeconds: 3600 })));
+    await first.write({ do: 'create', key: '/stays', value: bytes('') });
+    const kept = await first.read('/e/7');
+    await first.write({ do: 'update', key: '/e/7', value: bytes('again'), ifRevision: kept?.revision ?? 0 });
+    await clock.advance(1_800_000);
+    await first.close();
+    const store = await open({ clock });
+    const deletes = takeChanges(store.watch('/e/', await store.revision(), new AbortController().signal), 449);
+    await clock.advance(1_799_000);
+    expect((await store.list('/e/')).items).toHaveLength(450);
+    let left = 450;
+    // The disk keeps real time.
+    for (let i = 0; i < 1000 && left > 1; i++) {
+      await clock.advance(1_000);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      left = (await store.list('/e/')).items.length;
+    }
+    expect((await store.list('/')).items.map(({ key }) => key)).toEqual(['/e/7', '/stays']);
+    expect(new Set((await deletes).map(({ type, key }) => `${type} ${key}`)).size).toBe(449);
+    await store.close();
+    const again = await open({ clock });
+    await clock.advance(1_000);
+    expect(clock.timers).toBe(1);
+    await again.close();
+    opened = [];
+  });
+});
+
 describe('retention', () => {
   const minute = 60_000;
 

@@ -15,6 +15,8 @@ export interface Accepted {
   readonly createRevision: Revision;
   /** The value put; undefined for a delete. */
   readonly value: Uint8Array | undefined;
+  /** How long the key may stand; undefined for good. */
+  readonly ttlSeconds: number | undefined;
 }
 
 /** A write whose compare failed. `current` is how the key stood at its turn, other writes of the group counted. */
@@ -59,7 +61,8 @@ function accept(op: WriteOp, previous: Entry | undefined, revision: Revision): A
   const previousRevision = previous?.revision ?? 0;
   const record = encodeRecord({ type, key, createRevision, previousRevision, value: value ?? new Uint8Array() });
   const entry = type === 'delete' ? undefined : { revision, createRevision, bytes: record.length };
-  return { key, type, revision, record, previous, entry, createRevision, value };
+  const ttlSeconds = op.do === 'delete' ? undefined : op.ttlSeconds;
+  return { key, type, revision, record, previous, entry, createRevision, value, ttlSeconds };
 }
 
 /** The error for a refused write. */

@@ -1,5 +1,7 @@
 // The memory backend: the contract, and the bound of its history.
 import { describe, expect, test } from 'vitest';
+import { VirtualClock } from '../../base/mod.ts';
+import { turn } from '../../base/ports/clock.ts';
 import { bytes, storeContract, takeChanges } from '../store.suite.ts';
 import { CompactedError } from '../store.ts';
 import { openMemoryStore } from './memory-store.ts';
@@ -15,4 +17,25 @@ describe('the history of the memory store', () => {
     expect((await store.list('/', { revision: 95 })).items).toHaveLength(95);
     expect((await store.list('/')).items).toHaveLength(100);
   });
+});
+
+test('keys expire in order, by deletes like any other; a key that is written again begins anew', async () => {
+  const clock = new VirtualClock({ settle: turn });
+  const store = openMemoryStore({ clock });
+  const watched = takeChanges(store.watch('/', 0, new AbortController().signal), 6);
+  await store.write({ do: 'create', key: '/late', value: bytes('1'), ttlSeconds: 20 });
+  await store.write({ do: 'create', key: '/soon', value: bytes('1'), ttlSeconds: 10 });
+  await store.write({ do: 'create', key: '/stays', value: bytes('1') });
+  await clock.advance(9_000);
+  await store.write({ do: 'update', key: '/soon', value: bytes('2'), ifRevision: 2, ttlSeconds: 12 });
+  await clock.advance(10_999);
+  expect((await store.list('/')).items.map(({ key }) => key)).toEqual(['/late', '/soon', '/stays']);
+  await clock.advance(60_000);
+  expect((await store.list('/')).items.map(({ key }) => key)).toEqual(['/stays']);
+  expect((await watched).slice(4).map(({ type, key, revision }) => [type, key, revision])).toEqual([
+    ['delete', '/late', 5],
+    ['delete', '/soon', 6],
+  ]);
+  await store.close();
+  expect(clock.timers).toBe(0);
 });

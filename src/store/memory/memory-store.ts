@@ -1,4 +1,5 @@
 // The store in the process's memory, for tests and simulation: the whole contract but for surviving the process.
+import { type Clock, Heap, type Timer } from '../../base/mod.ts';
 import { assertKey, selectPage, type Undo } from '../page.ts';
 import { SortedMap } from '../sorted-map.ts';
 import {
@@ -21,7 +22,19 @@ export interface MemoryStoreOptions {
   readonly historyMax?: number | undefined;
   /** How many events a watch may leave unread. Default 10,000. */
   readonly watchQueueMax?: number | undefined;
+  /** Absent: nothing expires. */
+  readonly clock?: Clock | undefined;
 }
+
+/** A key that expires, provided that it still stands at the revision. */
+interface Expiring {
+  readonly timeMs: number;
+  readonly revision: Revision;
+  readonly key: string;
+}
+
+/** How many keys are deleted before others may go on. */
+const expiryStep = 500;
 
 type Change = Exclude<StoreEvent, { type: 'progress' }>;
 
@@ -43,9 +56,13 @@ class MemoryStore implements Store {
   #compacted: Revision = 0;
   #revision: Revision = 0;
   #closed = false;
+  readonly #clock: Clock | undefined;
+  readonly #expiring = new Heap<Expiring>((a, b) => a.timeMs < b.timeMs || (a.timeMs === b.timeMs && a.revision < b.revision));
+  #expiry: { readonly timeMs: number; readonly timer: Timer } | undefined;
 
   constructor(options: MemoryStoreOptions) {
     this.#historyMax = options.historyMax ?? historyMaxDefault;
+    this.#clock = options.clock;
     const history: History = {
       visible: () => this.#revision,
       compacted: () => this.#compacted,
@@ -81,6 +98,10 @@ class MemoryStore implements Store {
     const stored: Stored = { key, value, revision, createRevision: current?.createRevision ?? revision };
     this.#index.set(key, stored);
     this.#apply({ type: 'put', ...stored, previous: current });
+    if (op.ttlSeconds !== undefined && this.#clock) {
+      this.#expiring.push({ timeMs: this.#clock.nowMs() + op.ttlSeconds * 1000, revision, key });
+      this.#armExpiry(this.#clock);
+    }
     return stored;
   }
 
@@ -103,7 +124,31 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#expiry?.timer.cancel();
     this.#watchers.close();
+  }
+
+  /** One timer, for the earliest. */
+  #armExpiry(clock: Clock): void {
+    const next = this.#expiring.peek();
+    if (!next || this.#expiry?.timeMs === next.timeMs) return;
+    this.#expiry?.timer.cancel();
+    const timer = clock.after(Math.max(0, next.timeMs - clock.nowMs()), () => {
+      this.#expiry = undefined;
+      this.#expire(clock);
+    });
+    this.#expiry = { timeMs: next.timeMs, timer };
+  }
+
+  #expire(clock: Clock): void {
+    const nowMs = clock.nowMs();
+    for (let step = 0, next = this.#expiring.peek(); next && next.timeMs <= nowMs && step < expiryStep; step++) {
+      this.#expiring.pop();
+      const standing = this.#index.get(next.key);
+      if (standing?.revision === next.revision) this.#delete(standing, this.#revision + 1);
+      next = this.#expiring.peek();
+    }
+    this.#armExpiry(clock);
   }
 
   #delete(previous: Stored, revision: Revision): Stored {
