@@ -124,7 +124,7 @@ const defaultNodePorts = { first: 30_000, last: 32_767 };
 
 /** Resolves when the caches are filled and the bootstrap objects stand. */
 export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
-  const { store, kinds, clock, random, log, signal, authorizer } = options;
+  const { store, kinds, clock, random, log, signal, authorizer, eventTtlSeconds } = options;
   // Every request and watch without a signal of its own listens to this one.
   setMaxListeners(0, signal);
   const { stored, hasServices } = storedKindsOf(kinds);
@@ -138,14 +138,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     [definitionsName, definitionHooks],
   ]);
   const custom = createServedResources(cache, stored);
-  const registry: Registry = createRegistry({
-    kinds: stored,
-    converted,
-    cache,
-    hooks,
-    dynamic: custom,
-    eventTtlSeconds: options.eventTtlSeconds,
-  });
+  const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom, eventTtlSeconds });
   const access = accessOf(options, registry);
   const plugins = pluginsOf(options, registry, access);
   const services = servicesOf(options, registry, plugins);
