@@ -95,7 +95,7 @@ function mapTypeOf(schema: CelSchema, values: CelSchema, name: string): CelType 
   if (value === undefined) return undefined;
   const fits = Math.floor((requestBytesMax - 2) / ((value.minBytes ?? 0) + entryBytes));
   const maxElements = schema.maxProperties === undefined ? fits : atLeastZero(schema.maxProperties);
-  return { kind: 'map', key: { kind: 'string' }, value, maxElements, minBytes: 2 };
+  return { kind: 'map', key: { kind: 'string', maxElements: 0 }, value, maxElements, minBytes: 2 };
 }
 
 function objectTypeOf(schema: CelSchema, name: string): CelType | undefined {
