@@ -45,4 +45,5 @@ export { serviceCidrProtection } from './networking/service-cidr.ts';
 export * from './quota/mod.ts';
 export * from './schema/mod.ts';
 export { isDefaultClass } from './storage/storage-class.ts';
+export * from './subresources.ts';
 export * from './version.ts';

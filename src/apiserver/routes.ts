@@ -1,10 +1,9 @@
 // The last step of the pipeline: which part of the server answers a path, and the resources' requests on to the verbs.
-import { type KindDefinition, methodNotAllowed, StatusError } from '../api/mod.ts';
+import { type KindDefinition, methodNotAllowed, StatusError, type Subresource, subresourcesOf, verbsOf } from '../api/mod.ts';
 import { type Clock, type Logger, metricsContentType, type Random } from '../base/mod.ts';
 import type { HttpClient } from '../base/ports/http-client.ts';
 import type { PatchType } from '../client/mod.ts';
 import { createDiscovery } from './discovery/serve.ts';
-import { type Subresource, subresourcesOf, verbsOf } from './discovery/subresources.ts';
 import { type HealthCheck, serveHealth, serveVersion, type VersionInfo } from './health/health.ts';
 import type { ResourceCore } from './http/core-port.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonResponse, notFoundPage } from './http/exchange.ts';
@@ -34,7 +33,7 @@ export interface RoutesOptions {
   readonly nodes: NodeConnection;
   /** To what listens in pods and services. */
   readonly backends: HttpClient;
-  readonly openApi: (kinds: readonly KindDefinition[]) => OpenApiSource;
+  readonly openApi: (kinds: readonly KindDefinition[], clock: Clock) => OpenApiSource;
   readonly health: readonly HealthCheck[];
   readonly version: VersionInfo;
   /** The text of /metrics. */
@@ -70,7 +69,10 @@ export function createRoutes(options: RoutesOptions): (exchange: Exchange) => Ed
   const parts: Parts = {
     options,
     discovery: createDiscovery({ kinds: () => core.kinds, serverAddress: options.serverAddress }),
-    openApi: createOpenApi(() => core.kinds, options.openApi),
+    openApi: createOpenApi(
+      () => core.kinds,
+      (kinds) => options.openApi(kinds, options.clock),
+    ),
     encoderOf: createFrameEncoders({ clock: options.clock, forms: options.forms }),
     routesOf: createKindRoutes(),
   };

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { builtinKinds } from '../../api/mod.ts';
+import { builtinKinds, subresourcesOf, verbsOf } from '../../api/mod.ts';
 import { createEdge, deploymentKind, fakeKinds, jsonOf, podKind, textOf } from '../core.fake.ts';
 import { aggregatedType } from './documents.ts';
-import { subresourcesOf, verbsOf } from './subresources.ts';
 
 const all = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const onObject = ['get', 'patch', 'update'];
@@ -56,6 +55,7 @@ describe('the legacy documents', () => {
       'namespaces/finalize',
       'namespaces/status',
       'nodes',
+      'nodes/proxy',
       'nodes/status',
       'pods',
       'pods/attach',
@@ -64,6 +64,7 @@ describe('the legacy documents', () => {
       'pods/exec',
       'pods/log',
       'pods/portforward',
+      'pods/proxy',
       'pods/status',
     ]);
   });
@@ -132,6 +133,7 @@ test('subresourcesOf() and verbsOf()', () => {
     'exec: create,get',
     'log: get',
     'portforward: create,get',
+    'proxy: create,delete,get,patch,update',
     'status: get,patch,update',
   ]);
   expect(verbsOf(deploymentKind)).toEqual(all);
@@ -142,11 +144,11 @@ test.each([
   ['configmaps', 'configmap ConfigMap true cm', ''],
   ['events', 'event Event true ev', ''],
   ['namespaces', 'namespace Namespace false ns', 'finalize status'],
-  ['nodes', 'node Node false no', 'status'],
-  ['pods', 'pod Pod true po', 'attach binding ephemeralcontainers eviction exec log portforward resize status'],
+  ['nodes', 'node Node false no', 'proxy status'],
+  ['pods', 'pod Pod true po', 'attach binding ephemeralcontainers eviction exec log portforward proxy resize status'],
   ['secrets', 'secret Secret true ', ''],
   ['serviceaccounts', 'serviceaccount ServiceAccount true sa', 'token'],
-  ['services', 'service Service true svc', 'status'],
+  ['services', 'service Service true svc', 'proxy status'],
   ['deployments', 'deployment Deployment true deploy', 'scale status'],
   ['replicasets', 'replicaset ReplicaSet true rs', 'scale status'],
   ['leases', 'lease Lease true ', ''],

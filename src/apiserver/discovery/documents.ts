@@ -1,8 +1,7 @@
 // Discovery: what is served, in the documents that clients ask for. Made from the kinds, once for each list of kinds.
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
-import { apiVersionOf, type KindDefinition } from '../../api/mod.ts';
-import { subresourcesOf, verbsOf } from './subresources.ts';
+import { apiVersionOf, type KindDefinition, subresourcesOf, verbsOf } from '../../api/mod.ts';
 
 export const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 

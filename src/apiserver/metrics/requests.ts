@@ -1,8 +1,7 @@
 // What requests cost, under upstream's names: a step of the pipeline that counts, times and sizes them.
 // Source: https://kubernetes.io/docs/reference/instrumentation/metrics/
-import { type GroupVersionResource, type KindDefinition, StatusError } from '../../api/mod.ts';
+import { type GroupVersionResource, type KindDefinition, StatusError, subresourcesOf } from '../../api/mod.ts';
 import type { Clock, Counter, Gauge, Histogram, Metrics } from '../../base/mod.ts';
-import { subresourcesOf } from '../discovery/subresources.ts';
 import { isLongRunning } from '../http/deadline.ts';
 import type { EdgeResponse } from '../http/exchange.ts';
 import { allOf, type RequestInfo, type ResourceInfo } from '../http/request-info.ts';

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
 import { createHash } from 'node:crypto';
 import type { KindDefinition } from '../../api/mod.ts';
+import type { Clock } from '../../base/mod.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonType } from '../http/exchange.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import { firstOf, type Query } from '../http/request-info.ts';
@@ -32,18 +33,26 @@ const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf
 /** The older name is no valid media type, but asked for all the same. */
 const protobufNames: readonly string[] = [protobufType, 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'];
 
-/** The documents of api/, which are loaded when first asked for. */
-export function apiOpenApi(kinds: readonly KindDefinition[]): OpenApiSource {
+/** So many small pieces, paths or definitions, are made in one go: a few milliseconds. */
+const sliceSize = 16;
+
+/** The documents of api/, which is loaded when first asked for. They are made in slices: other requests run between. */
+export function apiOpenApi(kinds: readonly KindDefinition[], clock: Pick<Clock, 'yield'>): OpenApiSource {
   const load = () => import('../../api/schema/openapi/mod.ts');
-  const text = (document: unknown): Uint8Array => Buffer.from(JSON.stringify(document));
+  const written = async (pieces: Iterable<string | Uint8Array>): Promise<Uint8Array> => {
+    const parts: Uint8Array[] = [];
+    let steps = 0;
+    for (const piece of pieces) {
+      if (piece.length > 0) parts.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
+      if (++steps % sliceSize === 0) await clock.yield();
+    }
+    return Buffer.concat(parts);
+  };
   return {
-    v2: async () => text((await load()).openApiV2(kinds)),
-    async v2Protobuf() {
-      const { encodeOpenApiV2, openApiV2 } = await load();
-      return encodeOpenApiV2(openApiV2(kinds));
-    },
+    v2: async () => written((await load()).openApiV2Text(kinds)),
+    v2Protobuf: async () => written((await load()).openApiV2Protobuf(kinds)),
     v3Paths: async () => (await load()).openApiV3Paths(kinds),
-    v3: async (path) => text((await load()).openApiV3(path, kinds)),
+    v3: async (path) => written((await load()).openApiV3Text(path, kinds)),
   };
 }
 
@@ -98,10 +107,9 @@ function createDocuments(source: OpenApiSource): Documents {
     v3: async (path) => ((await source.v3Paths()).includes(path) ? v3(path) : undefined),
     index: () =>
       once('v3', async () => {
-        const paths = await Promise.all(
-          (await source.v3Paths()).map(async (path) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${(await v3(path)).hash}` }]),
-        );
-        return Buffer.from(JSON.stringify({ paths: Object.fromEntries(paths) }));
+        const paths: Record<string, object> = {};
+        for (const path of await source.v3Paths()) paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${(await v3(path)).hash}` };
+        return Buffer.from(JSON.stringify({ paths }));
       }),
   };
 }

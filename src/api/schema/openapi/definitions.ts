@@ -44,17 +44,17 @@ const refPrefix: Readonly<Record<Dialect, string>> = { v2: '#/definitions/', v3:
 /** `{ $ref }` of a definition. */
 export const refTo = (definition: string, dialect: Dialect): Json => ({ $ref: `${refPrefix[dialect]}${definition}` });
 
-/** The definitions of these types and of everything that they refer to, by name, sorted. */
-export function definitionsOf(typeNames: Iterable<string>, dialect: Dialect): Json {
-  const made = new Map<string, Json>();
+/** The definitions of these types and of everything that they refer to, one a step, each once. */
+export function* definitionsOf(typeNames: Iterable<string>, dialect: Dialect): Generator<readonly [string, Json]> {
+  const made = new Set<string>();
   const wanted = [...typeNames].map(definitionOf);
   for (let definition = wanted.pop(); definition !== undefined; definition = wanted.pop()) {
     if (made.has(definition)) continue;
+    made.add(definition);
     const typeName = typeOfDefinition(definition);
     const schema = typeName === undefined ? valueDefinitions[dialect][definition] : objectDefinition(schemaOf(typeName), dialect, wanted);
-    if (schema) made.set(definition, schema);
+    if (schema) yield [definition, schema];
   }
-  return Object.fromEntries([...made].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function objectDefinition(schema: ObjectSchema, dialect: Dialect, refs: string[]): Json {

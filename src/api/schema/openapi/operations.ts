@@ -1,52 +1,22 @@
 // The paths and operations of a kind, in both dialects of OpenAPI.
-// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ (verbs, query parameters)
-
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ (verbs)
 import type { KindDefinition } from '../../kind.ts';
 import { apiVersionOf } from '../../meta/object.ts';
+import { type Subresource, subresourcesOf } from '../../subresources.ts';
 import { definitionOf, typeOfKind } from '../load.ts';
 import { type Dialect, type Json, refTo } from './definitions.ts';
-
-interface Parameter {
-  readonly name: string;
-  readonly type: 'string' | 'integer' | 'boolean';
-  readonly description: string;
-}
-
-const text = (name: string, description: string): Parameter => ({ name, type: 'string', description });
-const flag = (name: string, description: string): Parameter => ({ name, type: 'boolean', description });
-const integer = (name: string, description: string): Parameter => ({ name, type: 'integer', description });
-
-const pretty = text('pretty', 'If "true", the output is indented.');
-const dryRun = text(
-  'dryRun',
-  'When present, modifications are not persisted. The only value is "All": every stage of dry run is processed.',
-);
-const fieldManager = text('fieldManager', 'The name of the actor that makes the change: at most 128 printable characters.');
-const fieldValidation = text(
-  'fieldValidation',
-  'What happens to unknown and duplicate fields: Ignore drops them, Warn (the default) sends a warning for each, Strict refuses the request.',
-);
-const force = flag('force', 'Only for apply patches: takes over the fields that another manager owns.');
-
-const writeParameters = [dryRun, fieldManager, fieldValidation];
-const listParameters = [
-  flag('allowWatchBookmarks', 'Asks for events of type BOOKMARK.'),
-  text('continue', 'The token of the chunk of a list that comes next.'),
-  text('fieldSelector', 'Restricts the objects by their fields.'),
-  text('labelSelector', 'Restricts the objects by their labels.'),
-  integer('limit', 'The most objects that one answer may hold.'),
-  text('resourceVersion', 'Which state the objects are to be read from.'),
-  text('resourceVersionMatch', 'How resourceVersion is meant: Exact or NotOlderThan.'),
-  flag('sendInitialEvents', 'Begins a watch with the objects that are there.'),
-  integer('timeoutSeconds', 'The longest that the call may take.'),
-  flag('watch', 'Streams the changes as events.'),
-];
-const deleteParameters = [
-  dryRun,
-  integer('gracePeriodSeconds', 'Seconds before the object is deleted; 0 deletes at once.'),
-  flag('orphanDependents', 'Deprecated: use propagationPolicy.'),
-  text('propagationPolicy', 'What happens to dependents: Orphan, Background or Foreground.'),
-];
+import {
+  connectParameters,
+  deleteCollectionParameters,
+  deleteParameters,
+  listParameters,
+  type Parameter,
+  parameterJson,
+  patchParameters,
+  pathParameters,
+  pretty,
+  writeParameters,
+} from './parameters.ts';
 
 const patchTypes = [
   'application/json-patch+json',
@@ -54,189 +24,278 @@ const patchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
-const outputTypes = ['application/json', 'application/yaml'];
-const watchTypes = [...outputTypes, 'application/json;stream=watch'];
+const protobuf = 'application/vnd.kubernetes.protobuf';
+const outputTypes = ['application/json', 'application/yaml', protobuf];
+const watchTypes = [...outputTypes, 'application/json;stream=watch', `${protobuf};stream=watch`];
+const anyType = ['*/*'];
 
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete' | 'head' | 'options';
 type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
-interface Shape {
-  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** One operation, before it is written in a dialect. */
+interface Operation {
+  readonly method: Method;
   /** x-kubernetes-action. */
   readonly action: string;
-  /** The beginning of operation ids. */
   readonly id: string;
+  readonly description: string;
   readonly parameters: readonly Parameter[];
-  readonly body?: 'object' | 'patch' | 'deleteOptions';
-  readonly code: '200' | '201';
+  /** The type name of the body, or that it is a patch. */
+  readonly body?: { readonly type: string; readonly optional?: boolean } | 'patch';
+  /** The type name of the answer; undefined: text. */
+  readonly answer: string | undefined;
+  readonly codes: readonly (keyof typeof codeTexts)[];
+  readonly produces: readonly string[];
+  readonly consumes?: readonly string[];
 }
 
-const shapes: Readonly<Record<Verb, Shape>> = {
-  get: { method: 'get', action: 'get', id: 'read', parameters: [], code: '200' },
-  list: { method: 'get', action: 'list', id: 'list', parameters: listParameters, code: '200' },
-  create: { method: 'post', action: 'post', id: 'create', parameters: writeParameters, body: 'object', code: '201' },
-  update: { method: 'put', action: 'put', id: 'replace', parameters: writeParameters, body: 'object', code: '200' },
-  patch: { method: 'patch', action: 'patch', id: 'patch', parameters: [...writeParameters, force], body: 'patch', code: '200' },
-  delete: { method: 'delete', action: 'delete', id: 'delete', parameters: deleteParameters, body: 'deleteOptions', code: '200' },
-  deletecollection: {
-    method: 'delete',
-    action: 'deletecollection',
-    id: 'deleteCollection',
-    parameters: [...deleteParameters, ...listParameters],
-    body: 'deleteOptions',
-    code: '200',
-  },
-};
+const codeTexts = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
 
-const collectionVerbs: readonly Verb[] = ['list', 'create', 'deletecollection'];
-const itemVerbs: readonly Verb[] = ['get', 'update', 'patch', 'delete'];
-const subresourceVerbs: readonly Verb[] = ['get', 'update', 'patch'];
-const allVerbs: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
-
-/** What an operation is on: its type, and what clients find it by. */
+/** What the operations of a path are on: what clients find them by. */
 interface Target {
   readonly group: string;
   readonly version: string;
   readonly kind: string;
-  readonly typeName: string;
 }
 
 interface Place {
   readonly path: string;
-  readonly verbs: readonly Verb[];
   readonly target: Target;
-  /** The end of operation ids: `CoreV1NamespacedPodStatus`. */
-  readonly idEnd: string;
+  readonly operations: readonly Operation[];
+  /** Parameters of every operation of the path, besides those in it. */
+  readonly shared: readonly Parameter[];
 }
+
+interface Shape {
+  readonly method: Method;
+  readonly action: string;
+  readonly id: string;
+  readonly parameters: readonly Parameter[];
+  readonly codes: Operation['codes'];
+}
+
+const shapes: Readonly<Record<Verb, Shape>> = {
+  get: { method: 'get', action: 'get', id: 'read', parameters: [], codes: [200] },
+  list: { method: 'get', action: 'list', id: 'list', parameters: listParameters, codes: [200] },
+  create: { method: 'post', action: 'post', id: 'create', parameters: writeParameters, codes: [200, 201, 202] },
+  update: { method: 'put', action: 'put', id: 'replace', parameters: writeParameters, codes: [200, 201] },
+  patch: { method: 'patch', action: 'patch', id: 'patch', parameters: patchParameters, codes: [200, 201] },
+  delete: { method: 'delete', action: 'delete', id: 'delete', parameters: deleteParameters, codes: [200, 202] },
+  deletecollection: { method: 'delete', action: 'deletecollection', id: 'delete', parameters: deleteCollectionParameters, codes: [200] },
+};
+
+const collectionVerbs: readonly Verb[] = ['list', 'create', 'deletecollection'];
+const itemVerbs: readonly Verb[] = ['get', 'update', 'patch', 'delete'];
+const allVerbs: readonly string[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const connectMethods: Readonly<Record<string, readonly Method[]>> = {
+  create: ['post'],
+  delete: ['delete'],
+  get: ['get'],
+  patch: ['patch'],
+  update: ['put'],
+};
+/** What passes on takes these besides. */
+const passedOn: readonly Method[] = ['head', 'options'];
 
 /** `api/v1`, `apis/apps/v1`. */
 export const rootOf = (kind: { readonly group: string; readonly version: string }): string =>
   kind.group === '' ? `api/${kind.version}` : `apis/${apiVersionOf(kind)}`;
 
 const capitalize = (word: string): string => `${word.charAt(0).toUpperCase()}${word.slice(1)}`;
+/** `RbacAuthorization` for `rbac.authorization.k8s.io`, `Core` for the core group. */
+const groupName = (group: string): string => (group === '' ? 'core' : group.replace(/\.k8s\.io$/, '')).split('.').map(capitalize).join('');
+const tagOf = ({ group, version }: KindDefinition): string => {
+  const name = groupName(group);
+  return `${name.charAt(0).toLowerCase()}${name.slice(1)}_${version}`;
+};
 
-/** The type names that a kind's operations mention: itself, its list, its scale. */
+const listTypeOf = (kind: KindDefinition): string | undefined => typeOfKind({ ...kind, kind: `${kind.kind}List` });
+
+/** The type name of what a subresource takes and gives, where it is an object. */
+function subresourceType(kind: KindDefinition, { kind: of, group = kind.group, version = kind.version }: Subresource): string | undefined {
+  return of === kind.kind ? kind.schema : typeOfKind({ group, version, kind: of });
+}
+
+/** The type names that a kind's operations mention: itself, its list, those of its subresources. */
 export function typesOfKind(kind: KindDefinition): string[] {
-  const list = typeOfKind({ ...kind, kind: `${kind.kind}List` });
-  return [kind.schema, ...(list === undefined ? [] : [list]), ...(kind.scale ? ['V1Scale'] : [])];
+  const acting = subresourcesOf(kind).filter(({ connects }) => connects !== true);
+  const all = [kind.schema, listTypeOf(kind), ...acting.map((one) => subresourceType(kind, one))];
+  return [...new Set(all.filter((type) => type !== undefined))];
 }
 
 /** Types that every kind's operations mention. */
-export const sharedTypes = ['V1Status', 'V1DeleteOptions'];
+export const sharedTypes = ['V1Status', 'V1DeleteOptions', 'V1WatchEvent', 'V1APIResourceList'];
 
 /** Path items by path, for one kind. */
-export function pathsOf(kind: KindDefinition, dialect: Dialect): Json {
-  const paths: Json = {};
-  for (const place of placesOf(kind)) {
-    const operations = place.verbs.map((verb) => [shapes[verb].method, operation(kind, place, verb, dialect)] as const);
+export function* pathsOf(kind: KindDefinition, dialect: Dialect): Generator<readonly [string, Json]> {
+  for (const { path, target, operations, shared } of placesOf(kind)) {
     if (operations.length === 0) continue;
-    paths[place.path] = {
-      ...Object.fromEntries(operations),
-      parameters: [...pathParameters(place.path), pretty].map((parameter) =>
-        parameterJson(parameter, place.path.includes(`{${parameter.name}}`) ? 'path' : 'query', dialect),
-      ),
+    const parameters = [...pathParameters(path), ...shared, ...(shared.includes(pretty) ? [] : [pretty])];
+    yield [
+      path,
+      {
+        ...Object.fromEntries(operations.map((operation) => [operation.method, operationJson(operation, tagOf(kind), target, dialect)])),
+        parameters: parameters.map((parameter) =>
+          parameterJson(parameter, path.includes(`{${parameter.name}}`) ? 'path' : 'query', dialect),
+        ),
+      },
+    ];
+  }
+}
+
+/** What a group version has: the path of its discovery document. */
+export function discoveryPath(kind: KindDefinition, dialect: Dialect): readonly [string, Json] {
+  const operation: Operation = {
+    method: 'get',
+    action: '',
+    id: `get${groupName(kind.group)}${capitalize(kind.version)}APIResources`,
+    description: 'get available resources',
+    parameters: [],
+    answer: 'V1APIResourceList',
+    codes: [200],
+    produces: outputTypes,
+  };
+  return [`/${rootOf(kind)}/`, { get: operationJson(operation, tagOf(kind), undefined, dialect) }];
+}
+
+function* placesOf(kind: KindDefinition): Generator<Place> {
+  const root = `/${rootOf(kind)}`;
+  const below = kind.namespaced ? `namespaces/{namespace}/${kind.resource}` : kind.resource;
+  const start = `${groupName(kind.group)}${capitalize(kind.version)}`;
+  const name = `${kind.namespaced ? 'Namespaced' : ''}${kind.kind}`;
+  const target: Target = { group: kind.group, version: kind.version, kind: kind.kind };
+  const served = kind.verbs ?? allVerbs;
+  const operations = (verbs: readonly Verb[], id: (verb: Verb) => string) =>
+    verbs.filter((verb) => served.includes(verb)).map((verb) => operationOf(verb, kind, id(verb)));
+  const plain = (verb: Verb) => (verb === 'deletecollection' ? `delete${start}Collection${name}` : `${shapes[verb].id}${start}${name}`);
+  yield { path: `${root}/${below}`, target, operations: operations(collectionVerbs, plain), shared: [] };
+  yield { path: `${root}/${below}/{name}`, target, operations: operations(itemVerbs, plain), shared: [] };
+  if (kind.namespaced) {
+    yield {
+      path: `${root}/${kind.resource}`,
+      target,
+      operations: operations(['list'], () => `list${start}${kind.kind}ForAllNamespaces`),
+      shared: [],
     };
   }
-  return paths;
+  for (const subresource of subresourcesOf(kind))
+    yield* subresourcePlaces(kind, subresource, { path: `${root}/${below}/{name}`, start, name });
+  if (!served.includes('watch')) return;
+  const watched = (path: string, action: string, id: string): Place => ({
+    path: `${root}/watch/${path}`,
+    target,
+    operations: [watchOperation(kind, action, `watch${start}${id}`)],
+    shared: [...listParameters, pretty],
+  });
+  yield watched(below, 'watchlist', `${name}List`);
+  yield watched(`${below}/{name}`, 'watch', name);
+  if (kind.namespaced) yield watched(kind.resource, 'watchlist', `${kind.kind}ListForAllNamespaces`);
 }
 
-function placesOf(kind: KindDefinition): Place[] {
-  const served = kind.verbs ?? allVerbs;
-  const has = (verbs: readonly Verb[]): Verb[] => verbs.filter((verb) => served.includes(verb));
-  const root = `/${rootOf(kind)}`;
-  const collection = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.resource}` : `${root}/${kind.resource}`;
-  const target: Target = { group: kind.group, version: kind.version, kind: kind.kind, typeName: kind.schema };
-  const group = capitalize((kind.group === '' ? 'core' : kind.group).split('.')[0] ?? '');
-  const start = `${group}${capitalize(kind.version)}`;
-  const idEnd = `${start}${kind.namespaced ? 'Namespaced' : ''}${kind.kind}`;
-  const places: Place[] = [
-    { path: collection, verbs: has(collectionVerbs), target, idEnd },
-    { path: `${collection}/{name}`, verbs: has(itemVerbs), target, idEnd },
-  ];
-  if (kind.namespaced)
-    places.push({ path: `${root}/${kind.resource}`, verbs: has(['list']), target, idEnd: `${start}${kind.kind}ForAllNamespaces` });
-  const scale: Target = { group: 'autoscaling', version: 'v1', kind: 'Scale', typeName: 'V1Scale' };
-  const subresources: (readonly [string, Target])[] = [
-    ...(kind.status ? [['status', target] as const] : []),
-    ...(kind.scale ? [['scale', scale] as const] : []),
-    ...Object.keys(kind.subresources ?? {}).map((name) => [name, target] as const),
-  ];
-  for (const [name, of] of subresources) {
-    places.push({ path: `${collection}/{name}/${name}`, verbs: [...subresourceVerbs], target: of, idEnd: `${idEnd}${capitalize(name)}` });
-  }
-  return places;
-}
-
-function pathParameters(path: string): Parameter[] {
-  return [
-    ...(path.includes('{name}') ? [text('name', 'name of the object')] : []),
-    ...(path.includes('{namespace}') ? [text('namespace', 'object name and auth scope, such as for teams and projects')] : []),
-  ];
-}
-
-function operation(kind: KindDefinition, place: Place, verb: Verb, dialect: Dialect): Json {
+function operationOf(verb: Verb, kind: KindDefinition, id: string, type: string | undefined = kind.schema, of = kind.kind): Operation {
   const shape = shapes[verb];
-  const { target } = place;
-  const answer = answerType(kind, place, verb);
-  const consumes = shape.body === 'patch' ? patchTypes : ['*/*'];
-  const parameters = shape.parameters.map((parameter) => parameterJson(parameter, 'query', dialect));
-  const body = bodySchema(shape, target, dialect);
-  const produces = verb === 'list' ? watchTypes : outputTypes;
-  const schema = answer === undefined ? undefined : refTo(definitionOf(answer), dialect);
-  const head = {
-    description: `${shape.id} ${verb === 'list' || verb === 'deletecollection' ? 'objects of' : 'the specified'} kind ${target.kind}`,
-    tags: [`${(kind.group === '' ? 'core' : kind.group).split('.')[0]}_${kind.version}`],
-    operationId: `${shape.id}${place.idEnd}`,
+  const many = verb === 'list' || verb === 'deletecollection';
+  const deletes = verb === 'delete' || verb === 'deletecollection';
+  return {
+    ...shape,
+    id,
+    description: `${shape.id} ${many ? 'objects of' : 'the specified'} kind ${of}`,
+    answer:
+      verb === 'list'
+        ? listTypeOf(kind)
+        : verb === 'deletecollection' || (deletes && kind.deleteReturnsObject !== true)
+          ? 'V1Status'
+          : type,
+    produces: verb === 'list' ? watchTypes : outputTypes,
+    ...(deletes ? { body: { type: 'V1DeleteOptions', optional: true } } : {}),
+    ...(verb === 'patch' ? { body: 'patch', consumes: patchTypes } : {}),
+    ...((verb === 'create' || verb === 'update') && type !== undefined ? { body: { type } } : {}),
   };
-  const tail = {
-    'x-kubernetes-action': shape.action,
-    'x-kubernetes-group-version-kind': { group: target.group, kind: target.kind, version: target.version },
-  };
+}
+
+const watchOperation = (kind: KindDefinition, action: string, id: string): Operation => ({
+  method: 'get',
+  action,
+  id,
+  description: `watch changes to kind ${kind.kind}. Deprecated: use the "watch" parameter with a list operation instead`,
+  parameters: [],
+  answer: 'V1WatchEvent',
+  codes: [200],
+  produces: watchTypes,
+});
+
+interface Item {
+  /** Of the object. */
+  readonly path: string;
+  /** Beginning and end of operation ids, the verb before the first. */
+  readonly start: string;
+  readonly name: string;
+}
+
+function* subresourcePlaces(kind: KindDefinition, subresource: Subresource, item: Item): Generator<Place> {
+  const { name, connects, passesOn, verbs } = subresource;
+  const { group = kind.group, version = kind.version } = subresource;
+  const target: Target = { group, version, kind: subresource.kind };
+  const path = `${item.path}/${name}`;
+  const end = `${item.name}${capitalize(name)}`;
+  if (connects !== true) {
+    const type = subresourceType(kind, subresource);
+    const operations = (['get', 'create', 'update', 'patch'] as const)
+      .filter((verb) => verbs.includes(verb))
+      .map((verb) => operationOf(verb, kind, `${shapes[verb].id}${item.start}${end}`, type, subresource.kind));
+    yield { path, target, operations, shared: [] };
+    return;
+  }
+  const shared = connectParameters[subresource.kind] ?? [];
+  if (name === 'log') {
+    const read: Operation = {
+      ...operationOf('get', kind, `read${item.start}${end}`),
+      answer: undefined,
+      produces: ['text/plain', ...outputTypes],
+    };
+    yield { path, target, operations: [read], shared };
+    return;
+  }
+  const methods = [...verbs.flatMap((verb) => connectMethods[verb] ?? []), ...(passesOn ? passedOn : [])].sort();
+  const connect = (suffix: string) =>
+    methods.map((method) => connectOperation(kind, name, method, `${item.start}${capitalize(method)}${end}${suffix}`));
+  yield { path, target, operations: connect(''), shared };
+  if (passesOn) yield { path: `${path}/{path}`, target, operations: connect('WithPath'), shared: [] };
+}
+
+const connectOperation = (kind: KindDefinition, name: string, method: Method, idEnd: string): Operation => ({
+  method,
+  action: 'connect',
+  id: `connect${idEnd}`,
+  description: `connect ${method.toUpperCase()} requests to ${name} of ${kind.kind}`,
+  parameters: [],
+  answer: undefined,
+  codes: [200],
+  produces: anyType,
+});
+
+function operationJson(operation: Operation, tag: string, target: Target | undefined, dialect: Dialect): Json {
+  const { body, codes, produces, answer, consumes = anyType } = operation;
+  const schema = answer === undefined ? { type: 'string' } : refTo(definitionOf(answer), dialect);
+  const given = dialect === 'v2' ? { schema } : { content: Object.fromEntries(produces.map((type) => [type, { schema }])) };
   const responses = {
-    [shape.code]: { description: shape.code === '201' ? 'Created' : 'OK', ...answerBody(schema, produces, dialect) },
+    ...Object.fromEntries(codes.map((code) => [code, { description: codeTexts[code], ...given }])),
     401: { description: 'Unauthorized' },
   };
+  const parameters = operation.parameters.map((parameter) => parameterJson(parameter, 'query', dialect));
+  const taken = body && refTo(body === 'patch' ? patchDefinition : definitionOf(body.type), dialect);
+  const required = body !== undefined && (body === 'patch' || body.optional !== true) ? { required: true } : {};
+  const head = { description: operation.description, tags: [tag], operationId: operation.id };
+  const tail = {
+    ...(operation.action === '' ? {} : { 'x-kubernetes-action': operation.action }),
+    ...(target ? { 'x-kubernetes-group-version-kind': { group: target.group, kind: target.kind, version: target.version } } : {}),
+  };
   if (dialect === 'v2') {
-    const all = body
-      ? [{ name: 'body', in: 'body', ...(shape.body === 'deleteOptions' ? {} : { required: true }), schema: body }, ...parameters]
-      : parameters;
+    const all = taken ? [{ name: 'body', in: 'body', ...required, schema: taken }, ...parameters] : parameters;
     return { ...head, consumes, produces, schemes: ['https'], parameters: all, responses, ...tail };
   }
-  const content = (schemaOfBody: Json): Json => Object.fromEntries(consumes.map((type) => [type, { schema: schemaOfBody }]));
-  return {
-    ...head,
-    parameters,
-    ...(body ? { requestBody: { content: content(body), ...(shape.body === 'deleteOptions' ? {} : { required: true }) } } : {}),
-    responses,
-    ...tail,
-  };
-}
-
-function answerType(kind: KindDefinition, place: Place, verb: Verb): string | undefined {
-  if (verb === 'list') return typeOfKind({ ...kind, kind: `${kind.kind}List` });
-  if (verb === 'deletecollection' || (verb === 'delete' && kind.deleteReturnsObject !== true)) return 'V1Status';
-  return place.target.typeName;
-}
-
-function answerBody(schema: Json | undefined, produces: readonly string[], dialect: Dialect): Json {
-  if (!schema) return {};
-  return dialect === 'v2' ? { schema } : { content: Object.fromEntries(produces.map((type) => [type, { schema }])) };
-}
-
-function bodySchema(shape: Shape, target: Target, dialect: Dialect): Json | undefined {
-  switch (shape.body) {
-    case 'object':
-      return refTo(definitionOf(target.typeName), dialect);
-    case 'patch':
-      return refTo(patchDefinition, dialect);
-    case 'deleteOptions':
-      return refTo(definitionOf('V1DeleteOptions'), dialect);
-    case undefined:
-      return undefined;
-  }
+  const content = Object.fromEntries(consumes.map((type) => [type, { schema: taken }]));
+  return { ...head, parameters, ...(taken ? { requestBody: { content, ...required } } : {}), responses, ...tail };
 }
 
 export const patchDefinition = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
-
-function parameterJson({ name, type, description }: Parameter, place: 'path' | 'query', dialect: Dialect): Json {
-  const head = { name, in: place, description, ...(place === 'path' ? { required: true } : {}) };
-  return dialect === 'v2' ? { ...head, type, uniqueItems: true } : { ...head, schema: { type, uniqueItems: true } };
-}

@@ -216,15 +216,18 @@ const pathItem: Message = {
   put: [3, operation],
   post: [4, operation],
   delete: [5, operation],
+  options: [6, operation],
+  head: [7, operation],
   patch: [8, operation],
   parameters: [9, repeated(parameter)],
 };
 
-const documentMessage: Message = {
-  swagger: [1, string],
-  info: [2, message(() => infoMessage)],
-  paths: [8, inside(2, (out, number, value) => pairs(message(() => pathItem))(out, number, value))],
-  definitions: [9, inside(1, (out, number, value) => pairs(message(() => schemaMessage))(out, number, value))],
+const headMessage: Message = { swagger: [1, string], info: [2, message(() => infoMessage)] };
+
+/** Where a part of the document goes: its number, the number of one named entry in it, and what that holds. */
+const sections = {
+  paths: { number: 8, entry: 2, of: pathItem },
+  definitions: { number: 9, entry: 1, of: schemaMessage },
 };
 
 /** Where `x-...` members go, by message. */
@@ -244,9 +247,25 @@ function writeMessage(out: Writer, of: Message, value: Json): void {
   if (extension !== undefined) pairs(any, isExtension)(out, extension, value);
 }
 
-/** `document` is what `openApiV2` gives. Members that clients of this form do not read (security) are left out. */
-export function encodeOpenApiV2(document: Json): Uint8Array {
+/** The beginning of a document. */
+export function encodeHead(head: Json): Uint8Array {
   const out = new Writer();
-  writeMessage(out, documentMessage, document);
+  writeMessage(out, headMessage, head);
   return out.done();
+}
+
+/** One path or definition. */
+export function encodeEntry(section: keyof typeof sections, name: string, value: Json): Uint8Array {
+  const out = new Writer();
+  const { entry, of } = sections[section];
+  pairs(message(() => of))(out, entry, { [name]: value });
+  return out.done();
+}
+
+/** A part of the document, of its entries. */
+export function encodeSection(section: keyof typeof sections, entries: readonly Uint8Array[]): Uint8Array {
+  const out = new Writer();
+  out.varint((sections[section].number << 3) | 2);
+  out.varint(entries.reduce((sum, entry) => sum + entry.length, 0));
+  return Buffer.concat([out.done(), ...entries]);
 }

@@ -1,5 +1,6 @@
 // The subresources of a kind: those that its definition implies, and those that stream or act and have a body of their own.
-import { type KindDefinition, qualifiedResource } from '../../api/mod.ts';
+import type { KindDefinition } from './kind.ts';
+import { qualifiedResource } from './meta/status.ts';
 
 export interface Subresource {
   /** `status` */
