@@ -11,6 +11,7 @@ import { runEndpointsController } from './endpoints/endpoints.ts';
 import { runEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { runEphemeralVolumeController } from './ephemeralvolume/ephemeralvolume.ts';
 import { runGarbageCollector } from './garbagecollector/garbagecollector.ts';
+import { runHorizontalPodAutoscalerController } from './horizontalpodautoscaler/horizontalpodautoscaler.ts';
 import { runJobController } from './job/job.ts';
 import { runDefaultStorageClass } from './localpath/default-class.ts';
 import { runNamespaceController } from './namespace/namespace.ts';
@@ -58,6 +59,7 @@ const controllers: Readonly<Record<string, Run>> = {
   podGarbageCollector: runPodGarbageCollector,
   disruption: runDisruptionController,
   resourceQuota: runResourceQuotaController,
+  horizontalPodAutoscaler: runHorizontalPodAutoscalerController,
 };
 
 /** Those of clusters that serve volumes. The local-path provisioner is no part of them: it runs beside the node's kubelet. */
