@@ -10,7 +10,7 @@ import {
   servicecidrs,
   services as servicesKind,
 } from '../api/mod.ts';
-import { type Clock, errorText, type Logger, type Metrics, onAbort, type Random, silentLogger, sleep, Tasks } from '../base/mod.ts';
+import { type Clock, type Logger, type Metrics, onAbort, type Random, Tasks } from '../base/mod.ts';
 import type { HttpClient } from '../base/ports/http-client.ts';
 import {
   type ApiHandler,
@@ -26,12 +26,12 @@ import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder }
 import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
-import { bootstrapRoles } from './authz/bootstrap/bootstrap.ts';
 import { allKinds, createServedResources, definitionHooks, definitionsName, startCustomResources } from './customresources/mod.ts';
 import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
-import { type BootstrapOptions, bootstrap, bootstrapFlowControl, ensureServiceCidr } from './registry/bootstrap.ts';
+import type { BootstrapOptions } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
 import type { ServerHooks } from './registry/hooks.ts';
+import { firstBootstrap, keepBootstrapped } from './registry/keep-bootstrapped.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
 import { createRegistry, type Registry, resourceKey } from './registry/registry.ts';
 import { cachedResourceOf } from './registry/resource.ts';
@@ -118,7 +118,6 @@ export interface ApiCore {
   stopped(): Promise<void>;
 }
 
-const bootstrapIntervalMs = 10_000;
 const addressKinds = builtinKinds.filter(({ resource }) => resource === servicecidrs.resource || resource === ipaddresses.resource);
 const defaultNodePorts = { first: 30_000, last: 32_767 };
 
@@ -159,17 +158,11 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   };
   const events = recorderOnDemand(options, handler);
   const repairNow = hasServices ? repairOf(options, { registry, serviceIps, events }) : async () => {};
-  const ready = start(wanted, repairNow);
+  const ready = firstBootstrap(wanted, repairNow);
   await ready;
   const tasks = new Tasks(log);
   if (custom) await startCustomResources({ services, registry, served: custom, execute: run, context, tasks });
-  tasks.run('bootstrap objects', signal, () => keepBootstrapped(wanted, repairNow));
-  let rolesReady = false;
-  tasks.run('default roles', signal, async () => {
-    await makeRoles(wanted);
-    rolesReady = true;
-    await keepFlowControl(wanted);
-  });
+  const kept = keepBootstrapped(wanted, repairNow, tasks);
   const allServed = allKinds(kinds, custom);
   return {
     get kinds() {
@@ -183,7 +176,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     admitConnect: (request, context) => admitConnect(services, request, context),
     handler,
     ready,
-    rolesReady: () => rolesReady,
+    rolesReady: kept.rolesReady,
     async stopped() {
       await Promise.all([cache.stopped(), tasks.settled(), events.stopped()]);
     },
@@ -196,13 +189,6 @@ function storedKindsOf(kinds: readonly KindDefinition[]): { readonly stored: rea
   const hasServices = served.some((kind) => resourceKey(kind) === resourceKey(servicesKind));
   // Services get their addresses by these, whether anybody can see them or not.
   return { stored: [...new Set([...served, ...(hasServices ? addressKinds : [])])], hasServices };
-}
-
-/** What stands is put right before anything is added to it. */
-async function start(options: BootstrapOptions, repair: () => Promise<void>): Promise<void> {
-  await ensureServiceCidr(options);
-  await repair();
-  await bootstrap(options);
 }
 
 function repairOf(
@@ -285,48 +271,6 @@ function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readon
     sharedStore: options.sharedStore ?? false,
     nodeUsage: options.nodeUsage,
   };
-}
-
-/** Tries until they stand. */
-async function makeRoles(options: BootstrapOptions): Promise<void> {
-  const { clock, signal, log } = options.context;
-  while (!signal.aborted) {
-    try {
-      return await bootstrapRoles(options);
-    } catch (error) {
-      if (signal.aborted) return;
-      log.warn('Default roles could not be made', { error: errorText(error) });
-      await sleep(clock, bootstrapIntervalMs, signal);
-    }
-  }
-}
-
-/** Someone may delete what the cluster needs: it comes back. Looking is a few lookups in the cache. */
-async function keepBootstrapped(options: BootstrapOptions, repair: () => Promise<void>): Promise<void> {
-  const { clock, signal, log } = options.context;
-  while (!signal.aborted) {
-    await sleep(clock, bootstrapIntervalMs, signal);
-    try {
-      // What is refused has been told at the start.
-      await bootstrap({ ...options, context: { ...options.context, log: silentLogger } });
-      await repair();
-    } catch (error) {
-      if (!signal.aborted) log.warn('Bootstrap objects could not be made', { error: errorText(error) });
-    }
-  }
-}
-
-/** Makes the flow control objects, and puts right what becomes of them. */
-async function keepFlowControl(options: BootstrapOptions): Promise<void> {
-  const { clock, signal, log } = options.context;
-  while (!signal.aborted) {
-    try {
-      await bootstrapFlowControl(options);
-    } catch (error) {
-      if (!signal.aborted) log.warn('Flow control objects could not be made', { error: errorText(error) });
-    }
-    await sleep(clock, bootstrapIntervalMs, signal);
-  }
 }
 
 /** The server itself, writing what it needs. */
