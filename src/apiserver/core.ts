@@ -81,6 +81,8 @@ export interface ApiCoreOptions {
   readonly serviceAccountKey?: TokenKey | undefined;
   /** Who decides at the HTTP edge. Default: Node, RBAC. */
   readonly authorizationModes?: readonly AuthorizationMode[];
+  /** Names of admission plugins that run only where they are named. */
+  readonly enabledAdmission?: readonly string[];
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
   /** Asked by `handler` for every call; the HTTP edge has its own. Default: everything is allowed. */
@@ -261,10 +263,12 @@ function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access):
 }
 
 function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readonly AdmissionPlugin[]): Services {
-  const { disabledAdmission = [] } = options;
+  const { enabledAdmission = [], disabledAdmission = [] } = options;
+  const runs = ({ name, optional }: AdmissionPlugin): boolean =>
+    !disabledAdmission.includes(name) && (optional !== true || enabledAdmission.includes(name));
   return {
     registry,
-    admission: createAdmissionChain(plugins.filter((plugin) => !disabledAdmission.includes(plugin.name))),
+    admission: createAdmissionChain(plugins.filter(runs)),
     patchEngine: options.patchEngine ?? patchEngine,
     managedFields: options.managedFields ?? managedFieldsEngine,
     decodeBody: decodeJsonBody,

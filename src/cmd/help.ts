@@ -51,7 +51,7 @@ ${storage}  --secure-port N                    default 6443, or what the data di
   --anonymous-auth[=B]               true: requests without an identity are system:anonymous; false: they are refused.
                                      Left out: they may read health and version
   --token-auth-file FILE             lines of token,user,uid,"group1,group2"
-  --enable-admission-plugins P,...   all that Minke has are enabled; names are checked
+  --enable-admission-plugins P,...   AlwaysPullImages, PodNodeSelector, ... beside the default ones
   --disable-admission-plugins P,...
   --runtime-config K=B,...           GROUP/VERSION, api/all, api/ga, api/beta, api/alpha = true or false
   --max-requests-inflight N          requests under way that read (default 400); shared out by priority levels together with

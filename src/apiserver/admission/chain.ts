@@ -57,6 +57,8 @@ export interface MutationRound {
 /** Throws StatusError to refuse. `draft` and `object` are absent on delete. */
 export interface AdmissionPlugin {
   readonly name: string;
+  /** True: runs only where it is enabled by name. */
+  readonly optional?: boolean;
   /** `draft` may be changed in place. */
   readonly mutate?: (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined, round?: MutationRound) => Promise<void> | void;
   readonly validate?: (attributes: AdmissionAttributes, object: KubeObject | undefined) => Promise<void> | void;

@@ -1,4 +1,4 @@
-// The plugins that always run, in their order.
+// The plugins that come with the server.
 import type { Draft, KubeObject, V1LimitRange, V1Pod, V1ResourceQuota } from '../../api/mod.ts';
 import type { Clock, Random } from '../../base/mod.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
@@ -12,6 +12,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass } from './networking.ts';
 import { taintNodesByCondition } from './node-taints.ts';
+import { optionalAdmission } from './optional.ts';
 import { defaultTolerationSeconds, podPriority } from './pod-defaults.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
@@ -69,6 +70,7 @@ export function defaultAdmission({ registry, authorizer, clock, random, tokens }
           }),
         ]
       : []),
+    ...optionalAdmission({ namespace: (name) => namespaces?.get(undefined, name)?.object }),
     ...(quotas ? [resourceQuota(quotaStore(registry, quotas, clock))] : []),
   ];
 }

@@ -43,7 +43,7 @@ describe('limitRanger()', () => {
     ]);
     expect(draft.metadata?.annotations).toEqual({
       'kubernetes.io/limit-ranger':
-        'LimitRanger plugin set: cpu, memory limit for container c0; cpu request for container c0; memory limit for container c1; cpu request for container c1',
+        'LimitRanger plugin set: cpu request for container c0; cpu, memory limit for container c0; cpu request for container c1; memory limit for container c1',
     });
   });
 
@@ -88,6 +88,25 @@ describe('limitRanger()', () => {
     const plugin = limitRanger({ in: () => [range(item)] });
     expect(() => plugin.validate?.(attributes(pods as never), pod(...resources))).toThrow(StatusError);
     expect(() => plugin.validate?.(attributes(pods as never), pod(...resources))).toThrow(`pods "p" is forbidden: ${says}`);
+  });
+
+  test('init containers get their defaults too', () => {
+    const plugin = limitRanger({ in: () => [range({ type: 'Container', default: { cpu: '1' } })] });
+    const draft = draftOf({ ...pod(), spec: { containers: [], initContainers: [{ name: 'i' }] } }) as Draft<V1Pod>;
+    plugin.mutate?.(attributes(pods as never), draft as never);
+    expect(draft.metadata?.annotations).toEqual({ 'kubernetes.io/limit-ranger': 'LimitRanger plugin set: cpu limit for init container i' });
+  });
+
+  test('a sidecar counts with the containers of the pod; a resize is held to the bounds', () => {
+    const plugin = limitRanger({ in: () => [range({ type: 'Pod', max: { cpu: '2' } })] });
+    const { spec } = pod({ limits: { cpu: '1500m' } });
+    const sidecar = { name: 's', restartPolicy: 'Always', resources: { limits: { cpu: '1' } } };
+    const whole: V1Pod = { metadata: { name: 'p' }, spec: { containers: spec?.containers ?? [], initContainers: [sidecar] } };
+    const says = 'maximum cpu usage per Pod is 2, but limit is 2500m';
+    const resize = { ...attributes(pods as never), operation: 'UPDATE', subresource: 'resize' } as const;
+    expect(() => plugin.validate?.(attributes(pods as never), whole)).toThrow(says);
+    expect(() => plugin.validate?.(resize, whole)).toThrow(says);
+    expect(() => plugin.validate?.({ ...resize, subresource: 'status' }, whole)).not.toThrow();
   });
 
   test('every problem is told', () => {

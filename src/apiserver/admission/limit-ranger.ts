@@ -1,13 +1,13 @@
 // LimitRanger: a namespace's LimitRange gives containers the requests and limits that they do not name, and holds them,
 // pods and claims to its bounds. Source: https://kubernetes.io/docs/concepts/policy/limit-range/
 import {
-  addQuantities,
+  asAmounts,
   compareQuantities,
   type Draft,
   forbidden,
-  formatQuantity,
   type KubeObject,
   parseQuantity,
+  podAmounts,
   toNumber,
   type V1Container,
   type V1LimitRange,
@@ -15,6 +15,7 @@ import {
   type V1PersistentVolumeClaim,
   type V1Pod,
 } from '../../api/mod.ts';
+import { isNewPod } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './chain.ts';
 
 type Amounts = Readonly<Record<string, string>>;
@@ -42,13 +43,11 @@ export const limitRanger = (ranges: LimitRanges): AdmissionPlugin => ({
   },
 });
 
-const isNewPod = ({ kind, operation, subresource }: AdmissionAttributes): boolean =>
-  kind.kind === 'Pod' && kind.group === '' && operation === 'CREATE' && subresource === undefined;
-
-/** Pods are held to their bounds when they are made (their resources stay), claims also when they grow. */
+/** Pods are held to their bounds when they are made and when they are resized, claims also when they grow. */
 function checkFor(attributes: AdmissionAttributes): ((object: KubeObject, item: V1LimitRangeItem) => readonly string[]) | undefined {
-  if (isNewPod(attributes)) return (object, item) => podProblems(object as V1Pod, item);
   const { kind, operation, subresource } = attributes;
+  const isResize = kind.kind === 'Pod' && kind.group === '' && operation === 'UPDATE' && subresource === 'resize';
+  if (isNewPod(attributes) || isResize) return (object, item) => podProblems(object as V1Pod, item);
   const isClaim = kind.kind === 'PersistentVolumeClaim' && kind.group === '' && subresource === undefined && operation !== 'DELETE';
   return isClaim ? (object, item) => claimProblems(object as V1PersistentVolumeClaim, item) : undefined;
 }
@@ -58,12 +57,13 @@ function applyDefaults(pod: Draft<V1Pod>, range: V1LimitRange): void {
   if (!item || !pod.spec) return;
   const set: string[] = [];
   for (const container of [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]) {
+    const what = pod.spec.containers.includes(container) ? 'container' : 'init container';
     for (const [kind, defaults] of [
-      ['limits', item.default],
       ['requests', item.defaultRequest],
+      ['limits', item.default],
     ] as const) {
       const named = fill(container, kind, defaults ?? {});
-      if (named.length > 0) set.push(`${named.join(', ')} ${kind === 'limits' ? 'limit' : 'request'} for container ${container.name}`);
+      if (named.length > 0) set.push(`${named.join(', ')} ${kind === 'limits' ? 'limit' : 'request'} for ${what} ${container.name}`);
     }
   }
   if (set.length === 0 || !pod.metadata) return;
@@ -91,12 +91,10 @@ function podProblems(pod: V1Pod, item: V1LimitRangeItem): readonly string[] {
       problems(item, { requests: container.resources?.requests ?? {}, limits: container.resources?.limits ?? {} }),
     );
   }
-  if (item.type !== 'Pod') return [];
-  const total = (kind: 'requests' | 'limits'): Amounts => {
-    const main = sumOf(containers.map((container) => container.resources?.[kind] ?? {}));
-    return inits.reduce((sum, container) => highest(sum, container.resources?.[kind] ?? {}), main);
-  };
-  return problems(item, { requests: total('requests'), limits: total('limits') });
+  if (item.type !== 'Pod' || !pod.spec) return [];
+  // What the runtime takes for itself is not the pod's.
+  const own: V1Pod = { spec: { ...pod.spec, overhead: undefined } };
+  return problems(item, { requests: asAmounts(podAmounts(own, 'requests')), limits: asAmounts(podAmounts(own, 'limits')) });
 }
 
 const claimProblems = (claim: V1PersistentVolumeClaim, item: V1LimitRangeItem): readonly string[] =>
@@ -166,19 +164,3 @@ function boundProblems(item: V1LimitRangeItem, which: 'min' | 'max', requests: A
     return wrong ? [`${word} ${name} usage per ${item.type} is ${bound}, but request is ${request}`] : [];
   });
 }
-
-/** What every one of them names is added up; what one of them leaves out is not bounded, and so has no sum. */
-function sumOf(all: readonly Amounts[]): Amounts {
-  const names = Object.keys(all[0] ?? {}).filter((name) => all.every((amounts) => amounts[name] !== undefined));
-  return Object.fromEntries(
-    names.map((name) => [name, formatQuantity(all.map((amounts) => parseQuantity(amounts[name] ?? '0')).reduce(addQuantities))]),
-  );
-}
-
-const highest = (a: Amounts, b: Amounts): Amounts =>
-  Object.fromEntries(
-    Object.entries(a).map(([name, amount]) => [
-      name,
-      b[name] !== undefined && isLess(amount, b[name] ?? amount) ? (b[name] ?? amount) : amount,
-    ]),
-  );

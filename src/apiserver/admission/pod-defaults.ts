@@ -11,13 +11,13 @@ import {
   type V1Pod,
   type V1PriorityClass,
 } from '../../api/mod.ts';
+import { isNewPod } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './chain.ts';
 
 const forNewPods =
   (change: (pod: Draft<V1Pod>, attributes: AdmissionAttributes) => void): NonNullable<AdmissionPlugin['mutate']> =>
   (attributes, draft) => {
-    const { kind, operation, subresource } = attributes;
-    if (operation !== 'CREATE' || subresource !== undefined || !draft || kind.group !== '' || kind.resource !== 'pods') return;
+    if (!draft || !isNewPod(attributes)) return;
     change(draft as Draft<V1Pod>, attributes);
   };
 

@@ -13,23 +13,21 @@ import {
   type V1StorageClass,
   volumeProtection,
 } from '../../api/mod.ts';
-import type { AdmissionAttributes, AdmissionPlugin } from './chain.ts';
+import { isOf } from './attributes.ts';
+import type { AdmissionPlugin } from './chain.ts';
 
 export interface StorageClassLookup {
   readonly get: (name: string) => KubeObject | undefined;
   readonly all: () => readonly KubeObject[];
 }
 
-const isCore = ({ kind, subresource }: AdmissionAttributes, resource: string): boolean =>
-  subresource === undefined && kind.group === '' && kind.resource === resource;
-
 /** Source: https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#storageobjectinuseprotection */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
   mutate: (attributes, draft) => {
     if (attributes.operation !== 'CREATE' || !draft) return;
-    if (isCore(attributes, 'persistentvolumeclaims')) addStorageProtection(draft, claimProtection);
-    if (isCore(attributes, 'persistentvolumes')) addStorageProtection(draft, volumeProtection);
+    if (isOf(attributes, '', 'persistentvolumeclaims')) addStorageProtection(draft, claimProtection);
+    if (isOf(attributes, '', 'persistentvolumes')) addStorageProtection(draft, volumeProtection);
   },
 };
 
@@ -37,7 +35,7 @@ export const storageObjectInUseProtection: AdmissionPlugin = {
 export const defaultStorageClass = (classes: StorageClassLookup): AdmissionPlugin => ({
   name: 'DefaultStorageClass',
   mutate: (attributes, draft) => {
-    if (attributes.operation !== 'CREATE' || !draft || !isCore(attributes, 'persistentvolumeclaims')) return;
+    if (attributes.operation !== 'CREATE' || !draft || !isOf(attributes, '', 'persistentvolumeclaims')) return;
     const claim = draft as Draft<V1PersistentVolumeClaim>;
     if (!claim.spec || claim.spec.storageClassName !== undefined || storageClassOf(claim as V1PersistentVolumeClaim) !== '') return;
     const name = newestDefault(classes.all() as readonly V1StorageClass[]);
@@ -60,7 +58,7 @@ function newestDefault(classes: readonly V1StorageClass[]): string | undefined {
 export const persistentVolumeClaimResize = (classes: StorageClassLookup): AdmissionPlugin => ({
   name: 'PersistentVolumeClaimResize',
   validate: (attributes, object) => {
-    if (attributes.operation !== 'UPDATE' || !object || !isCore(attributes, 'persistentvolumeclaims')) return;
+    if (attributes.operation !== 'UPDATE' || !object || !isOf(attributes, '', 'persistentvolumeclaims')) return;
     const [claim, old] = [object as V1PersistentVolumeClaim, attributes.old as V1PersistentVolumeClaim];
     if (requestedBytes(claim) <= requestedBytes(old)) return;
     const refuse = (why: string) => forbidden({ group: '', resource: 'persistentvolumeclaims', name: attributes.name }, why);

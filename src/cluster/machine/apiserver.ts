@@ -122,6 +122,7 @@ async function start(options: Start): Promise<void> {
     tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
     serviceAccountKey: openSigningKey(pki.serviceAccountKeyPem),
     authorizationModes: options.authorization,
+    enabledAdmission: options.enableAdmission,
     disabledAdmission: options.disableAdmission,
   });
   parts.push(core.stopped());
