@@ -55,7 +55,7 @@ describe('containers', () => {
 
   test('the node’s kubelet', async () => {
     const name = await cluster.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}');
-    expect(await cluster.kubectl('get', '--raw', `/api/v1/nodes/${name}/proxy/healthz`)).toBe('ok');
+    expect(await cluster.kubectl('get', '--raw', `/api/v1/nodes/${name}/proxy/healthz`)).toBe('ok\n');
   });
 
   test('kubectl proxy: every method, redirects and all, as a browser sees them', async () => {
