@@ -1,6 +1,7 @@
 // The door of apiserver/: everything between a socket and the store.
 
 export type { Access, AuthorizationMode } from './access.ts';
+export type { AggregationOptions } from './aggregation/aggregator.ts';
 export { type Anonymous, anonymousUser, type TokenAuthenticator } from './authn/authenticate.ts';
 export { type StaticToken, staticTokens } from './authn/static-tokens.ts';
 export { type Attributes, type Authorizer, type Decision, firstOpinion } from './authz/authorizer.ts';

@@ -4,6 +4,7 @@ import { assert, type Clock, errorText, type Logger, type Random } from '../base
 import type { UserInfo } from '../client/mod.ts';
 import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } from './authn/authenticate.ts';
 import { readImpersonation } from './authn/impersonate.ts';
+import type { RequestHeaderAuthenticator } from './authn/request-header.ts';
 import { type Attributes, type Authorizer, refusal } from './authz/authorizer.ts';
 import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './http/deadline.ts';
 import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './http/exchange.ts';
@@ -31,6 +32,7 @@ export interface PipelineOptions {
   readonly tokens: readonly TokenAuthenticator[];
   readonly authorizer: Authorizer;
   readonly anonymous?: Anonymous | undefined;
+  readonly frontProxy?: RequestHeaderAuthenticator | undefined;
   /** Signals of requests under way: stopping the server ends the long-running ones. */
   readonly open?: OpenRequests;
   /** Counts and times requests. Default: nobody does. */
@@ -165,9 +167,10 @@ export function addWarning(exchange: Exchange, text: string): void {
   if (exchange.warnings.length < warningsMax && !exchange.warnings.includes(text)) exchange.warnings.push(text);
 }
 
-function authentication({ clock, tokens, anonymous }: PipelineOptions): Step {
+function authentication({ clock, tokens, anonymous, frontProxy }: PipelineOptions): Step {
   return async (exchange, next) => {
-    exchange.user = await authenticate({ request: exchange.request, path: exchange.info.path, nowMs: clock.nowMs(), tokens, anonymous });
+    const { request, info } = exchange;
+    exchange.user = await authenticate({ request, path: info.path, nowMs: clock.nowMs(), tokens, anonymous, frontProxy });
     return next();
   };
 }

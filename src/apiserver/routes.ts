@@ -3,6 +3,7 @@ import { type KindDefinition, methodNotAllowed, StatusError, type Subresource, s
 import { type Clock, type Logger, metricsContentType, type Random } from '../base/mod.ts';
 import type { HttpClient } from '../base/ports/http-client.ts';
 import type { PatchType } from '../client/mod.ts';
+import type { Aggregator } from './aggregation/aggregator.ts';
 import { createDiscovery } from './discovery/serve.ts';
 import { type HealthCheck, serveHealth, serveVersion, type VersionInfo } from './health/health.ts';
 import type { ResourceCore } from './http/core-port.ts';
@@ -43,6 +44,8 @@ export interface RoutesOptions {
   /** Where clients inside the cluster find the server: `10.96.0.1:443`. */
   readonly serverAddress: string;
   readonly acceptWebSocket: AcceptWebSocket;
+  /** Group versions that other servers answer. */
+  readonly aggregator?: Aggregator | undefined;
   /** Further paths that are documents. */
   readonly documents?: ((path: string) => EdgeResponse | undefined) | undefined;
 }
@@ -65,19 +68,21 @@ interface KindRoutes {
 }
 
 export function createRoutes(options: RoutesOptions): (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse> {
-  const { core } = options;
+  const { core, aggregator } = options;
   const parts: Parts = {
     options,
-    discovery: createDiscovery({ kinds: () => core.kinds, serverAddress: options.serverAddress }),
+    discovery: createDiscovery({ kinds: () => core.kinds, serverAddress: options.serverAddress, remotes: aggregator?.versions }),
     openApi: createOpenApi(
       () => core.kinds,
       (kinds) => options.openApi(kinds, options.clock),
+      aggregator?.openApi,
     ),
     encoderOf: createFrameEncoders({ clock: options.clock, forms: options.forms }),
     routesOf: createKindRoutes(),
   };
   return (exchange) =>
-    exchange.info.as === 'path' ? servePath(parts, exchange, exchange.info) : serveResource(parts, exchange, exchange.info);
+    aggregator?.serve(exchange) ??
+    (exchange.info.as === 'path' ? servePath(parts, exchange, exchange.info) : serveResource(parts, exchange, exchange.info));
 }
 
 interface Parts {

@@ -1,6 +1,8 @@
 // The API server on its socket: the pipeline behind the HTTPS port, and an orderly end.
 import { type Clock, errorText, type Logger, type Metrics, onAbort, type Random, Tasks } from '../base/mod.ts';
+import type { CertifiedKey } from '../base/ports/certificates.ts';
 import type { HttpServerRequest, HttpServerResponse, ServerTls } from '../base/ports/http-server.ts';
+import { type AggregationOptions, type Aggregator, type AggregatorParts, createAggregator } from './aggregation/aggregator.ts';
 import type { Anonymous, TokenAuthenticator } from './authn/authenticate.ts';
 import { createIssuerDocuments } from './authn/service-account/documents.ts';
 import type { ServiceAccountTokens } from './authn/service-account/tokens.ts';
@@ -35,6 +37,8 @@ export interface ApiServerOptions {
   /** Default: the default roles, as they are written. */
   readonly authorizer?: Authorizer | undefined;
   readonly anonymous?: Anonymous | undefined;
+  /** Lets other servers answer for groups that APIServices give to them. Default: this server alone answers. */
+  readonly aggregation?: AggregationOptions | undefined;
   /** Checks besides the server's own. */
   readonly health?: readonly HealthCheck[] | undefined;
   /** What /metrics shows; requests are counted in it. */
@@ -52,8 +56,8 @@ export interface ApiServerOptions {
 
 export interface ApiServer {
   readonly port: number;
-  /** New connections get these; those that stand go on. */
-  reloadCertificates(tls: ServerTls): void;
+  /** New connections get these; those that stand go on. `frontProxy` is for connections to aggregated servers. */
+  reloadCertificates(tls: ServerTls, frontProxy?: CertifiedKey): void;
   /** Resolves when the server has stopped: watches ended, requests drained, sockets closed. */
   readonly closed: Promise<void>;
 }
@@ -72,7 +76,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const backends = createHttpClient({ clock, tls: { insecure: true } });
   const open = new OpenRequests();
   const tasks = new Tasks(log);
-  const serve = serveWith(options, { backends, open, acceptWebSocket });
+  const aggregator = options.aggregation && (await startAggregator(options, options.aggregation, createHttpClient));
+  const serve = serveWith(options, { backends, aggregator, open, acceptWebSocket });
   const server = await startHttpServer({
     ...listen,
     clock,
@@ -90,18 +95,40 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       void tasks.settled().then(resolve);
     });
   });
-  return { port: server.port, reloadCertificates: (tls) => server.reloadCertificates(tls), closed };
+  if (aggregator) tasks.run('aggregation', signal, () => aggregator.run());
+  return {
+    port: server.port,
+    reloadCertificates(tls, frontProxy) {
+      server.reloadCertificates(tls);
+      if (frontProxy) aggregator?.setCertificate(frontProxy);
+    },
+    closed,
+  };
+}
+
+async function startAggregator(
+  { core, clock, random, log, signal }: ApiServerOptions,
+  aggregation: AggregationOptions,
+  createClient: AggregatorParts['createClient'],
+): Promise<Aggregator> {
+  const { createIssuerCheck } = await import('../base/ports/certificate-reader.ts');
+  const isIssued = createIssuerCheck(aggregation.frontProxy.caPem);
+  return createAggregator({ ...aggregation, core, clock, random: random.child('aggregation'), log, signal, createClient, isIssued });
 }
 
 /** The whole way of a request, but for the socket. */
-function serveWith(options: ApiServerOptions, parts: Pick<RoutesOptions, 'backends' | 'acceptWebSocket'> & { open: OpenRequests }): Serve {
+function serveWith(
+  options: ApiServerOptions,
+  parts: Pick<RoutesOptions, 'backends' | 'aggregator' | 'acceptWebSocket'> & { open: OpenRequests },
+): Serve {
   const { core, nodes, version, tokens, clock, random, log, metrics, listen, serviceAccounts } = options;
   const serverAddress = options.serverAddress ?? `${listen.host}:${listen.port}`;
   const measured = metrics && createServerMetrics(metrics, clock, core);
-  const { backends, acceptWebSocket, open } = parts;
+  const { backends, aggregator, acceptWebSocket, open } = parts;
   return createPipeline({
     measure: measured?.step,
     anonymous: options.anonymous,
+    frontProxy: aggregator?.frontProxy,
     clock,
     random,
     log,
@@ -113,6 +140,7 @@ function serveWith(options: ApiServerOptions, parts: Pick<RoutesOptions, 'backen
       core,
       nodes,
       backends,
+      aggregator,
       version,
       metrics: metrics && (() => metrics.text()),
       watched: measured?.watched,

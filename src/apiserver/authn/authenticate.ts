@@ -1,9 +1,10 @@
-// Who asks: client certificate, then bearer token, then anonymous where that is allowed.
+// Who asks: front proxy, client certificate, then bearer token, then anonymous where that is allowed.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import { StatusError } from '../../api/mod.ts';
 import type { UserInfo } from '../../client/mod.ts';
 import { type EdgeRequest, headerOf } from '../http/exchange.ts';
 import { authenticateCertificate } from './client-certificate.ts';
+import type { RequestHeaderAuthenticator } from './request-header.ts';
 
 /** Tells who a bearer token stands for; undefined when it does not know the token. Service account tokens come as one more of these. */
 export interface TokenAuthenticator {
@@ -25,6 +26,8 @@ export interface AuthenticateOptions {
   readonly tokens: readonly TokenAuthenticator[];
   /** Default: `health`. */
   readonly anonymous?: Anonymous | undefined;
+  /** Proxies that speak for others. Default: none does. */
+  readonly frontProxy?: RequestHeaderAuthenticator | undefined;
 }
 
 /** Where requests without an identity are let through: nowhere, at health and version, or wherever the authorizer allows it. */
@@ -32,8 +35,11 @@ export type Anonymous = 'nowhere' | 'health' | 'everywhere';
 
 /** Throws a StatusError with 401 for a token that nobody knows, and for anonymous requests elsewhere than {@link anonymousPaths}. */
 export async function authenticate(options: AuthenticateOptions): Promise<UserInfo> {
-  const { request, path, nowMs, tokens, anonymous = 'health' } = options;
-  const byCertificate = request.peerCertificate && authenticateCertificate(request.peerCertificate, nowMs);
+  const { request, path, nowMs, tokens, anonymous = 'health', frontProxy } = options;
+  const byProxy = frontProxy?.authenticate(request, nowMs);
+  if (byProxy) return withAuthenticatedGroup(byProxy);
+  const { peerCertificate: peer } = request;
+  const byCertificate = peer && !frontProxy?.isFrontProxy(peer) ? authenticateCertificate(peer, nowMs) : undefined;
   if (byCertificate) return withAuthenticatedGroup(byCertificate);
   const token = bearerToken(request);
   if (token !== undefined) {

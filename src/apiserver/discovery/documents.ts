@@ -2,6 +2,8 @@
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
 import { apiVersionOf, type KindDefinition, subresourcesOf, verbsOf } from '../../api/mod.ts';
+import type { RemoteVersion } from '../aggregation/remote-discovery.ts';
+import { type ApiPriority, inDiscoveryOrder, priorityOf } from './priorities.ts';
 
 export const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
@@ -26,13 +28,21 @@ interface Group {
   readonly versions: readonly Version[];
 }
 interface Version {
+  readonly group: string;
   readonly version: string;
+  readonly priority: ApiPriority;
   readonly kinds: readonly KindDefinition[];
+  /** Another server answers for it. */
+  readonly remote?: RemoteVersion;
 }
 
-/** `serverAddress` is what clients inside the cluster are told: `10.0.0.1:6443`. */
-export function discoveryDocuments(kinds: readonly KindDefinition[], serverAddress: string): DiscoveryDocuments {
-  const groups = groupsOf(kinds);
+/** `serverAddress` is what clients inside the cluster are told: `10.0.0.1:6443`. `remotes` are answered by other servers. */
+export function discoveryDocuments(
+  kinds: readonly KindDefinition[],
+  serverAddress: string,
+  remotes: readonly RemoteVersion[] = [],
+): DiscoveryDocuments {
+  const groups = groupsOf(kinds, remotes);
   const core = groups.filter(({ name }) => name === '');
   const named = groups.filter(({ name }) => name !== '');
   const legacy = new Map<string, Uint8Array>();
@@ -48,6 +58,7 @@ export function discoveryDocuments(kinds: readonly KindDefinition[], serverAddre
   for (const group of groups) {
     if (group.name !== '') legacy.set(`/apis/${group.name}`, text({ kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) }));
     for (const version of group.versions) {
+      if (version.remote) continue;
       const path = group.name === '' ? `/api/${version.version}` : `/apis/${group.name}/${version.version}`;
       legacy.set(path, text(resourceList(group, version)));
     }
@@ -58,24 +69,26 @@ export function discoveryDocuments(kinds: readonly KindDefinition[], serverAddre
       ['/api', aggregated(core)],
       ['/apis', aggregated(named)],
     ]),
-    hasVersion: (group, version) => groups.some(({ name, versions }) => name === group && versions.some((one) => one.version === version)),
+    hasVersion: (group, version) =>
+      groups.some(({ name, versions }) => name === group && versions.some((one) => one.version === version && !one.remote)),
   };
 }
 
 const text = (object: unknown): Uint8Array => Buffer.from(`${JSON.stringify(object)}\n`);
 
-/** Groups and versions in the order in which the kinds name them. */
-function groupsOf(kinds: readonly KindDefinition[]): readonly Group[] {
-  const groups = new Map<string, Map<string, KindDefinition[]>>();
+/** Groups and versions in the order of their priorities. */
+function groupsOf(kinds: readonly KindDefinition[], remotes: readonly RemoteVersion[]): readonly Group[] {
+  const versions = new Map<string, Version & { readonly kinds: KindDefinition[] }>();
   for (const kind of kinds) {
-    const versions = groups.get(kind.group) ?? new Map<string, KindDefinition[]>();
-    groups.set(kind.group, versions);
-    versions.set(kind.version, [...(versions.get(kind.version) ?? []), kind]);
+    const { group, version } = kind;
+    const key = apiVersionOf(kind);
+    const of = versions.get(key) ?? { group, version, priority: priorityOf(group, version), kinds: [] };
+    versions.set(key, of);
+    of.kinds.push(kind);
   }
-  return [...groups].map(([name, versions]) => ({
-    name,
-    versions: [...versions].map(([version, of]) => ({ version, kinds: of.sort((a, b) => (a.resource < b.resource ? -1 : 1)) })),
-  }));
+  for (const remote of remotes) versions.set(apiVersionOf(remote), { ...remote, kinds: [], remote });
+  for (const { kinds: of } of versions.values()) of.sort((a, b) => (a.resource < b.resource ? -1 : 1));
+  return inDiscoveryOrder([...versions.values()]);
 }
 
 function apiGroup(group: Group): { name: string; versions: readonly object[]; preferredVersion: object | undefined } {
@@ -118,10 +131,10 @@ function aggregated(groups: readonly Group[]): TaggedDocument {
     metadata: {},
     items: groups.map((group) => ({
       metadata: group.name === '' ? {} : { name: group.name },
-      versions: group.versions.map(({ version, kinds }) => ({
+      versions: group.versions.map(({ version, kinds, remote }) => ({
         version,
-        resources: kinds.map(aggregatedResource),
-        freshness: 'Current',
+        resources: remote?.resources ?? kinds.map(aggregatedResource),
+        freshness: remote?.freshness ?? 'Current',
       })),
     })),
   });

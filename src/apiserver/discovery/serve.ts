@@ -1,5 +1,6 @@
 // Answers discovery requests: the legacy documents, or the aggregated one for clients that ask for it.
 import type { KindDefinition, KubeObject } from '../../api/mod.ts';
+import type { RemoteVersion } from '../aggregation/remote-discovery.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf } from '../http/exchange.ts';
 import { notAcceptable, parseAccept } from '../http/negotiate.ts';
 import { protobufType } from '../http/protobuf-body.ts';
@@ -16,13 +17,21 @@ export interface DiscoveryOptions {
   /** Asked on every request; documents are made anew when the list is another one. */
   readonly kinds: () => readonly KindDefinition[];
   readonly serverAddress: string;
+  /** What other servers serve; another list when that changes. */
+  readonly remotes?: (() => readonly RemoteVersion[]) | undefined;
 }
 
+const noRemotes: readonly RemoteVersion[] = [];
+
 export function createDiscovery(options: DiscoveryOptions): Discovery {
-  let made: { readonly from: readonly KindDefinition[]; readonly documents: DiscoveryDocuments } | undefined;
+  let made:
+    | { readonly from: readonly KindDefinition[]; readonly remotes: readonly RemoteVersion[]; readonly documents: DiscoveryDocuments }
+    | undefined;
   const documents = (): DiscoveryDocuments => {
     const kinds = options.kinds();
-    if (made?.from !== kinds) made = { from: kinds, documents: discoveryDocuments(kinds, options.serverAddress) };
+    const remotes = options.remotes?.() ?? noRemotes;
+    if (made?.from !== kinds || made.remotes !== remotes)
+      made = { from: kinds, remotes, documents: discoveryDocuments(kinds, options.serverAddress, remotes) };
     return made.documents;
   };
   return {

@@ -11,6 +11,8 @@ export interface EdgeRequest {
   readonly target: string;
   /** Names in lower case. */
   readonly headers: IncomingHeaders;
+  /** Each field of that name, where `headers` has joined several into one text. */
+  fieldsOf?(name: string): readonly string[];
   readonly remoteAddress: string;
   readonly peerCertificate: PeerCertificate | undefined;
   /** Fires when the client has gone. */

@@ -3,6 +3,8 @@
 import { createHash } from 'node:crypto';
 import type { KindDefinition } from '../../api/mod.ts';
 import type { Clock } from '../../base/mod.ts';
+import { type Json, mergeSwagger } from '../aggregation/merge-openapi.ts';
+import type { RemoteOpenApi } from '../aggregation/remote-openapi.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonType } from '../http/exchange.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import { firstOf, type Query } from '../http/request-info.ts';
@@ -60,7 +62,9 @@ export function apiOpenApi(kinds: readonly KindDefinition[], clock: Pick<Clock, 
 export function createOpenApi(
   kinds: () => readonly KindDefinition[],
   sourceOf: (kinds: readonly KindDefinition[]) => OpenApiSource,
+  remote?: RemoteOpenApi | undefined,
 ): OpenApi {
+  const mergedV2 = remote && createMergedV2(remote);
   let documents: { readonly from: readonly KindDefinition[]; readonly of: Documents } | undefined;
   const current = (): Documents => {
     const now = kinds();
@@ -71,15 +75,47 @@ export function createOpenApi(
     async serve(request, path, query) {
       if (path === '/openapi/v2') {
         const protobuf = wantsProtobuf(headerOf(request.headers, 'accept'));
-        return tagged(request, await (protobuf ? current().v2Protobuf() : current().v2()), { type: protobuf ? protobufType : jsonType });
+        const own = () => (protobuf ? current().v2Protobuf() : current().v2());
+        const made = remote?.any() && mergedV2 ? await mergedV2(await current().v2(), protobuf) : await own();
+        return tagged(request, made, { type: protobuf ? protobufType : jsonType });
       }
-      if (path === '/openapi/v3' || path === '/openapi/v3/') return tagged(request, await current().index(), { type: jsonType });
+      if (path === '/openapi/v3' || path === '/openapi/v3/') {
+        const own = await current().index();
+        return tagged(request, remote?.any() ? await mergedIndex(own, remote) : own, { type: jsonType });
+      }
       if (!path.startsWith('/openapi/v3/')) return undefined;
       const made = await current().v3(path.slice('/openapi/v3/'.length));
       return made && tagged(request, made, { type: jsonType, askedHash: firstOf(query, 'hash') });
     },
   };
 }
+
+const parse = ({ bytes }: Made): Json => JSON.parse(Buffer.from(bytes).toString('utf8')) as Json;
+
+async function mergedIndex(own: Made, remote: RemoteOpenApi): Promise<Made> {
+  const index = parse(own);
+  return madeOf(Buffer.from(JSON.stringify({ ...index, paths: { ...(index.paths as Json), ...(await remote.index()) } })));
+}
+
+/** The merged document, made anew when one of its parts has changed. */
+function createMergedV2(remote: RemoteOpenApi): (own: Made, protobuf: boolean) => Promise<Made> {
+  const kept = new Map<boolean, { readonly from: string; readonly made: Made }>();
+  return async (own, protobuf) => {
+    const parts = await remote.v2();
+    const from = `${own.hash} ${JSON.stringify(parts)}`;
+    const before = kept.get(protobuf);
+    if (before?.from === from) return before.made;
+    const document = mergeSwagger(parse(own), parts);
+    const bytes = protobuf
+      ? (await import('../../api/schema/openapi/mod.ts')).encodeOpenApiV2(document)
+      : Buffer.from(JSON.stringify(document));
+    const made = madeOf(bytes);
+    kept.set(protobuf, { from, made });
+    return made;
+  };
+}
+
+const madeOf = (bytes: Uint8Array): Made => ({ bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() });
 
 interface Documents {
   v2(): Promise<Made>;
@@ -94,7 +130,7 @@ function createDocuments(source: OpenApiSource): Documents {
   const once = (key: string, make: () => Promise<Uint8Array>): Promise<Made> => {
     const known = made.get(key);
     if (known) return known;
-    const fresh = make().then((bytes) => ({ bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() }));
+    const fresh = make().then(madeOf);
     made.set(key, fresh);
     // One that failed is tried again by the next request; whoever waits for this one gets its error.
     fresh.catch(() => made.delete(key));

@@ -13,6 +13,8 @@ export interface BackendRequest {
   readonly headers: HttpHeaders;
   readonly body?: HttpRequest['body'];
   readonly signal: AbortSignal;
+  /** Milliseconds until the answer's head must have come. Default: none. */
+  readonly headTimeoutMs?: number;
 }
 
 /** Both throw when the backend cannot be reached. */
@@ -30,11 +32,17 @@ export const originOf = (scheme: 'http' | 'https', host: string, port: number): 
 /** A host and port, with the certificates that `client` has. Redirects are answers: nobody follows them. */
 export function httpBackend(client: HttpClient, origin: string): Backend {
   const of = ({ target, ...request }: BackendRequest): HttpRequest => ({
+    ...{ headTimeoutMs: 'none', connectTimeoutMs: dialTimeoutMs },
     ...request,
-    ...{ url: `${origin}/`, target, headTimeoutMs: 'none', connectTimeoutMs: dialTimeoutMs },
+    ...{ url: `${origin}/`, target },
   });
   return { origin, request: async (request) => client.request(of(request)), upgrade: async (request) => client.upgrade(of(request)) };
 }
+
+export const withHeadTimeout = (backend: Backend, headTimeoutMs: number): Backend => ({
+  ...backend,
+  request: (request) => backend.request({ ...request, headTimeoutMs }),
+});
 
 const dialErrors: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connect: connection refused',

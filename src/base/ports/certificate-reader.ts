@@ -15,3 +15,12 @@ export function readCertificate(certificatePem: string): Validity & { readonly s
     subjectAltName: certificate.subjectAltName ?? '',
   };
 }
+
+/** Tells whether certificates (DER) are signed by the authority of that PEM. */
+export function createIssuerCheck(authorityPem: string): (certificate: Uint8Array) => boolean {
+  const authority = new X509Certificate(authorityPem);
+  return (certificate) => {
+    const read = new X509Certificate(certificate);
+    return read.checkIssued(authority) && read.verify(authority.publicKey);
+  };
+}

@@ -15,6 +15,8 @@ export interface PeerCertificate {
   readonly notAfterMs: number;
   /** SHA-256 of the certificate, upper-case hexadecimal pairs joined by colons. */
   readonly fingerprint: string;
+  /** The certificate itself, DER. */
+  readonly raw?: Uint8Array;
 }
 
 export interface HttpServerRequest {
@@ -23,6 +25,8 @@ export interface HttpServerRequest {
   readonly target: string;
   /** Names in lower case; over HTTP/2 also the pseudo fields. */
   readonly headers: IncomingHeaders;
+  /** Each field of that name (lower case), where `headers` has joined several into one text. */
+  fieldsOf(name: string): readonly string[];
   readonly httpVersion: '1' | '2';
   readonly remoteAddress: string;
   readonly peerCertificate: PeerCertificate | undefined;
@@ -78,6 +82,11 @@ export class RequestView implements HttpServerRequest {
 
   get headers(): IncomingHeaders {
     return this.#incoming.headers;
+  }
+
+  fieldsOf(name: string): readonly string[] {
+    const { rawHeaders } = this.#incoming;
+    return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name);
   }
 
   get remoteAddress(): string {
@@ -160,5 +169,6 @@ function readPeerCertificate(socket: TLSSocket): PeerCertificate | null {
     organizations: organizations === undefined ? [] : Array.isArray(organizations) ? organizations : [organizations],
     notAfterMs: Date.parse(certificate.valid_to),
     fingerprint: certificate.fingerprint256,
+    raw: certificate.raw,
   };
 }

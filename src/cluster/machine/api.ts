@@ -2,6 +2,7 @@
 
 import { minkeVersion } from '../../api/mod.ts';
 import {
+  type AggregationOptions,
   type ApiServer,
   collectStorage,
   createFairness,
@@ -95,6 +96,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       authorizer: access.authorizer,
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
       serviceAccounts: access.serviceAccounts,
+      aggregation: aggregationOf(controlPlane.core, pki),
       metrics,
       nodes,
       fairness: createFairness({ clock, metrics, find: controlPlane.core.registry.find }),
@@ -128,7 +130,13 @@ export function checkRoles({ core }: { readonly core: Pick<ControlPlane['core'],
 export const apiServerTls = (pki: Pki) => ({
   cert: pki.leaves.apiserver.certificatePem,
   key: pki.leaves.apiserver.keyPem,
-  clientCa: pki.authorityPem,
+  // Whose certificate is signed by the second is no user: `apiserver/authn/request-header.ts` tells them apart.
+  clientCa: `${pki.authorityPem}\n${pki.frontProxyAuthorityPem}`,
+});
+export const aggregationOf = (core: ControlPlane['core'], pki: Pki): AggregationOptions => ({
+  registry: core.registry,
+  clientCaPem: pki.authorityPem,
+  frontProxy: { caPem: pki.frontProxyAuthorityPem, client: pki.leaves['front-proxy-client'] },
 });
 export const kubeletClientTls = (pki: Pki) => {
   const { certificatePem, keyPem } = pki.leaves['apiserver-kubelet-client'];
@@ -146,7 +154,7 @@ export function portError(port: number, error: unknown, at = { host: listenHost,
 export function keepCertificates(log: Logger, api: RunningApi, agent: NodeAgent | undefined, signal: AbortSignal): Promise<void> {
   const tasks = new Tasks(log);
   const onRenewed = async (pki: Pki) => {
-    api.server.reloadCertificates(apiServerTls(pki));
+    api.server.reloadCertificates(apiServerTls(pki), pki.leaves['front-proxy-client']);
     api.kubelets.setTls(kubeletClientTls(pki));
     const { kubeletTls } = await import('./node.ts');
     agent?.server.reloadCertificates(kubeletTls(pki));

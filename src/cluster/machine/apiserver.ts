@@ -22,7 +22,7 @@ import { adminUser } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { clusterAddresses } from './addresses.ts';
-import { apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
+import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity } from './identity.ts';
 import { kindsLeft, type RuntimeSetting } from './kinds-left.ts';
@@ -141,6 +141,7 @@ async function start(options: Start): Promise<void> {
     anonymous: anonymousOf(options.anonymous),
     health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
     serviceAccounts: access.serviceAccounts,
+    aggregation: aggregationOf(core, pki),
     metrics,
     fairness: createFairness({ clock, metrics, find: core.registry.find, seats: options.requestsInFlightMax }),
     nodes: httpNodeConnection(kubelets),
@@ -149,7 +150,7 @@ async function start(options: Start): Promise<void> {
   parts.push(server.closed);
   await fs.write(paths.kubeconfig, adminKubeconfig(options.url, pki), { mode: 0o600 });
   const onRenewed = (next: Pki) => {
-    server.reloadCertificates(apiServerTls(next));
+    server.reloadCertificates(apiServerTls(next), next.leaves['front-proxy-client']);
     kubelets.setTls(kubeletClientTls(next));
   };
   const tasks = new Tasks(log);

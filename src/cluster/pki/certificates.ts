@@ -11,10 +11,14 @@ export const backdateMs = 60 * 60 * 1000;
 /** The share of its lifetime after which a certificate is renewed. */
 const renewAfterShare = 2 / 3;
 
-export type LeafName = 'apiserver' | 'apiserver-kubelet-client' | 'kubelet' | 'admin';
+export type LeafName = 'apiserver' | 'apiserver-kubelet-client' | 'kubelet' | 'admin' | 'front-proxy-client';
+/** The front proxy's signs nothing else: whoever has a certificate of it may say who a request is of. */
+export type AuthorityName = 'ca' | 'front-proxy-ca';
 
 export interface LeafSpec {
   readonly name: LeafName;
+  /** Default: `ca`. */
+  readonly authority?: AuthorityName;
   readonly commonName: string;
   readonly organizations: readonly string[];
   readonly dnsNames: readonly string[];
@@ -31,7 +35,7 @@ export interface ClusterNames {
   readonly serviceAddress: string;
 }
 
-/** Every certificate that the authority signs. */
+/** Every certificate that the authorities sign. */
 export function leafSpecs(names: ClusterNames): readonly LeafSpec[] {
   const { nodeName, addresses, serviceAddress } = names;
   const own = ['127.0.0.1', '::1', ...addresses];
@@ -78,6 +82,16 @@ export function leafSpecs(names: ClusterNames): readonly LeafSpec[] {
       ipAddresses: [],
       usages: ['client'],
       lifetimeMs: authorityLifetimeMs,
+    },
+    {
+      name: 'front-proxy-client',
+      authority: 'front-proxy-ca',
+      commonName: 'front-proxy-client',
+      organizations: [],
+      dnsNames: [],
+      ipAddresses: [],
+      usages: ['client'],
+      lifetimeMs: leafLifetimeMs,
     },
   ];
 }

@@ -23,9 +23,13 @@ test('the first start makes everything, the second takes it as it is', async () 
   const first = await ensurePki(options(clock));
   expect(await ensurePki(options(clock))).toEqual(first);
   const authority = new X509Certificate(first.authorityPem);
-  for (const leaf of Object.values(first.leaves)) expect(new X509Certificate(leaf.certificatePem).verify(authority.publicKey)).toBe(true);
+  const frontProxy = new X509Certificate(first.frontProxyAuthorityPem);
+  for (const [name, leaf] of Object.entries(first.leaves)) {
+    const signer = name === 'front-proxy-client' ? frontProxy : authority;
+    for (const one of [authority, frontProxy]) expect(new X509Certificate(leaf.certificatePem).verify(one.publicKey)).toBe(one === signer);
+  }
   expect(first.adminToken).toMatch(/^[0-9a-f]{64}$/);
-  for (const file of ['pki/ca.key', 'pki/apiserver.key', 'pki/sa.key', 'admin.token'])
+  for (const file of ['pki/ca.key', 'pki/front-proxy-ca.key', 'pki/apiserver.key', 'pki/sa.key', 'admin.token'])
     expect(statSync(join(dataDir, file)).mode & 0o777).toBe(0o600);
 });
 

@@ -6,6 +6,7 @@ import type { CertifiedKey } from '../../base/ports/certificates.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { generateSigningKeyPem } from '../../base/ports/signing-key.ts';
 import {
+  type AuthorityName,
   authorityLifetimeMs,
   backdateMs,
   type ClusterNames,
@@ -20,6 +21,8 @@ const renewalCheckMs = 60 * 60 * 1000;
 
 export interface Pki {
   readonly authorityPem: string;
+  /** Signs the certificate by which the API server speaks for its users to aggregated servers. */
+  readonly frontProxyAuthorityPem: string;
   readonly leaves: Readonly<Record<LeafName, CertifiedKey>>;
   /** Bearer token of the admin, for as long as the data dir lives. */
   readonly adminToken: string;
@@ -40,10 +43,13 @@ export interface PkiOptions {
 export async function ensurePki(options: PkiOptions): Promise<Pki> {
   const { dataDir, names, fs } = options;
   await fs.mkdir(join(dataDir, 'pki'), { mode: 0o700 });
-  const authority = await ensureAuthority(options);
-  const leaves = await Promise.all(leafSpecs(names).map(async (spec) => [spec.name, await ensureLeaf(options, authority, spec)] as const));
+  const authorities = { ca: await ensureAuthority(options, 'ca'), 'front-proxy-ca': await ensureAuthority(options, 'front-proxy-ca') };
+  const leaves = await Promise.all(
+    leafSpecs(names).map(async (spec) => [spec.name, await ensureLeaf(options, authorities[spec.authority ?? 'ca'], spec)] as const),
+  );
   return {
-    authorityPem: authority.certificatePem,
+    authorityPem: authorities.ca.certificatePem,
+    frontProxyAuthorityPem: authorities['front-proxy-ca'].certificatePem,
     leaves: Object.fromEntries(leaves) as Record<LeafName, CertifiedKey>,
     adminToken: await ensureToken(options),
     serviceAccountKeyPem: await ensureServiceAccountKey(options),
@@ -77,14 +83,18 @@ export async function keepRenewed(
   }
 }
 
-async function ensureAuthority(options: PkiOptions): Promise<CertifiedKey> {
+async function ensureAuthority(options: PkiOptions, name: AuthorityName): Promise<CertifiedKey> {
   const { fs, clock } = options;
-  const standing = await readPair(options, 'ca');
+  const standing = await readPair(options, name);
   if (standing) return standing;
   const { createAuthority } = await import('../../base/ports/certificates.ts');
   const nowMs = clock.nowMs();
-  const made = await createAuthority({ commonName: 'minke-ca', notBeforeMs: nowMs - backdateMs, notAfterMs: nowMs + authorityLifetimeMs });
-  await writePair(options, 'ca', made);
+  const made = await createAuthority({
+    commonName: `minke-${name}`,
+    notBeforeMs: nowMs - backdateMs,
+    notAfterMs: nowMs + authorityLifetimeMs,
+  });
+  await writePair(options, name, made);
   await fs.chmod(join(options.dataDir, 'pki'), 0o700);
   return made;
 }

@@ -95,6 +95,16 @@ export function* openApiV2Protobuf(kinds: readonly KindDefinition[]): Generator<
   yield encodeSection('definitions', made);
 }
 
+/** Any Swagger 2.0 document in that form: what it says of itself, its paths and its definitions. */
+export function encodeOpenApiV2({ swagger, info: own, paths: items, definitions: types }: Json): Uint8Array {
+  const section = (name: 'paths' | 'definitions', entries: unknown) =>
+    encodeSection(
+      name,
+      Object.entries(entries as Record<string, Json>).map(([key, value]) => encodeEntry(name, key, value)),
+    );
+  return Buffer.concat([encodeHead({ swagger, info: own }), section('paths', items), section('definitions', types)]);
+}
+
 /** Steps that give nothing, as pieces that hold nothing. */
 function* asBytes<T>(steps: Generator<undefined, T>): Generator<Uint8Array, T> {
   for (;;) {
