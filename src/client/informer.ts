@@ -34,6 +34,8 @@ export interface Informer<T extends KubeObject> {
 /** Makes and shares the informers of one process. A resource is watched from the first `of` on, until the factory's signal fires. */
 export interface Informers {
   of<T extends KubeObject>(type: ResourceType<T>): Informer<T>;
+  /** Ends the watch of one resource, such as one whose definition is gone. The next `of` starts afresh. */
+  release(type: ResourceType): void;
   /** Resolves when every informer asked for so far has its first list. */
   synced(): Promise<void>;
 }

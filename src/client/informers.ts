@@ -18,8 +18,6 @@ export interface InformersOptions {
 export interface OwnedInformers extends Informers {
   /** Resolves when the signal has fired and every watch has ended. */
   readonly stopped: Promise<void>;
-  /** Ends the watch of one resource, such as one whose definition is gone. The next `of` starts afresh. */
-  release(type: ResourceType): void;
 }
 
 const nameOf = (type: ResourceType): string => `${type.resource}.${type.version}.${type.group}`;

@@ -1,5 +1,6 @@
 // The door of controllers/: all of them, run together.
 import { setMaxListeners } from 'node:events';
+import { customresourcedefinitions } from '../api/mod.ts';
 import { Backoff, childController, errorText, StoppedError, sleep } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
 import { aggregationAccount, runClusterRoleAggregation } from './clusterroleaggregation/clusterroleaggregation.ts';
@@ -24,6 +25,7 @@ import { runReplicaSetController } from './replicaset/replicaset.ts';
 import { runResourceQuotaController } from './resourcequota/resourcequota.ts';
 import { runRootCaPublisher } from './rootca/rootca.ts';
 import type { ControllerContext } from './runtime/controller.ts';
+import { followCustomKinds } from './runtime/custom-kinds.ts';
 import { runServiceAccountController } from './serviceaccount/serviceaccount.ts';
 import { runServiceCidrController } from './servicecidrs/servicecidrs.ts';
 import { runStatefulSetController } from './statefulset/statefulset.ts';
@@ -83,9 +85,12 @@ export async function runControllers(options: ControllersOptions): Promise<void>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
   }
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
+  const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
-  await Promise.all(Object.entries(all).map(([name, run]) => supervise(options, name, run)));
+  await Promise.all(Object.entries(all).map(([name, run]) => supervise(context, name, run)));
 }
+
+const definesKinds = ({ kinds }: ControllersOptions): boolean => kinds.some((kind) => kind.resource === customresourcedefinitions.resource);
 
 async function supervise(context: ControllerContext, name: string, run: Run): Promise<void> {
   const { clock, log, random, signal } = context;

@@ -53,5 +53,5 @@ export function makeInformers(objects: readonly KubeObject[]): Informers {
       list: (namespace) => mine.filter((object) => namespace === undefined || object.metadata?.namespace === namespace) as never,
     };
   };
-  return { of: of as Informers['of'], synced: async () => {} };
+  return { of: of as Informers['of'], synced: async () => {}, release: () => {} };
 }

@@ -1,7 +1,15 @@
 // The garbage collector: deletes what has lost its owners, and lets owners wait for, or let go of, their dependents.
 import { hasReason, type KubeObject, type Persisted, type V1OwnerReference } from '../../api/mod.ts';
 import type { Again, WorkQueue } from '../../client/mod.ts';
-import { type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
+import {
+  againAfter,
+  type Controller,
+  type ControllerContext,
+  cache,
+  done,
+  type ServedKind,
+  startController,
+} from '../runtime/controller.ts';
 import { watchedKinds } from '../runtime/kinds.ts';
 import { createGraph, type Graph, type Node, ownerUids } from './graph.ts';
 import { blocks, isOrphaning, isWaitingForDependents, type OwnerView, orphanFinalizer, planCollection, type Step } from './plan.ts';
@@ -30,7 +38,33 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
       wake(graph, controller.queue, old, next);
     });
   }
+  const off = context.customKinds?.onChange({
+    added: (kind) => followKind(context, { graph, controller }, kind),
+    removed(kind) {
+      for (const object of graph.remove(kind)) {
+        graph.note(kind, object, undefined);
+        wake(graph, controller.queue, object, undefined);
+      }
+    },
+  });
   await controller.stopped;
+  off?.();
+}
+
+/** A kind that somebody has defined: its objects may own others, and be owned. */
+function followKind(context: ControllerContext, { graph, controller }: { graph: Graph; controller: Controller }, kind: ServedKind): void {
+  const informer = context.informers.of<KubeObject>(kind);
+  graph.add(kind, informer);
+  controller.on(informer, ({ old, next }) => {
+    graph.note(kind, old, next);
+    wake(graph, controller.queue, old, next);
+  });
+  const lookAgain = () => {
+    // Of owners whose kind was not served nothing could be said.
+    for (const uid of graph.ownedBy(kind)) controller.queue.add(uid);
+  };
+  // It rejects when the kind goes before its objects have been read.
+  informer.synced.then(lookAgain, () => {});
 }
 
 type Change = Persisted<KubeObject> | undefined;
@@ -70,6 +104,7 @@ async function collect(parts: Parts, uid: string): Promise<Again> {
   const node = parts.graph.get(uid);
   if (!node) return done;
   const { object } = node;
+  if ((isOrphaning(object) || isWaitingForDependents(object)) && !parts.graph.isComplete()) return againAfter(lookAgainMs);
   const dependents = parts.graph.dependentsOf(uid);
   const owners: OwnerView[] = [];
   const leaving = object.metadata.deletionTimestamp !== undefined;

@@ -18,6 +18,14 @@ export interface Graph {
   /** Cheaper than to list them. */
   countDependents(uid: string): number;
   kindOf(reference: V1OwnerReference): ServedKind | undefined;
+  /** A kind that is served from now on. */
+  add(kind: ServedKind, informer: Informer<KubeObject>): void;
+  /** A kind that is served no longer: its objects are gone. Gives them back. */
+  remove(kind: ServedKind): readonly Persisted<KubeObject>[];
+  /** False while the objects of a kind are still being read: then there may be dependents that nobody knows of. */
+  isComplete(): boolean;
+  /** The uids of the objects that name an owner of this kind. */
+  ownedBy(kind: ServedKind): readonly string[];
   isGone(uid: string): boolean;
   noteGone(uid: string): void;
   /** To be called for each change, before anybody asks about it. */
@@ -27,7 +35,17 @@ export interface Graph {
 export const ownerUids = (object: KubeObject | undefined): readonly string[] =>
   (object?.metadata?.ownerReferences ?? []).map((reference) => reference.uid);
 
-export function createGraph(caches: readonly { readonly kind: ServedKind; readonly informer: Informer<KubeObject> }[]): Graph {
+interface KindCache {
+  readonly kind: ServedKind;
+  readonly informer: Informer<KubeObject>;
+}
+
+const isKind = (kind: ServedKind, { apiVersion, kind: name }: V1OwnerReference): boolean =>
+  // Any version of the group stands for the kind.
+  kind.kind === name && kind.group === parseApiVersion(apiVersion).group;
+
+export function createGraph(given: readonly KindCache[]): Graph {
+  let caches = given;
   const nodes = new Map<string, Node>();
   const gone = new Set<string>();
   const counts = new Map<string, number>();
@@ -51,11 +69,19 @@ export function createGraph(caches: readonly { readonly kind: ServedKind; readon
     dependentsOf: (uid) =>
       caches.flatMap(({ kind, informer }) => informer.byIndex(ownerIndex, uid).map((object): Node => ({ kind, object }))),
     countDependents: (uid) => counts.get(uid) ?? 0,
-    kindOf(reference) {
-      // Any version of the group stands for the kind.
-      const { group } = parseApiVersion(reference.apiVersion);
-      return caches.find(({ kind }) => kind.group === group && kind.kind === reference.kind)?.kind;
+    kindOf: (reference) => caches.find(({ kind }) => isKind(kind, reference))?.kind,
+    add(kind, informer) {
+      informer.addIndex(ownerIndex, ownerUids);
+      caches = [...caches, { kind, informer }];
     },
+    remove(kind) {
+      const found = caches.find((cache) => cache.kind === kind);
+      caches = caches.filter((cache) => cache !== found);
+      return found?.informer.list() ?? [];
+    },
+    isComplete: () => caches.every(({ informer }) => informer.hasSynced),
+    ownedBy: (kind) =>
+      [...nodes].flatMap(([uid, { object }]) => (object.metadata.ownerReferences?.some((one) => isKind(kind, one)) ? [uid] : [])),
     isGone: (uid) => gone.has(uid),
     noteGone,
     note(kind, old, next) {

@@ -23,15 +23,18 @@ export async function runNamespaceController(context: ControllerContext): Promis
   controller.on(namespaces, ({ next }) => {
     if (next?.metadata.deletionTimestamp !== undefined) controller.queue.add(cacheKeyOf(next));
   });
-  for (const kind of watchedKinds(context.kinds)) {
-    if (!kind.namespaced) continue;
+  const followKind = (kind: ServedKind) => {
+    if (!kind.namespaced) return;
     controller.on(informers.of<KubeObject>(kind), ({ old, next }) => {
       const name = old?.metadata.namespace;
       if (next || name === undefined) return;
       if (namespaces.get(name)?.metadata.deletionTimestamp !== undefined) controller.queue.add(name);
     });
-  }
+  };
+  for (const kind of watchedKinds(context.kinds)) followKind(kind);
+  const off = context.customKinds?.onChange({ added: followKind, removed: () => {} });
   await controller.stopped;
+  off?.();
 }
 
 async function reconcile(context: ControllerContext, namespaces: Informer<V1Namespace>, name: string): Promise<Again> {
@@ -48,7 +51,8 @@ async function reconcile(context: ControllerContext, namespaces: Informer<V1Name
 
 /** Pods go first: what they use must outlive them, network policies above all (KEP-5080). */
 async function empty(context: ControllerContext, namespace: string): Promise<Progress> {
-  const kinds = storedKinds(context.kinds, 'list', 'deletecollection').filter((kind) => kind.namespaced);
+  const all = [...context.kinds, ...(context.customKinds?.list() ?? [])];
+  const kinds = storedKinds(all, 'list', 'deletecollection').filter((kind) => kind.namespaced);
   const isPods = (kind: ServedKind) => kind.group === '' && kind.resource === 'pods';
   const first = await emptyOf(context, namespace, kinds.filter(isPods));
   if (first.remaining.length > 0 || first.failures.length > 0) return first;

@@ -21,7 +21,7 @@ interface CountedCache {
 export async function runResourceQuotaController(context: ControllerContext): Promise<void> {
   const { client, clock, informers } = context;
   const quotas = informers.of(resourcequotas);
-  const caches: readonly CountedCache[] = watchedKinds(context.kinds)
+  let caches: readonly CountedCache[] = watchedKinds(context.kinds)
     .filter((kind) => kind.namespaced)
     .map((kind) => ({ kind, informer: informers.of<KubeObject>(kind) }));
   const controller = startController(context, {
@@ -43,14 +43,27 @@ export async function runResourceQuotaController(context: ControllerContext): Pr
   controller.on(quotas, ({ old, next }) => {
     if (next && isNews(old, next)) controller.queue.add(cacheKeyOf(next));
   });
-  for (const { kind, informer } of caches) {
+  const follow = ({ kind, informer }: CountedCache) => {
     controller.on(informer, ({ old, next }) => {
       const concerned = quotas.list((next ?? old)?.metadata.namespace).filter((quota) => concerns(quota, kind));
       if (concerned.length === 0 || !frees(kind, old, next, clock.nowMs())) return;
       for (const quota of concerned) controller.queue.addAfter(cacheKeyOf(quota), gatherMs);
     });
-  }
+  };
+  for (const each of caches) follow(each);
+  const off = context.customKinds?.onChange({
+    added(kind) {
+      if (!kind.namespaced) return;
+      const made: CountedCache = { kind, informer: informers.of<KubeObject>(kind) };
+      caches = [...caches, made];
+      follow(made);
+    },
+    removed(kind) {
+      caches = caches.filter((each) => each.kind !== kind);
+    },
+  });
   await controller.stopped;
+  off?.();
 }
 
 const objectsFor = (quota: V1ResourceQuota, namespace: string | undefined, caches: readonly CountedCache[]): readonly Counted[] =>

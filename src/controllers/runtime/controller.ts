@@ -12,6 +12,7 @@ import {
   type Informers,
   type WorkQueue,
 } from '../../client/mod.ts';
+import type { CustomKinds } from './custom-kinds.ts';
 
 /** A resource that the server serves. Without `verbs` it has all of them, as in KindDefinition. */
 export interface ServedKind extends ResourceType {
@@ -23,6 +24,8 @@ export interface ControllerContext {
   readonly informers: Informers;
   /** Every resource there is: for those that work on all kinds. */
   readonly kinds: readonly ServedKind[];
+  /** Those that users define, which come and go. Absent: there are none. */
+  readonly customKinds?: CustomKinds | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

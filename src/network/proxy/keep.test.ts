@@ -48,6 +48,7 @@ async function world() {
   const informers: Informers = {
     of: <T extends KubeObject>(type: { readonly resource: string }) => caches[type.resource] as Informer<T>,
     synced: async () => {},
+    release: () => {},
   };
   const filter = new PacketFilter(around);
   const ran: string[] = [];

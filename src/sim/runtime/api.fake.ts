@@ -118,7 +118,7 @@ export function createFakeApi(nowMs: () => number): FakeApi {
       return statusWrites;
     },
     before: () => {},
-    informers: { of: informer, synced: async () => {} },
+    informers: { of: informer, synced: async () => {}, release: () => {} },
     client: {
       async get(type, key) {
         const found = of(type.resource).get(keyOf(key));
