@@ -12,11 +12,23 @@ import {
   type Informers,
   type WorkQueue,
 } from '../../client/mod.ts';
-import type { CustomKinds } from './custom-kinds.ts';
 
 /** A resource that the server serves. Without `verbs` it has all of them, as in KindDefinition. */
 export interface ServedKind extends ResourceType {
   readonly verbs?: readonly string[];
+}
+
+/** The kinds that users define, as they come and go. */
+export interface CustomKinds {
+  /** Those that are served now. */
+  list(): readonly ServedKind[];
+  /** Is first called with every kind that is served. Returns what removes the handler. */
+  onChange(handler: CustomKindHandler): () => void;
+}
+
+export interface CustomKindHandler {
+  readonly added: (kind: ServedKind) => void;
+  readonly removed: (kind: ServedKind) => void;
 }
 
 export interface ControllerContext {

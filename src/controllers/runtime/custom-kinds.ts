@@ -1,19 +1,7 @@
 // The kinds that users define, for the controllers that work on all kinds: one of each, as definitions come and go.
 import { customresourcedefinitions, isConditionTrue, type Persisted, type V1CustomResourceDefinition } from '../../api/mod.ts';
 import type { Informers } from '../../client/mod.ts';
-import type { ServedKind } from './controller.ts';
-
-export interface CustomKinds {
-  /** Those that are served now. */
-  list(): readonly ServedKind[];
-  /** Is first called with every kind that is served. Returns what removes the handler. */
-  onChange(handler: CustomKindHandler): () => void;
-}
-
-export interface CustomKindHandler {
-  readonly added: (kind: ServedKind) => void;
-  readonly removed: (kind: ServedKind) => void;
-}
+import type { CustomKindHandler, CustomKinds, ServedKind } from './controller.ts';
 
 type Definition = Persisted<V1CustomResourceDefinition>;
 

@@ -1,8 +1,9 @@
 // The definitions of custom kinds: the schema that users wrote, with what every object has besides. What Swagger 2.0 cannot say is left out there.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#publish-validation-schema-in-openapi
+
+import type { V1JSONSchemaProps as JsonSchema } from '../../generated/types.gen.ts';
 import type { CustomShape } from '../../kind.ts';
 import { definitionOf, schemaOf } from '../load.ts';
-import type { JsonSchema } from '../structural/mod.ts';
 import { type Dialect, type Json, refTo } from './definitions.ts';
 import { describeField } from './docs.ts';
 

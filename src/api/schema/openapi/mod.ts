@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
 import type { KindDefinition } from '../../kind.ts';
 import { hasSchema } from '../load.ts';
+import { customDefinitions } from './custom.ts';
 import { type Dialect, definitionsOf, type Json } from './definitions.ts';
 import { discoveryPath, patchDefinition, pathsOf, rootOf, sharedTypes, typesOfKind } from './operations.ts';
 import { encodeEntry, encodeHead, encodeSection } from './protobuf-v2.ts';
@@ -17,8 +18,9 @@ const patchSchema = {
   type: 'object',
 };
 
-/** Only built-in types are in the generated schema. */
-const builtIn = (kinds: readonly KindDefinition[]): KindDefinition[] => kinds.filter((kind) => hasSchema(kind.schema));
+/** Built-in types are in the generated schema; custom ones have their own. */
+const described = (kinds: readonly KindDefinition[]): KindDefinition[] =>
+  kinds.filter((kind) => kind.custom !== undefined || hasSchema(kind.schema));
 
 /** Definitions by name. Each step makes one. */
 function* definitions<T>(
@@ -30,6 +32,10 @@ function* definitions<T>(
   for (const [name, value] of definitionsOf(new Set([...kinds.flatMap(typesOfKind), ...sharedTypes]), dialect)) {
     made.push([name, encode(name, value)]);
     yield undefined;
+  }
+  for (const { custom } of kinds) {
+    for (const [name, value] of custom ? customDefinitions(custom, dialect) : []) made.push([name, encode(name, value)]);
+    if (custom) yield undefined;
   }
   return made.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
@@ -78,12 +84,12 @@ function* inPieces(entries: readonly string[]): Generator<string> {
 /** The Swagger 2.0 document of everything: /openapi/v2. */
 export function openApiV2Text(kinds: readonly KindDefinition[]): Generator<string> {
   const end = JSON.stringify({ securityDefinitions: bearer, security: [{ BearerToken: [] }] });
-  return textOf(builtIn(kinds), 'v2', { head: { swagger: '2.0', info }, before: '"definitions":{', after: `},${end.slice(1)}` });
+  return textOf(described(kinds), 'v2', { head: { swagger: '2.0', info }, before: '"definitions":{', after: `},${end.slice(1)}` });
 }
 
 /** The same in protobuf. Members that clients of this form do not read (security) are left out. */
 export function* openApiV2Protobuf(kinds: readonly KindDefinition[]): Generator<Uint8Array> {
-  const served = builtIn(kinds);
+  const served = described(kinds);
   yield encodeHead({ swagger: '2.0', info });
   const items: Uint8Array[] = [];
   for (const [path, item] of paths(served, 'v2')) {
@@ -116,12 +122,12 @@ function* asBytes<T>(steps: Generator<undefined, T>): Generator<Uint8Array, T> {
 
 /** The paths that have an OpenAPI 3.0 document: `api/v1`, `apis/apps/v1`, in the order of the kinds. */
 export function openApiV3Paths(kinds: readonly KindDefinition[]): string[] {
-  return [...new Set(builtIn(kinds).map(rootOf))];
+  return [...new Set(described(kinds).map(rootOf))];
 }
 
 /** The OpenAPI 3.0 document of one group version, named by its path (`apis/apps/v1`). */
 export function openApiV3Text(path: string, kinds: readonly KindDefinition[]): Generator<string> {
-  const own = builtIn(kinds).filter((kind) => rootOf(kind) === path);
+  const own = described(kinds).filter((kind) => rootOf(kind) === path);
   const end = `},"securitySchemes":${JSON.stringify(bearer)}}}`;
   return textOf(own, 'v3', { head: { openapi: '3.0.0', info }, before: '"components":{"schemas":{', after: end });
 }

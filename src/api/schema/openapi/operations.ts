@@ -3,7 +3,8 @@
 import type { KindDefinition } from '../../kind.ts';
 import { apiVersionOf } from '../../meta/object.ts';
 import { type Subresource, subresourcesOf } from '../../subresources.ts';
-import { definitionOf, typeOfKind } from '../load.ts';
+import { definitionOf, hasSchema, typeOfKind } from '../load.ts';
+import { customDefinition, customListDefinition } from './custom.ts';
 import { type Dialect, type Json, refTo } from './definitions.ts';
 import {
   connectParameters,
@@ -109,18 +110,28 @@ const tagOf = ({ group, version }: KindDefinition): string => {
   return `${name.charAt(0).toLowerCase()}${name.slice(1)}_${version}`;
 };
 
-const listTypeOf = (kind: KindDefinition): string | undefined => typeOfKind({ ...kind, kind: `${kind.kind}List` });
+/** The name of a kind's type; of a custom kind that of its definition, which no generated type has. */
+const typeNameOf = ({ custom, schema }: KindDefinition): string => (custom ? customDefinition(custom) : schema);
+const definitionNameOf = (type: string): string => (hasSchema(type) ? definitionOf(type) : type);
+
+const listTypeOf = (kind: KindDefinition): string | undefined =>
+  kind.custom ? customListDefinition(kind.custom) : typeOfKind({ ...kind, kind: `${kind.kind}List` });
 
 /** The type name of what a subresource takes and gives, where it is an object. */
 function subresourceType(kind: KindDefinition, { kind: of, group = kind.group, version = kind.version }: Subresource): string | undefined {
-  return of === kind.kind ? kind.schema : typeOfKind({ group, version, kind: of });
+  return of === kind.kind ? typeNameOf(kind) : typeOfKind({ group, version, kind: of });
 }
 
-/** The type names that a kind's operations mention: itself, its list, those of its subresources. */
+/** The names of the generated types that a kind's operations mention: itself, its list, those of its subresources. */
 export function typesOfKind(kind: KindDefinition): string[] {
   const acting = subresourcesOf(kind).filter(({ connects }) => connects !== true);
-  const all = [kind.schema, listTypeOf(kind), ...acting.map((one) => subresourceType(kind, one))];
-  return [...new Set(all.filter((type) => type !== undefined))];
+  const all = [
+    typeNameOf(kind),
+    listTypeOf(kind),
+    ...(kind.custom ? ['V1ObjectMeta', 'V1ListMeta'] : []),
+    ...acting.map((one) => subresourceType(kind, one)),
+  ];
+  return [...new Set(all.filter((type): type is string => type !== undefined && hasSchema(type)))];
 }
 
 /** Types that every kind's operations mention. */
@@ -192,7 +203,7 @@ function* placesOf(kind: KindDefinition): Generator<Place> {
   if (kind.namespaced) yield watched(kind.resource, 'watchlist', `${kind.kind}ListForAllNamespaces`);
 }
 
-function operationOf(verb: Verb, kind: KindDefinition, id: string, type: string | undefined = kind.schema, of = kind.kind): Operation {
+function operationOf(verb: Verb, kind: KindDefinition, id: string, type: string | undefined = typeNameOf(kind), of = kind.kind): Operation {
   const shape = shapes[verb];
   const many = verb === 'list' || verb === 'deletecollection';
   const deletes = verb === 'delete' || verb === 'deletecollection';
@@ -276,14 +287,14 @@ const connectOperation = (kind: KindDefinition, name: string, method: Method, id
 
 function operationJson(operation: Operation, tag: string, target: Target | undefined, dialect: Dialect): Json {
   const { body, codes, produces, answer, consumes = anyType } = operation;
-  const schema = answer === undefined ? { type: 'string' } : refTo(definitionOf(answer), dialect);
+  const schema = answer === undefined ? { type: 'string' } : refTo(definitionNameOf(answer), dialect);
   const given = dialect === 'v2' ? { schema } : { content: Object.fromEntries(produces.map((type) => [type, { schema }])) };
   const responses = {
     ...Object.fromEntries(codes.map((code) => [code, { description: codeTexts[code], ...given }])),
     401: { description: 'Unauthorized' },
   };
   const parameters = operation.parameters.map((parameter) => parameterJson(parameter, 'query', dialect));
-  const taken = body && refTo(body === 'patch' ? patchDefinition : definitionOf(body.type), dialect);
+  const taken = body && refTo(body === 'patch' ? patchDefinition : definitionNameOf(body.type), dialect);
   const required = body !== undefined && (body === 'patch' || body.optional !== true) ? { required: true } : {};
   const head = { description: operation.description, tags: [tag], operationId: operation.id };
   const tail = {
