@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { removeCluster } from './cluster.ts';
 import type { Part } from './part.ts';
 import { apiPart } from './parts/api.ts';
+import { celPart } from './parts/cel.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { nodePart } from './parts/node.ts';
 import { startPart } from './parts/start.ts';
@@ -13,7 +14,7 @@ import { watchPart } from './parts/watch.ts';
 import { stopAll } from './programs.ts';
 import { type Line, lineText, verdictOf } from './report.ts';
 
-const parts: readonly Part[] = [startPart, apiPart, storedPart, watchPart, nodePart, inProcessPart, schedulerPart];
+const parts: readonly Part[] = [startPart, apiPart, storedPart, watchPart, nodePart, inProcessPart, schedulerPart, celPart];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

@@ -1,5 +1,6 @@
 // Equality and order of values: numbers compare across their types, everything else with its own kind.
 import {
+  addWork,
   CelDuration,
   CelList,
   type CelMap,
@@ -114,18 +115,9 @@ function equalResults(a: Result, b: Result): boolean | Failure {
   return b instanceof Failure ? b : equalValues(a, b);
 }
 
-/** How many pairs were compared since somebody last took the count: deep comparisons are charged by it. */
-let compared = 0;
-
-export function takeComparisons(): number {
-  const count = compared;
-  compared = 0;
-  return count;
-}
-
 /** `==`: values of different kinds are not equal. A failure when an item cannot be looked at. */
 export function equalValues(a: CelValue, b: CelValue): boolean | Failure {
-  compared++;
+  addWork(1);
   if (a === b) return true;
   if (typeof a === 'string' || typeof a === 'boolean' || a === null || b === null) return false;
   const x = numeric(a);

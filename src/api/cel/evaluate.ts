@@ -1,7 +1,6 @@
 // From a checked tree to a function: each node becomes a closure, which takes from the budget what the node costs.
 import type { Call, Expr, Fold, Ident, ListLiteral, MapLiteral, Message, Select } from './ast.ts';
 import type { Checked, ResolvedCall } from './checker.ts';
-import { takeComparisons } from './equality.ts';
 import { CelCostError } from './errors.ts';
 import { containerCost, type Overload } from './library/declare.ts';
 import { lookUp } from './library/operators.ts';
@@ -17,6 +16,7 @@ import {
   CelUint,
   type CelValue,
   Failure,
+  forgetKeys,
   isMap,
   isOpaque,
   LiteralMap,
@@ -25,6 +25,7 @@ import {
   noSuchKey,
   noSuchOverload,
   type Result,
+  takeWork,
   typeNameOf,
 } from './values.ts';
 
@@ -42,6 +43,7 @@ export class Frame {
     this.#limit = budget.remaining < perCallCostLimit ? 'budget' : 'call';
     this.#start = Math.min(budget.remaining, perCallCostLimit);
     this.#left = this.#start;
+    forgetKeys();
   }
 
   charge(cost: number): void {
@@ -94,15 +96,20 @@ function isKind(value: CelValue, type: CelType): boolean {
   }
 }
 
-/** Pairs of values that are compared at the price of one. */
-const comparisonsPerUnit = 100;
+/** What is done inside one call or loop at no extra price. */
+const workPerUnit = 100;
+
+/** Deep comparisons and long maps cost more than upstream takes for them: there too they take time. */
+function chargeWork(frame: Frame): void {
+  const work = takeWork();
+  if (work > workPerUnit) frame.charge(Math.floor(work / workPerUnit));
+}
 
 const accepts = (overload: Overload, args: readonly CelValue[]): boolean => {
   for (let i = 0; i < args.length; i++) {
     const type = overload.args[i];
     if (type === undefined || !isKind(args[i] as CelValue, type)) return false;
   }
-  // An index that is a number of another type is looked up all the same.
   return true;
 };
 
@@ -112,15 +119,15 @@ function invoke(frame: Frame, overloads: readonly Overload[], args: readonly Cel
     frame.charge(1);
     return noSuchOverload;
   }
+  // What can be known beforehand is paid beforehand, so that nobody waits for what he cannot afford.
+  if (overload.resultCost === undefined) frame.charge(overload.cost?.(args) ?? 1);
   const result = overload.call(...args);
-  let cost = overload.cost?.(args, result) ?? 1;
-  const comparisons = takeComparisons();
-  if (comparisons > comparisonsPerUnit) cost += Math.floor(comparisons / comparisonsPerUnit);
-  frame.charge(cost);
+  if (overload.resultCost !== undefined) frame.charge(overload.resultCost(result));
+  chargeWork(frame);
   return result;
 }
 
-/** Operators that judge their operands themselves. */
+/** Operators that judge their operands themselves: an index may be a whole number of any type. */
 const loose = new Set(['index_list', 'list_optindex_optional_int']);
 const looseOverload = (overloads: readonly Overload[]): Overload | undefined => overloads.find(({ id }) => loose.has(id));
 
@@ -307,6 +314,7 @@ class Compiler {
       if (over instanceof Failure) return over;
       const items = itemsOf(over, isPair);
       if (items instanceof Failure) return items;
+      chargeWork(frame);
       const { locals } = frame;
       locals[slot] = start(frame);
       for (let i = 0; i < items.count; i++) {

@@ -65,8 +65,8 @@ export interface CelProgram {
   /** Says before any evaluation what one may cost, from the sizes that the variables' types allow. */
   estimateCost(): CelCostEstimate;
   /**
-   * Evaluates with the variables' values: JSON (frozen and shared ones are welcome, they are only read), values that another program answered, a
-   * {@link CelAuthorizer}, or a lazy value. Answers booleans, strings and null as they are, ints as bigint, doubles as number; `celToJson` turns
+   * Evaluates with the variables' values: JSON (frozen and shared ones are welcome, they are only read), values that another program answered, an
+   * `authorizerValue`, or a `CelLazy`. Answers booleans, strings and null as they are, ints as bigint, doubles as number; `celToJson` turns
    * the rest into JSON. Throws CelEvaluationError and CelCostError.
    */
   evaluate(bindings: Readonly<Record<string, unknown>>, budget: CelBudget): unknown;

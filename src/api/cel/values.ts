@@ -2,7 +2,7 @@
 // JSON is never converted as a whole: lists and maps look at it through the declared type, item by item.
 import { CelEvaluationError } from './errors.ts';
 import { escapeName } from './names.ts';
-import { parseDuration, parseTimestamp } from './time.ts';
+import { durationText, parseDuration, parseTimestamp, timestampText } from './time.ts';
 import { type CelField, type CelListType, type CelObjectType, type CelType, dynType, runtimeTypeName } from './types.ts';
 
 /** An error on its way through an expression: `||` and `&&` may still absorb it. */
@@ -138,6 +138,36 @@ export class CelList {
   }
 }
 
+/** Comparisons made and keys counted since somebody last asked: work that the values' own sizes do not show, and that is charged all the same. */
+let worked = 0;
+
+export const addWork = (units: number): void => {
+  worked += units;
+};
+
+export function takeWork(): number {
+  const units = worked;
+  worked = 0;
+  return units;
+}
+
+/** The keys of the objects that the present evaluation has gone through: asking a large one for them takes long. */
+const knownKeys = new Map<object, readonly string[]>();
+
+/** Objects may have changed when the next evaluation begins. */
+export function forgetKeys(): void {
+  if (knownKeys.size > 0) knownKeys.clear();
+}
+
+function keysOf(source: Readonly<Record<string, unknown>>): readonly string[] {
+  const known = knownKeys.get(source);
+  if (known !== undefined) return known;
+  const keys = Object.keys(source).filter((key) => source[key] !== undefined);
+  worked += keys.length;
+  knownKeys.set(source, keys);
+  return keys;
+}
+
 export class JsonMap {
   readonly source: Readonly<Record<string, unknown>>;
   readonly valueType: CelType;
@@ -148,11 +178,11 @@ export class JsonMap {
   }
 
   get size(): number {
-    return Object.keys(this.source).length;
+    return keysOf(this.source).length;
   }
 
-  keys(): CelValue[] {
-    return Object.keys(this.source);
+  keys(): readonly CelValue[] {
+    return keysOf(this.source);
   }
 
   get(key: CelValue): Result | undefined {
@@ -176,12 +206,12 @@ export class JsonObject {
   }
 
   get size(): number {
-    return Object.keys(this.source).length;
+    return keysOf(this.source).length;
   }
 
   /** As in JSON: fields that the type does not declare count when objects are compared. */
-  keys(): CelValue[] {
-    return Object.keys(this.source).filter((key) => this.source[key] !== undefined);
+  keys(): readonly CelValue[] {
+    return keysOf(this.source);
   }
 
   get(key: CelValue): Result | undefined {
@@ -231,7 +261,8 @@ export class LiteralMap {
     return this.entries.size;
   }
 
-  keys(): CelValue[] {
+  keys(): readonly CelValue[] {
+    worked += this.entries.size;
     return Array.from(this.entries.values(), ({ key }) => key);
   }
 
@@ -366,6 +397,8 @@ export function celToJson(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof CelUint) return celToJson(value.value);
+  if (value instanceof CelTimestamp) return timestampText(value.nanos);
+  if (value instanceof CelDuration) return durationText(value.nanos);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (value instanceof CelOptional) return value.value === undefined ? undefined : celToJson(value.value);
   if (value instanceof CelList) return value.items.map((_, index) => celToJson(value.at(index)));

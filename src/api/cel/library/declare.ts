@@ -40,8 +40,10 @@ export interface Overload {
   readonly args: readonly CelType[];
   readonly result: CelType;
   readonly call: (...args: CelValue[]) => Result;
-  /** Absent: one. */
-  readonly cost?: (args: readonly CelValue[], result: Result) => number;
+  /** Charged before it runs. Absent: one. */
+  readonly cost?: (args: readonly CelValue[]) => number;
+  /** In place of `cost`, where only the result tells. */
+  readonly resultCost?: (result: Result) => number;
   /** Absent: one. The receiver is the first of `args` here too. */
   readonly estimate?: (args: readonly Sizing[]) => Estimate;
 }
@@ -55,7 +57,7 @@ export const mapAB = mapOf(A, B);
 export const optionalA = optionalOf(A);
 export const listDyn = listOf(dynType);
 
-type Costs = Pick<Overload, 'cost' | 'estimate'>;
+type Costs = Pick<Overload, 'cost' | 'resultCost' | 'estimate'>;
 // biome-ignore lint/suspicious/noExplicitAny: an overload's implementation is called only with values of its declared types.
 type Implementation = (...args: any[]) => Result;
 

@@ -219,10 +219,10 @@ const nominal = new Set(['kubernetes.Quantity', 'net.IP', 'net.CIDR', 'kubernete
 
 /** Opaque values compare at the price of one, as far as their sizes say nothing. */
 const equalityCosts = {
-  cost: (args: readonly CelValue[], result: Result) => {
+  cost: (args: readonly CelValue[]) => {
     const [a] = args;
     const isNominal = typeof a === 'object' && a !== null && 'opaqueType' in a;
-    return isNominal ? 1 : (shorterCosts.cost?.(args, result) ?? 1);
+    return isNominal ? 1 : (shorterCosts.cost?.(args) ?? 1);
   },
   estimate: (args: Parameters<NonNullable<typeof shorterCosts.estimate>>[0]) => {
     const type = args[0]?.type;

@@ -5,12 +5,15 @@ import { CelList, Failure, type Result } from '../values.ts';
 import { type Library, method, regexCosts } from './declare.ts';
 
 const compiledMax = 256;
+/** Compiling takes time that no cost accounts for. */
+const sourceMax = 32 * 1024;
 const compiled = new Map<string, RE2JS | Failure>();
 
 /** The last few hundred expressions are compiled once. */
 export function regexOf(source: string): RE2JS | Failure {
   const known = compiled.get(source);
   if (known !== undefined) return known;
+  if (source.length > sourceMax) return new Failure('error parsing regexp: expression too large');
   let made: RE2JS | Failure;
   try {
     made = RE2JS.compile(source);

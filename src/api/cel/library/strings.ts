@@ -160,7 +160,7 @@ const splitCosts = {
   }),
 };
 const joinCosts = {
-  cost: (_: readonly CelValue[], result: Result) => Math.ceil((result instanceof Failure ? 1 : sizeOf(result)) * 2 * perCharacter),
+  resultCost: (result: Result) => Math.ceil((result instanceof Failure ? 1 : sizeOf(result)) * 2 * perCharacter),
   estimate: ([list, separator]: readonly Sizing[]) => {
     const items = sizeOfArg(list);
     let size = multiply(items, list?.elementSize ?? unknownSize);
