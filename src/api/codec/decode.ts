@@ -6,7 +6,7 @@ import { badRequest, StatusError } from '../meta/status.ts';
 import { type ObjectSchema, schemaOf, typeOfKind } from '../schema/mod.ts';
 import { conform, countKeys, FieldDecodeError, jsonKind } from './conform.ts';
 import { ExactNumber, JsonSyntaxError, parseExactJson } from './json-exact.ts';
-import { jsonDepthMax, scanJson } from './json-scan.ts';
+import { jsonDepthMax, jsonObjectsMax, scanJson } from './json-scan.ts';
 
 /** What happens to unknown and duplicate fields: refused, reported in `Warning` headers, or silently dropped. */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -66,6 +66,7 @@ export function decodeJson<T extends KubeObject>(body: Uint8Array | string, sche
 
 function parseBody(bytes: Uint8Array, text: string | undefined): ParsedBody {
   const scan = scanJson(bytes);
+  if (scan.objects > jsonObjectsMax) throw tooManyObjects(scan.objects);
   if (!scan.exactNumbers && scan.depth <= jsonDepthMax) {
     try {
       return fastBody(JSON.parse(text ?? toText(bytes)), bytes, scan.keys);
@@ -76,6 +77,13 @@ function parseBody(bytes: Uint8Array, text: string | undefined): ParsedBody {
   }
   return exactBody(bytes);
 }
+
+const tooManyObjects = (count: number): StatusError =>
+  new StatusError({
+    code: 413,
+    reason: 'RequestEntityTooLarge',
+    message: `Request entity too large: the body has ${count} objects, the limit is ${jsonObjectsMax}`,
+  });
 
 /** Duplicates have left fewer keys in the tree than there are in the text; only then is it worth to look for them. */
 function fastBody(tree: unknown, bytes: Uint8Array, keysInText: number): ParsedBody {

@@ -3,6 +3,9 @@
 /** Nesting beyond this is refused: it serves nobody, and recursion over it must never exhaust the stack. */
 export const jsonDepthMax = 1000;
 
+/** A body may have so many objects. An object that fits the store has fewer: a million empty containers would only be judged, at length. */
+export const jsonObjectsMax = 100_000;
+
 /** Integers of up to this many digits are exact in a double. */
 const safeDigits = 15;
 
@@ -12,6 +15,7 @@ export interface JsonScan {
   /** True when there is a number that a double may not keep as written: a fraction, an exponent, or too many digits. */
   readonly exactNumbers: boolean;
   readonly depth: number;
+  readonly objects: number;
 }
 
 const quote = 0x22;
@@ -21,6 +25,7 @@ const backslash = 0x5c;
 export function scanJson(bytes: Uint8Array): JsonScan {
   const length = bytes.length;
   let keys = 0;
+  let objects = 0;
   let exactNumbers = false;
   let depth = 0;
   let deepest = 0;
@@ -39,6 +44,7 @@ export function scanJson(bytes: Uint8Array): JsonScan {
       digits = 0;
     } else if (c === 0x7b || c === 0x5b) {
       if (++depth > deepest) deepest = depth;
+      if (c === 0x7b) objects++;
       digits = 0;
     } else {
       if (c === 0x7d || c === 0x5d) depth--;
@@ -47,5 +53,5 @@ export function scanJson(bytes: Uint8Array): JsonScan {
       digits = 0;
     }
   }
-  return { keys, exactNumbers, depth: deepest };
+  return { keys, exactNumbers, depth: deepest, objects };
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StatusError } from '../meta/status.ts';
 import { schemaOf } from '../schema/mod.ts';
 import { decodeJson } from './decode.ts';
-import { decodeYaml, parseYamlDocuments, toYaml, YamlError } from './yaml.ts';
+import { decodeYaml, parseYamlDocuments, toYaml, YamlError, yamlDocuments } from './yaml.ts';
 
 describe('scalars as Go reads them', () => {
   test.each([
@@ -66,6 +66,11 @@ describe('scalars as Go reads them', () => {
       told = String(error);
     }
     expect(told).not.toContain('depth');
+  });
+
+  test('a long text is read in steps, so that others may run between', () => {
+    const text = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join('\n');
+    expect([...yamlDocuments(text)].length).toBeGreaterThan(20);
   });
 
   test('a bomb of aliases is refused', () => {

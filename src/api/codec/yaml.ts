@@ -1,19 +1,5 @@
 // YAML as the API and kubectl read it: neither YAML 1.1 nor 1.2, but what Go's parser makes of it. Loaded only when needed (see mod.ts).
-import {
-  Composer,
-  type CST,
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  Parser,
-  type ScalarTag,
-  stringify,
-  type Tags,
-} from 'yaml';
+import { Composer, type Document, isMap, isScalar, isSeq, Lexer, LineCounter, Parser, type ScalarTag, stringify, type Tags } from 'yaml';
 import type { KubeObject } from '../meta/object.ts';
 import { type BodyShape, type Decoded, type DecodeOptions, decodeParsed, unrecognized } from './decode.ts';
 import { jsonDepthMax } from './json-scan.ts';
@@ -71,33 +57,37 @@ interface ParsedDocument {
   readonly duplicates: readonly string[];
 }
 
-function* parseDocuments(text: string): Generator<ParsedDocument> {
-  const lineCounter = new LineCounter();
-  const composer = new Composer({ version: '1.1', merge: true, customTags, logLevel: 'error', lineCounter });
-  for (const document of composer.compose(tokensOf(text, lineCounter))) yield readDocument(document, lineCounter);
-}
+/** So many lexemes are read between two steps: a few milliseconds. */
+const stepLexemes = 2_000;
 
 /**
- * The documents' tokens; throws when something nests deeper than {@link yamlDepthMax}. The library's parser keeps a stack of its own, but what it
- * composes of the tokens recurses: near the end of the stack, a regular expression that is compiled for the first time ends the whole process.
+ * The documents; undefined after each step, so that others may run. Throws when something nests deeper than {@link yamlDepthMax}: the library's
+ * parser keeps a stack of its own, but what it composes of the tokens recurses, and near the end of the stack, a regular expression that is compiled
+ * for the first time ends the whole process. Keys are compared by {@link duplicatesOf}: the library compares each with each.
  */
-function* tokensOf(text: string, lines: LineCounter): Generator<CST.Token> {
+function* parseDocuments(text: string): Generator<ParsedDocument | undefined> {
+  const lines = new LineCounter();
+  const composer = new Composer({ version: '1.1', merge: true, customTags, logLevel: 'error', lineCounter: lines, uniqueKeys: false });
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
+  let steps = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    yield* parser.next(lexeme);
+    for (const token of parser.next(lexeme)) yield* composed(composer.next(token), lines);
     if (parser.stack.length > yamlDepthMax) throw new YamlError(undefined, 'exceeded max depth');
+    if (++steps % stepLexemes === 0) yield undefined;
   }
-  yield* parser.end();
+  for (const token of parser.end()) yield* composed(composer.next(token), lines);
+  yield* composed(composer.end(), lines);
+}
+
+function* composed(documents: Iterable<Document.Parsed>, lines: LineCounter): Generator<ParsedDocument> {
+  for (const document of documents) yield readDocument(document, lines);
 }
 
 function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocument {
-  const duplicates: string[] = [];
-  for (const { code, message, pos } of document.errors) {
-    const { line } = lines.linePos(pos[0]);
-    if (code !== 'DUPLICATE_KEY') throw new YamlError(line, message.split('\n')[0] ?? '');
-    duplicates.push(`line ${line}: key ${JSON.stringify(duplicateKey(document, pos[0]))} already set in map`);
-  }
+  const [error] = document.errors;
+  if (error) throw new YamlError(lines.linePos(error.pos[0]).line, error.message.split('\n')[0] ?? '');
+  const duplicates = duplicatesOf(document.contents, lines);
   try {
     return { value: toJson(document.toJS({ maxAliasCount: aliasCountMax }), 0), duplicates };
   } catch (error) {
@@ -110,18 +100,25 @@ function readDocument(document: Document.Parsed, lines: LineCounter): ParsedDocu
   }
 }
 
-/** The key that stands at an offset. */
-function duplicateKey(document: Document.Parsed, offset: number): string {
-  let found = '';
+/** Keys that a map has twice, as the errors of Go's parser name them. */
+function duplicatesOf(root: unknown, lines: LineCounter): string[] {
+  const found: string[] = [];
   const visit = (node: unknown): void => {
-    if (isMap(node)) {
-      for (const pair of node.items) {
-        if (isScalar(pair.key) && pair.key.range?.[0] === offset) found = String(pair.key.value);
-        visit(pair.value);
+    if (isSeq(node)) for (const item of node.items) visit(item);
+    if (!isMap(node)) return;
+    const keys = new Set<unknown>();
+    for (const { key, value } of node.items) {
+      if (isScalar(key) && key.value !== '<<') {
+        if (keys.has(key.value)) {
+          const { line } = lines.linePos(key.range?.[0] ?? 0);
+          found.push(`line ${line}: key ${JSON.stringify(String(key.value))} already set in map`);
+        }
+        keys.add(key.value);
       }
-    } else if (isSeq(node)) for (const item of node.items) if (!isAlias(item)) visit(item);
+      visit(value);
+    }
   };
-  visit(document.contents);
+  visit(root);
   return found;
 }
 
@@ -139,8 +136,24 @@ function toJson(value: unknown, depth: number): unknown {
 }
 
 /** Every document of a text that is not empty, as JSON trees: manifests as kubectl reads them. Throws YamlError. */
-export function parseYamlDocuments(text: string): unknown[] {
-  return [...parseDocuments(text)].map((document) => document.value).filter((value) => value !== null && value !== undefined);
+export const parseYamlDocuments = (text: string): unknown[] => lastOf(yamlDocuments(text));
+
+/** The same in steps. */
+export function* yamlDocuments(text: string): Generator<undefined, unknown[]> {
+  const values: unknown[] = [];
+  for (const document of parseDocuments(text)) {
+    if (document === undefined) yield;
+    else if (document.value !== null && document.value !== undefined) values.push(document.value);
+  }
+  return values;
+}
+
+/** Takes all steps at once. */
+function lastOf<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /** Block YAML as kubectl prints it: text that would read as something else is quoted. */
@@ -148,17 +161,29 @@ export const toYaml = (value: unknown): string =>
   stringify(value, { version: '1.1', lineWidth: 0, indentSeq: false, aliasDuplicateObjects: false });
 
 /** Decodes a YAML body like `decodeJson`; only the first document counts. Throws StatusError: 400 BadRequest. */
-export function decodeYaml<T extends KubeObject>(body: Uint8Array | string, schema: BodyShape, options: DecodeOptions = {}): Decoded<T> {
+export const decodeYaml = <T extends KubeObject>(body: Uint8Array | string, schema: BodyShape, options: DecodeOptions = {}): Decoded<T> =>
+  lastOf(decodingYaml<T>(body, schema, options));
+
+/** The same in steps. */
+export function* decodingYaml<T extends KubeObject>(
+  body: Uint8Array | string,
+  schema: BodyShape,
+  options: DecodeOptions,
+): Generator<undefined, Decoded<T>> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const first = firstDocument(bytes, schema);
+  const first = yield* firstDocument(bytes, schema);
   const duplicates =
     first.duplicates.length === 0 ? [] : [{ text: `yaml: unmarshal errors:\n${first.duplicates.map((d) => `  ${d}`).join('\n')}`, at: -1 }];
   return decodeParsed<T>({ tree: first.value, exact: false, duplicates: () => duplicates, position: () => 0 }, bytes, schema, options);
 }
 
-function firstDocument(bytes: Uint8Array, schema: BodyShape): ParsedDocument {
+function* firstDocument(bytes: Uint8Array, schema: BodyShape): Generator<undefined, ParsedDocument> {
   try {
-    return parseDocuments(Buffer.from(bytes).toString('utf8')).next().value ?? { value: null, duplicates: [] };
+    for (const document of parseDocuments(Buffer.from(bytes).toString('utf8'))) {
+      if (document) return document;
+      yield;
+    }
+    return { value: null, duplicates: [] };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     throw unrecognized(schema, error.message, bytes, error);

@@ -91,6 +91,9 @@ function validateCommon(container: V1Container, pod: PodView, path: string, erro
   validateContainerSecurity(container.securityContext, `${path}.securityContext`, errors);
 }
 
+/** No more errors are told than this: whoever has so many gets no further containers judged. */
+const toldMax = 1_000;
+
 /** Adds a Duplicate for a name that stands in `names` already; then it stands there. */
 function claimName(name: string, names: Set<string>, path: string, errors: FieldError[]): void {
   if (names.has(name)) errors.push(duplicate(`${path}.name`, name));
@@ -100,6 +103,7 @@ function claimName(name: string, names: Set<string>, path: string, errors: Field
 function validateRegular(containers: readonly V1Container[], names: Set<string>, pod: PodView, path: string, errors: FieldError[]): void {
   if (containers.length === 0) return void errors.push(required(path));
   containers.forEach((container, i) => {
+    if (errors.length > toldMax) return;
     const at = `${path}[${i}]`;
     validateCommon(container, pod, at, errors);
     claimName(container.name ?? '', names, at, errors);
@@ -117,6 +121,7 @@ const sidecarFields = ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupP
 
 function validateInit(containers: readonly V1Container[], names: Set<string>, pod: PodView, path: string, errors: FieldError[]): void {
   containers.forEach((container, i) => {
+    if (errors.length > toldMax) return;
     const at = `${path}[${i}]`;
     validateCommon(container, pod, at, errors);
     const { restartPolicy } = container;
@@ -147,6 +152,7 @@ const ephemeralForbidden = ['ports', 'livenessProbe', 'readinessProbe', 'startup
 
 function validateEphemeral(spec: V1PodSpec, names: Set<string>, pod: PodView, path: string, errors: FieldError[]): void {
   spec.ephemeralContainers?.forEach((container: V1EphemeralContainer, i) => {
+    if (errors.length > toldMax) return;
     const at = `${path}[${i}]`;
     validateCommon(container as V1Container, pod, at, errors);
     claimName(container.name ?? '', names, at, errors);
