@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { builtinKinds, cronjobs, deployments, type KindDefinition, namespaces, pods } from '../../../api/mod.ts';
 import { bodyOf, type Loose, startTestCore, type TestCore } from '../../testing/fixture.ts';
+import type { AdmissionAttributes } from '../chain.ts';
+import { podSecurity } from './pod-security.ts';
 
 const kinds = builtinKinds.filter((kind) =>
   ['namespaces', 'pods', 'deployments', 'cronjobs', 'serviceaccounts', 'priorityclasses', 'runtimeclasses'].includes(kind.resource),
@@ -97,4 +99,29 @@ describe('PodSecurity', () => {
       'metadata.labels[pod-security.kubernetes.io/warn-version]: Invalid value: "1.24": must be "latest" or "v1.x"',
     ]);
   });
+});
+
+test('the audit log is told what is enforced, and what the audited standard forbids', () => {
+  const labels = { [label('enforce')]: 'baseline', [label('audit')]: 'restricted' };
+  const plugin = podSecurity({ namespace: () => ({ metadata: { labels } }), pods: () => [] });
+  const notes: string[] = [];
+  const attributes = {
+    operation: 'CREATE',
+    kind: podKind,
+    namespace: 'ns',
+    name: 'p',
+    warn: () => {},
+    annotate: (...note: string[]) => notes.push(note.join(' ')),
+  };
+  const judge = (spec: object) => plugin.validate?.(attributes as unknown as AdmissionAttributes, podOf('p', spec));
+  judge({ securityContext: { runAsUser: 0, runAsNonRoot: true } });
+  expect(notes).toEqual([
+    'pod-security.kubernetes.io/enforce-policy baseline:latest',
+    expect.stringMatching(
+      /^pod-security.kubernetes.io\/audit-violations would violate PodSecurity "restricted:latest": allowPrivilegeEscalation .*runAsUser=0/,
+    ),
+  ]);
+  notes.length = 0;
+  expect(() => judge({ hostPID: true })).toThrow('violates PodSecurity "baseline:latest"');
+  expect(notes).toHaveLength(2);
 });

@@ -13,7 +13,7 @@ import {
 } from '../../../api/mod.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../chain.ts';
 import { viewOf } from './check.ts';
-import { compareLevels, isPrivileged, isSame, type Policy, policyOf, type Standard, textOf } from './policy.ts';
+import { compareLevels, isPrivileged, isSame, type Policy, policyOf, prefix, type Standard, textOf } from './policy.ts';
 import { describe, violationsOf } from './standards.ts';
 
 /** Of the pods that stand in a namespace so many are looked at when its policy gets stricter. */
@@ -74,26 +74,41 @@ export function podSecurity(options: PodSecurityOptions): AdmissionPlugin {
       const templateOf = Object.hasOwn(templates, key) ? templates[key] : undefined;
       const policy = templateOf && policyIn(namespace);
       const template = policy && templateOf?.(object);
-      if (template) warn(attributes, template, policy.warn);
+      if (template) tell(attributes, template, policy);
     },
   };
 }
 
-function judgePod(attributes: AdmissionAttributes, pod: V1Pod, { enforce, warn: warned }: Policy): void {
-  if (isPrivileged(enforce, warned) || !pod.spec) return;
+function judgePod(attributes: AdmissionAttributes, pod: V1Pod, policy: Policy): void {
+  const { enforce, audit } = policy;
+  if (isPrivileged(enforce, audit, policy.warn) || !pod.spec) return;
   if (attributes.operation === 'UPDATE' && !isSignificant(pod, attributes.old as V1Pod)) return;
+  attributes.annotate?.(`${prefix}enforce-policy`, textOf(enforce));
   const found = violationsOf(enforce, viewOf(pod.spec, pod.metadata?.annotations));
   if (found.length > 0) {
+    note(attributes, pod, audit);
     const subject = { group: '', resource: 'pods', name: attributes.name || undefined };
     throw forbidden(subject, `violates PodSecurity "${textOf(enforce)}": ${describe(found)}`);
   }
-  warn(attributes, pod, warned);
+  tell(attributes, pod, policy);
 }
 
-function warn(attributes: AdmissionAttributes, { metadata, spec }: Template, standard: Standard): void {
-  if (isPrivileged(standard) || !spec) return;
+/** Users are told by a warning, and the audit log by an annotation. */
+function tell(attributes: AdmissionAttributes, template: Template, { audit, warn }: Policy): void {
+  note(attributes, template, audit);
+  const problem = problemOf(template, warn);
+  if (problem !== undefined) attributes.warn(problem);
+}
+
+function note(attributes: AdmissionAttributes, template: Template, audit: Standard): void {
+  const problem = attributes.annotate && problemOf(template, audit);
+  if (problem !== undefined) attributes.annotate?.(`${prefix}audit-violations`, problem);
+}
+
+function problemOf({ metadata, spec }: Template, standard: Standard): string | undefined {
+  if (isPrivileged(standard) || !spec) return undefined;
   const found = violationsOf(standard, viewOf(spec, metadata?.annotations));
-  if (found.length > 0) attributes.warn(`would violate PodSecurity "${textOf(standard)}": ${describe(found)}`);
+  return found.length === 0 ? undefined : `would violate PodSecurity "${textOf(standard)}": ${describe(found)}`;
 }
 
 /** Of what may change in a pod, this is what the standards are about. */

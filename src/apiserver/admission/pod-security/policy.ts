@@ -17,7 +17,8 @@ export interface Policy {
   readonly warn: Standard;
 }
 
-const prefix = 'pod-security.kubernetes.io/';
+/** Of the labels, and of what is said in the audit log. */
+export const prefix = 'pod-security.kubernetes.io/';
 const modes = ['enforce', 'audit', 'warn'] as const;
 const labelKeys = modes.flatMap((mode) => [`${prefix}${mode}`, `${prefix}${mode}-version`]);
 const privileged: Standard = { level: 'privileged', version: 'latest' };
