@@ -8,4 +8,4 @@ export { escapeName } from './names.ts';
 export * from './program.ts';
 export * from './schema-type.ts';
 export * from './types.ts';
-export { CelLazy, CelList, CelOptional, celToJson, LiteralMap } from './values.ts';
+export { CelLazy, CelList, CelOptional, celToJson, LiteralMap, noneOptional } from './values.ts';

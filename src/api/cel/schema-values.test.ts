@@ -16,8 +16,12 @@ import {
   dynType,
   escapeName,
   intType,
+  noneOptional,
   objectOf,
+  optionalOf,
   perCallCostLimit,
+  resourceCheckType,
+  resourceCheckValue,
   stringType,
 } from './mod.ts';
 
@@ -197,6 +201,55 @@ test('a lazy value is computed once, and its error is the expression’s', () =>
   expect(program.evaluate({ variables: { a: lazy, b: broken } }, { remaining: 100 })).toBe(true);
   expect(computed).toBe(1);
   expect(() => compileCel('variables.b', env).evaluate({ variables: { b: broken } }, { remaining: 100 })).toThrow('no such key: a');
+});
+
+test('an old value may be optional', () => {
+  const program = compileCel('oldSelf.hasValue() ? self.replicas >= oldSelf.value().replicas : true', {
+    variables: { self: selfType, oldSelf: optionalOf(selfType) },
+  });
+  const holds = (oldSelf: unknown) => program.evaluate({ self: value, oldSelf }, { remaining: perCallCostLimit });
+  expect([holds(noneOptional), holds(value), holds({ ...value, replicas: 9 })]).toEqual([true, true, false]);
+});
+
+test('a variable may have a dot in its name', () => {
+  const authorizer = { check: () => ({ allowed: true, reason: '' }) };
+  const program = compileCel(`authorizer.requestResource.check('get').allowed()`, {
+    variables: { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType },
+  });
+  const bound = {
+    authorizer: authorizerValue(authorizer),
+    'authorizer.requestResource': resourceCheckValue(authorizer, { resource: 'pods' }),
+  };
+  expect(program.evaluate(bound, { remaining: perCallCostLimit })).toBe(true);
+});
+
+const pod = {
+  metadata: { name: 'p', namespace: 'n', labels: { 'app.kubernetes.io/name': 'web' } },
+  spec: {
+    replicas: 3,
+    containers: [
+      { name: 'a', image: 'registry.k8s.io/pause:3.9', resources: { limits: { memory: '64Mi', cpu: '100m' } } },
+      { name: 'b', image: 'docker.io/x', securityContext: { privileged: false } },
+    ],
+  },
+};
+
+/** As policies write them, over objects whose types nobody declared. */
+test.each([
+  'object.spec.replicas <= 5',
+  'object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged) || c.securityContext.privileged == false)',
+  `object.metadata.labels['app.kubernetes.io/name'] == 'web' && 'app.kubernetes.io/name' in object.metadata.labels`,
+  `object.metadata.namespace == 'n' && object.metadata.name.startsWith('p')`,
+  `object.spec.containers.filter(c, c.image.startsWith('registry.k8s.io/')).map(c, c.name) == ['a']`,
+  `quantity(object.spec.containers[0].resources.limits.memory).isLessThan(quantity('1Gi'))`,
+  `object.spec.containers.exists_one(c, has(c.resources) && has(c.resources.limits))`,
+  'oldObject == null && params == null',
+  `object.?metadata.?annotations[?'a'].orValue('') == ''`,
+  `(has(object.spec.extra) ? object.spec.extra : []).all(x, x.ok)`,
+  `object.spec.containers.map(c, c.name).join(',') == 'a,b'`,
+])('%s', (expression) => {
+  const program = compileCel(expression, { variables: { object: dynType, oldObject: dynType, params: dynType } }, { resultType: boolType });
+  expect(program.evaluate({ object: pod, oldObject: null, params: null }, { remaining: perCallCostLimit })).toBe(true);
 });
 
 test('authorization checks carry what was asked, and may be left pending', () => {

@@ -367,8 +367,14 @@ function structuredValue(json: object, type: CelType): Result {
   return type.kind === 'dyn' ? new JsonMap(source, dynType) : wrong(runtimeTypeName(type), json);
 }
 
+function optionalLook(json: unknown, type: CelType): Result {
+  const value = lookAt(json, type);
+  return value instanceof Failure ? value : new CelOptional(value);
+}
+
 /** Looks at JSON (or a value) as `type` says. What does not fit is a failure, not an exception. */
 export function lookAt(json: unknown, type: CelType): Result {
+  if (type.kind === 'optional') return json instanceof CelOptional ? json : optionalLook(json, type.value);
   if (json === null) return null;
   switch (typeof json) {
     case 'string':
