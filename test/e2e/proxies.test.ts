@@ -1,5 +1,7 @@
-// What clients reach through the API server: containers by pods and services, through kubectl and `kubectl proxy`.
+// What clients reach through the API server: containers by pods and services, and API servers that have given it their group.
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { extensionGroup, startTestExtension, type TestExtension } from '../../src/apiserver/testing/extension-server.ts';
 import { eventually, startTestCluster, type TestCluster } from './harness.ts';
 
 let cluster: TestCluster;
@@ -77,5 +79,70 @@ describe('containers', () => {
     } finally {
       proxy.kill();
     }
+  });
+});
+
+describe('an aggregated API server', () => {
+  const name = `v1alpha1.${extensionGroup}`;
+  let extension: TestExtension;
+  beforeAll(async () => {
+    const config = JSON.parse(
+      await cluster.kubectl('get', 'configmap', '-n', 'kube-system', 'extension-apiserver-authentication', '-o', 'json'),
+    ) as { data: Record<string, string> };
+    // Endpoints may not be on loopback.
+    const host = Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+    if (host === undefined) throw new Error('This machine has no address but loopback');
+    extension = await startTestExtension({ host, frontProxyCaPem: config.data['requestheader-client-ca-file'] ?? '' });
+    const metadata = { name: 'api', namespace: 'wardle' };
+    const items = [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wardle' } },
+      { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ name: 'https', port: 443 }] } },
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4' },
+        metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'api' } },
+        ports: [{ name: 'https', port: extension.port }],
+        endpoints: [{ addresses: [host], conditions: { ready: true } }],
+      },
+      {
+        ...{ apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name } },
+        spec: {
+          ...{ group: extensionGroup, version: 'v1alpha1', groupPriorityMinimum: 2000, versionPriority: 200 },
+          ...{ service: { name: 'api', namespace: 'wardle' }, caBundle: extension.caBundle },
+        },
+      },
+    ];
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    expect(await cluster.tryKubectl(['apply', '-f', '-'], { input })).toMatchObject({ code: 0 });
+    await cluster.kubectl('wait', '--for=condition=Available', `apiservice/${name}`, '--timeout=30s');
+  }, 60_000);
+  afterAll(() => extension?.close());
+
+  test('kubectl finds its resources, by short name too, and lists them', async () => {
+    expect(await cluster.kubectl('api-resources', `--api-group=${extensionGroup}`, '--no-headers')).toMatch(
+      /^flunders\s+flu\s+wardle.example.com\/v1alpha1\s+true\s+Flunder\s*$/,
+    );
+    expect(await cluster.kubectl('get', 'flu', '-o', 'name')).toBe('flunder.wardle.example.com/a\n');
+    expect(extension.seen.at(-1)?.remote).toContain('x-remote-user: kubernetes-admin');
+    expect(await cluster.kubectl('get', 'flunders', 'a', '--as=jane', '--as-group=system:masters', '-o', 'name')).toContain('/a');
+    expect(extension.seen.at(-1)?.remote).toEqual(expect.arrayContaining(['x-remote-user: jane', 'x-remote-group: system:masters']));
+  });
+
+  test('kubectl get apiservices tells who serves what', async () => {
+    const lines = (await cluster.kubectl('get', 'apiservices', '--no-headers')).trim().split('\n');
+    const rows = new Map(lines.map((line) => line.split(/\s+/)).map(([of = '', service, available]) => [of, `${service} ${available}`]));
+    expect([rows.get(name), rows.get('v1.apps'), rows.get('v1.')]).toEqual(['wardle/api True', 'Local True', 'Local True']);
+  });
+
+  test('while it does not answer, everything else does; deleted, it is gone', async () => {
+    await cluster.kubectl('delete', 'endpointslice', 'api', '-n', 'wardle');
+    await cluster.kubectl('wait', '--for=condition=Available=false', `apiservice/${name}`, '--timeout=30s');
+    expect((await cluster.tryKubectl(['get', '--raw', `/apis/${extensionGroup}/v1alpha1`])).stderr).toContain(
+      'unable to handle the request',
+    );
+    expect(await cluster.kubectl('get', 'pods', '-o', 'name')).toContain('pod/web');
+    await cluster.kubectl('delete', 'apiservice', name);
+    expect(await cluster.kubectl('get', '--raw', '/apis')).not.toContain(extensionGroup);
   });
 });

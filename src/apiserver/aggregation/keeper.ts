@@ -26,6 +26,7 @@ const recheckMs = 30_000;
 /** How often one that does not. */
 const retry = { baseMs: 1_000, maxMs: recheckMs };
 const watchAgainMs = 1_000;
+const burstMs = 50;
 
 export interface KeeperOptions {
   readonly core: ResourceCore;
@@ -88,12 +89,15 @@ class Keeper {
   /** Until something changes, or for that long. */
   async #rest(ms: number): Promise<void> {
     const { signal, clock } = this.#options.context;
-    if (this.#rung || signal.aborted) return clock.yield();
-    const { controller, unlink } = childController(signal);
-    this.#wake = () => controller.abort();
-    await sleep(clock, Math.max(0, ms), controller.signal).catch(() => {});
-    this.#wake = undefined;
-    unlink();
+    if (!this.#rung) {
+      const { controller, unlink } = childController(signal);
+      this.#wake = () => controller.abort();
+      await sleep(clock, Math.max(0, ms), controller.signal).catch(() => {});
+      this.#wake = undefined;
+      unlink();
+    }
+    // Endpoints change in bursts: one look for each is enough.
+    if (this.#rung) await sleep(clock, burstMs, signal).catch(() => {});
   }
 
   readonly #ring = (): void => {

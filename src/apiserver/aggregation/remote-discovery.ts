@@ -13,41 +13,39 @@ export interface RemoteVersion {
   readonly freshness: 'Current' | 'Stale';
 }
 
-interface ListedResource {
-  readonly name?: string;
-  readonly singularName?: string;
-  readonly namespaced?: boolean;
-  readonly kind?: string;
-  readonly group?: string;
-  readonly version?: string;
-  readonly verbs?: readonly string[];
-  readonly shortNames?: readonly string[];
-  readonly categories?: readonly string[];
-}
+/** Another server's word: everything in it is checked before clients are told. */
+type Listed = Readonly<Record<string, unknown>>;
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []);
+const listed = (name: string, values: readonly unknown[]): object => (values.length === 0 ? {} : { [name]: values });
 
 /** An APIResourceList, whatever the server has made of it, in the aggregated form: subresources stand below their resource. Pure. */
 export function resourcesOf(document: unknown, of: { readonly group: string; readonly version: string }): readonly object[] {
-  const listed = (document as { resources?: unknown } | undefined)?.resources;
-  const resources = (Array.isArray(listed) ? listed : []).filter((one): one is ListedResource => typeof one?.name === 'string');
-  const kindOf = ({ group, version, kind = '' }: ListedResource) => ({ group: group || of.group, version: version || of.version, kind });
+  const sent = (document as { resources?: unknown } | null | undefined)?.resources;
+  const resources = (Array.isArray(sent) ? sent : []).filter((one): one is Listed => textOf(one?.name) !== '');
+  const responseKind = ({ group, version, kind }: Listed) => ({
+    ...{ group: textOf(group) || of.group, version: textOf(version) || of.version, kind: textOf(kind) },
+  });
   const below = new Map<string, object[]>();
   for (const one of resources) {
-    const [name = '', subresource] = (one.name ?? '').split('/', 2);
+    const [name = '', subresource] = textOf(one.name).split('/', 2);
     if (subresource === undefined) continue;
     const list = below.get(name) ?? [];
-    below.set(name, [...list, { subresource, responseKind: kindOf(one), verbs: one.verbs ?? [] }]);
+    list.push({ subresource, responseKind: responseKind(one), verbs: textsOf(one.verbs) });
+    below.set(name, list);
   }
   return resources
-    .filter(({ name }) => !name?.includes('/'))
+    .filter(({ name }) => !textOf(name).includes('/'))
     .map((one) => ({
       resource: one.name,
-      responseKind: kindOf(one),
-      scope: one.namespaced ? 'Namespaced' : 'Cluster',
-      singularResource: one.singularName ?? '',
-      verbs: one.verbs ?? [],
-      ...(one.shortNames?.length ? { shortNames: one.shortNames } : {}),
-      ...(one.categories?.length ? { categories: one.categories } : {}),
-      ...(below.has(one.name ?? '') ? { subresources: below.get(one.name ?? '') } : {}),
+      responseKind: responseKind(one),
+      scope: one.namespaced === true ? 'Namespaced' : 'Cluster',
+      singularResource: textOf(one.singularName),
+      verbs: textsOf(one.verbs),
+      ...listed('shortNames', textsOf(one.shortNames)),
+      ...listed('categories', textsOf(one.categories)),
+      ...listed('subresources', below.get(textOf(one.name)) ?? []),
     }));
 }
 

@@ -67,6 +67,10 @@ beforeAll(async () => {
     socket.on('error', () => {});
     askedToUpgrade.push(socket);
     if (request.url === '/refuses') return void socket.resume().write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+    if (request.headers.upgrade === 'SPDY/3.1') {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\nhi ');
+      return void socket.pipe(socket);
+    }
     const connection = acceptWebSocket({ method: 'GET', headers: request.headers, socket, head, protocol: 'chat' });
     void (async () => {
       for await (const { data } of connection?.messages ?? []) await connection?.send(data);
@@ -222,6 +226,21 @@ describe('a set of valid responses', () => {
     }
     connection.close();
     expect(connection.protocol).toBe('chat');
+  });
+
+  test('SPDY, or whatever else both sides speak, as raw bytes', async () => {
+    const answer = await client.upgrade({
+      ...{ method: 'POST', url: `${url()}${path}/pods/web/proxy/raw` },
+      headers: { connection: 'Upgrade', upgrade: 'SPDY/3.1', 'content-length': '0', authorization: `Bearer ${adminToken}` },
+    });
+    if (answer.as !== 'upgraded') throw new Error('refused');
+    let got = Buffer.from(answer.head).toString();
+    answer.socket.write('there');
+    for await (const chunk of answer.socket) {
+      got += (chunk as Buffer).toString();
+      if (got.length >= 8) break;
+    }
+    expect([got, answer.headers.upgrade]).toEqual(['hi there', 'SPDY/3.1']);
   });
 
   test('a node’s kubelet, by the server’s own connection', async () => {

@@ -71,6 +71,22 @@ describe('request()', () => {
     );
   });
 
+  test('no connection within its time is a DeadlineError, however long the head may take', async () => {
+    // It accepts, and never answers the TLS handshake.
+    const silent = await listenTcp({ host: '127.0.0.1', port: 0, onConnection: () => {} });
+    cleanups.push(() => silent.close());
+    const url = `https://127.0.0.1:${silent.port}`;
+    await expect(client().request({ url: `${url}/`, headTimeoutMs: 'none', connectTimeoutMs: 20 })).rejects.toEqual(
+      new DeadlineError(`No connection to ${url} within 20 ms`),
+    );
+  });
+
+  test('a target is sent as it is, where the URL would be normalized', async () => {
+    const { url } = await serve((request, response) => response.end(request.url));
+    const response = await client().request({ url: `${url}/`, target: '/a/../b/./c%2e?d=..' });
+    expect(text(await response.readAll(100))).toBe('/a/../b/./c%2e?d=..');
+  });
+
   test('a server that is not there', async () => {
     const listener = await listenTcp({ host: '127.0.0.1', port: 0, onConnection: () => {} });
     await listener.close();
