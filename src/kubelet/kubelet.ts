@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { V1Node, V1Pod } from '../api/mod.ts';
 import { aborted, type Clock, childController, type Logger, type Random, StoppedError, sleep, Tasks } from '../base/mod.ts';
+import type { FileSystem } from '../base/ports/fs.ts';
 import type { ProbeIo } from '../base/ports/probe-io.ts';
 import type { Client, EventRecorder, Informers } from '../client/mod.ts';
 import { nodes, pods } from './api-resources.ts';
@@ -77,6 +78,8 @@ export interface Kubelet {
   readonly usage: UsageSource;
   /** What a pod has on the node's disk: absent on a node without one. */
   readonly usedSpace?: (view: PodView) => Promise<LocalUse>;
+  /** The machine's own; absent on a node without a disk. */
+  readonly files?: FileSystem;
   /** As a KubeletConfiguration object has it. */
   readonly configuration: Readonly<Record<string, unknown>>;
   /** The directory of a pod's logs: `<container>/<attempt>.log` in it. */
@@ -286,6 +289,7 @@ function handle(options: KubeletOptions, manager: PodManager): Kubelet {
     usage,
     ...(disk
       ? {
+          files: disk.fs,
           usedSpace: createUsedSpace(
             () => options.clock.nowMs(),
             (view) => localUse(disk, view),

@@ -19,7 +19,7 @@ import {
 import { type ContainerRuntime, createCriRuntime } from '../../kubelet/cri/mod.ts';
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
 import { createDiskStorage, runKubelet } from '../../kubelet/mod.ts';
-import { type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
+import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
 import { createPodNetwork, type PodNetwork } from '../../network/mod.ts';
 import { type ControlPlane, nodeUser } from '../control-plane.ts';
 import type { Pki } from '../pki/pki.ts';
@@ -125,18 +125,18 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const { fs, clock, random, machine } = ports;
   const log = options.log.with({ component: 'kubelet' });
   const { runtime } = node;
+  const client = controlPlane.clientFor(nodeUser(identity.nodeName));
   const server = await startKubeletServer({
     host: '::',
     port: 0,
     tls: kubeletTls(pki),
+    access: createKubeletAccess({ nodeName: identity.nodeName, client, clock }),
     runtime,
     follower: systemFollower,
     clock,
     log,
     signal,
   });
-  const client = controlPlane.clientFor(nodeUser(identity.nodeName));
-  const { informers } = controlPlane;
   const recorder = createEventRecorder({
     client,
     clock,
@@ -153,7 +153,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runKubelet({
       nodeName: identity.nodeName,
       client,
-      informers,
+      informers: controlPlane.informers,
       recorder,
       runtime,
       clock,

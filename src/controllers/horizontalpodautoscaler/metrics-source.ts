@@ -10,6 +10,7 @@ import {
   timeMs,
   type V2CrossVersionObjectReference,
 } from '../../api/mod.ts';
+import { parseDurationMs } from '../../base/mod.ts';
 import type { ApiRequest, Client } from '../../client/mod.ts';
 import { MetricError, type PodValue, type PodValues } from './replica-count.ts';
 
@@ -133,13 +134,7 @@ export function resourceValues(items: readonly PodMetrics[], resource: string, c
     const usages = wanted.map(({ usage }) => usage[resource]);
     if (usages.some((usage) => usage === undefined)) continue;
     const milli = usages.reduce((sum, usage) => sum + milliValueOf(usage ?? '0'), 0);
-    values.set(name, { milli, atMs: timeMs(timestamp), windowMs: durationMs(window) });
+    values.set(name, { milli, atMs: timeMs(timestamp), windowMs: parseDurationMs(window) ?? 0 });
   }
   return values;
 }
-
-const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
-
-/** Of a Go duration: `1m30s`. What is none counts as nothing. */
-const durationMs = (text: string): number =>
-  [...text.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)].reduce((sum, [, value, unit = '']) => sum + Number(value) * (unitMs[unit] ?? 0), 0);

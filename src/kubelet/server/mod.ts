@@ -1,2 +1,3 @@
 // The door of the kubelet's server: loaded only where a real node runs.
+export { createKubeletAccess, type KubeletAccess } from './access.ts';
 export { type KubeletServer, type KubeletServerOptions, startKubeletServer } from './server.ts';

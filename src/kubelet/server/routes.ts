@@ -19,7 +19,9 @@ export interface StreamFlags {
 export type MetricsOf = 'kubelet' | 'resource' | 'cadvisor' | 'probes';
 
 export type Route =
-  | { readonly to: 'healthz' | 'pods' | 'configz' }
+  | { readonly to: 'healthz' | 'pods' | 'runningPods' | 'configz' }
+  | { readonly to: 'nodeLogs'; readonly path: string }
+  | { readonly to: 'run'; readonly path: ContainerPath; readonly command: string }
   | { readonly to: 'stats'; readonly cpuAndMemoryOnly: boolean }
   | { readonly to: 'metrics'; readonly of: MetricsOf }
   | { readonly to: 'logs'; readonly path: ContainerPath; readonly query: URLSearchParams }
@@ -35,10 +37,17 @@ export function parseRoute(target: string): Route {
   const query = url.searchParams;
   switch (verb) {
     case 'healthz':
-      return parts.length === 0 ? { to: 'healthz' } : { to: 'nowhere' };
+      return parts.length === 0 || (parts.length === 1 && healthChecks.includes(parts[0] ?? '')) ? { to: 'healthz' } : { to: 'nowhere' };
     case 'pods':
+      return isBare(parts) ? { to: 'pods' } : { to: 'nowhere' };
     case 'runningpods':
-      return parts.filter((part) => part !== '').length === 0 ? { to: 'pods' } : { to: 'nowhere' };
+      return isBare(parts) ? { to: 'runningPods' } : { to: 'nowhere' };
+    case 'logs':
+      return { to: 'nodeLogs', path: parts.join('/') };
+    case 'run': {
+      const path = containerPath(parts);
+      return path ? { to: 'run', path, command: query.get('cmd') ?? '' } : { to: 'nowhere' };
+    }
     case 'configz':
       return parts.length === 0 ? { to: 'configz' } : { to: 'nowhere' };
     case 'stats':
@@ -76,6 +85,8 @@ export function parseRoute(target: string): Route {
   }
 }
 
+const healthChecks: readonly string[] = ['ping', 'log', 'syncloop'];
+const isBare = (parts: readonly string[]): boolean => parts.every((part) => part === '');
 const metricsOf: Readonly<Record<string, MetricsOf | undefined>> = { resource: 'resource', cadvisor: 'cadvisor', probes: 'probes' };
 
 function decode(part: string): string {

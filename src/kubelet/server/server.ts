@@ -1,4 +1,4 @@
-// The kubelet's own HTTPS port: logs, exec, attach and port-forward, for the API server alone.
+// The kubelet's own HTTPS port: logs, exec, attach, port-forward, figures and what it knows of its pods, for whom the API server allows it.
 import { type Clock, createMetrics, errorText, type Logger, onAbort } from '../../base/mod.ts';
 import type { FileFollower } from '../../base/ports/file-follow.ts';
 import { createHttpClient, type HttpClient } from '../../base/ports/http-client.ts';
@@ -13,13 +13,20 @@ import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { type ContainerRuntime, type ContainerStatus, RuntimeError } from '../cri/runtime.ts';
 import type { Kubelet } from '../kubelet.ts';
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from '../pod/labels.ts';
+import { nameOf } from '../pod/observed.ts';
+import type { PodView } from '../pod/worker.ts';
+import type { KubeletAccess } from './access.ts';
 import { serveLogs } from './logs/serve-logs.ts';
+import { openNodeLog } from './node-logs.ts';
 import { type ContainerPath, parseRoute, type Route } from './routes.ts';
 import { metricsPage, summaryPage } from './serve-figures.ts';
 import { StreamError, servePortForward, serveRemoteCommand } from './streams/serve-stream.ts';
 
 /** How long streams that are open get to end when the kubelet stops. */
 const closeGraceMs = 500;
+/** Of a command by /run. */
+const runSeconds = 120;
+const machineLogs = '/var/log';
 
 export interface KubeletServerOptions {
   readonly host: string;
@@ -27,6 +34,7 @@ export interface KubeletServerOptions {
   readonly port: number;
   /** `clientCa` signs the API server's client certificate. */
   readonly tls: ServerTls;
+  readonly access: KubeletAccess;
   readonly runtime: ContainerRuntime;
   readonly follower: FileFollower;
   readonly clock: Clock;
@@ -54,9 +62,6 @@ export interface KubeletServer {
   /** Resolves when the signal has fired and everything is closed. */
   readonly closed: Promise<void>;
 }
-
-/** Who may use this port: the API server's client certificate, and administrators. */
-const allowedOrganization = 'system:masters';
 
 /** Starts listening. Throws ListenError. */
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
@@ -95,10 +100,8 @@ type Served = KubeletServerOptions & {
 
 async function serve(options: Served, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
   try {
-    const peer = request.peerCertificate;
-    if (!peer?.verified) return answer(response, 401, 'Unauthorized');
-    if (!peer.organizations.includes(allowedOrganization)) return answer(response, 403, `Forbidden (user=${peer.commonName})`);
     const route = parseRoute(request.target);
+    await options.access.check(request, route);
     options.metrics.requests.of(request.method, route.to).add();
     await dispatch(options, route, request, response);
   } catch (error) {
@@ -141,6 +144,16 @@ async function dispatch(options: Served, route: Route, request: HttpServerReques
         .map((view) => ({ ...view.pod, status: view.status ?? view.pod.status }));
       return answerJson(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
     }
+    case 'runningPods':
+      return answerJson(response, { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: attached(options).pods().flatMap(runningPod) });
+    case 'nodeLogs':
+      return serveNodeLog(attached(options), route.path, response);
+    case 'run': {
+      if (route.command === '') throw new StreamError(400, 'you must specify a command: ?cmd=COMMAND');
+      const id = await runningContainer(runtime, route.path);
+      const { stdout, stderr } = await runtime.execSync(id, route.command.split(' '), runSeconds);
+      return answer(response, 200, Buffer.concat([stdout, stderr]).toString('utf8').replace(/\n$/, ''));
+    }
     case 'configz':
       return answerJson(response, { kubeletconfig: attached(options).configuration });
     case 'logs':
@@ -170,6 +183,23 @@ async function dispatch(options: Served, route: Route, request: HttpServerReques
     case 'nowhere':
       return answer(response, 404, '404 page not found');
   }
+}
+
+/** A pod as the runtime has it: what it was told, and no more. */
+function runningPod({ pod, observed }: PodView) {
+  if (observed.sandbox?.state !== 'ready') return [];
+  const { name, namespace, uid } = pod.metadata ?? {};
+  const running = observed.containers.filter(({ state }) => state === 'running');
+  const containers = running.map((run) => ({ name: nameOf(run), image: run.image, resources: {} }));
+  return [{ metadata: { name, namespace, uid, creationTimestamp: null }, spec: { containers }, status: {} }];
+}
+
+async function serveNodeLog({ files }: Kubelet, path: string, response: HttpServerResponse): Promise<void> {
+  if (!files) throw new StreamError(404, '404 page not found');
+  const { type, bytes, chunks } = await openNodeLog(files, machineLogs, path);
+  response.head(200, { 'content-type': type, 'content-length': bytes });
+  for await (const chunk of chunks) await response.write([chunk]);
+  response.end();
 }
 
 const labelsOf = (path: Omit<ContainerPath, 'container'>) => ({
