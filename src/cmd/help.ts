@@ -23,6 +23,7 @@ const storage = `  --store S                          lmdb (default), memory (en
   --etcd-prefix P                    what keys begin with in etcd (default /registry)
   --etcd-compaction-interval D       how often etcd's history is compacted (default 5m0s; 0: never)
   --event-ttl D                      how long events are kept (default 1h0m0s)
+  --encryption-provider-config FILE  an EncryptionConfiguration: what is stored encrypted, and with which keys; mode 0600
 `;
 
 const topics: Readonly<Record<string, string>> = {

@@ -14,6 +14,7 @@ export const storageFlags = {
   'etcd-prefix': text,
   'etcd-compaction-interval': text,
   'event-ttl': text,
+  'encryption-provider-config': text,
 } as const;
 
 type Values = { readonly [K in keyof typeof storageFlags]?: string | undefined };
@@ -33,6 +34,7 @@ export function storageOf(values: Values): StorageSettings {
     backend,
     etcd: backend === 'etcd' ? etcdOf(values, servers) : undefined,
     eventTtlSeconds: durationMs('--event-ttl', values['event-ttl'] ?? '1h0m0s', 1_000) / 1000,
+    encryptionConfig: pathOf('--encryption-provider-config', values['encryption-provider-config']),
   };
 }
 

@@ -3,6 +3,8 @@ import type { EtcdStoreOptions } from './etcd/options.ts';
 import type { LmdbStoreOptions } from './lmdb/options.ts';
 import type { Store } from './store.ts';
 
+export * from './encryption/encrypted-store.ts';
+export * from './encryption/providers.ts';
 export type { EtcdStoreOptions } from './etcd/options.ts';
 export type { LmdbStoreOptions } from './lmdb/options.ts';
 export * from './memory/memory-store.ts';

@@ -14,6 +14,8 @@ export interface Stored {
   readonly revision: Revision;
   /** The revision of the write that created the key. */
   readonly createRevision: Revision;
+  /** Why the value cannot be read; it is empty then. Only in a store that encrypts. */
+  readonly unreadable?: string | undefined;
 }
 
 /**
@@ -41,6 +43,7 @@ export type StoreEvent =
       readonly revision: Revision;
       readonly createRevision: Revision;
       readonly previous: Stored | undefined;
+      readonly unreadable?: string | undefined;
     }
   | { readonly type: 'delete'; readonly key: string; readonly revision: Revision; readonly previous: Stored }
   /**
@@ -92,6 +95,8 @@ export interface Store {
   compact(revision: Revision): Promise<void>;
   /** The revision of the newest durable write. Open watches that are behind it are handed a progress event. */
   revision(): Promise<Revision>;
+  /** True when the value at this revision should be written anew although nothing changes: an old key has encrypted it. */
+  isStale?(key: string, revision: Revision): boolean;
   /** Finishes what was begun and lets go of everything. Later calls throw {@link ClosedError}. */
   close(): Promise<void>;
 }

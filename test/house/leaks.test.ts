@@ -45,7 +45,7 @@ async function startAndStopMachine(): Promise<void> {
     podCidr: undefined,
     node: false,
     simulate: 2,
-    storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600 },
+    storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
     log: silentLogger,
     step: (_what, work) => work(),
     signal: stop.signal,

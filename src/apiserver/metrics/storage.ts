@@ -62,6 +62,7 @@ export function measureStore(store: Store, metrics: Metrics, clock: Clock): Stor
     watch: (prefix, after, signal) => store.watch(prefix, after, signal),
     compact: (revision) => store.compact(revision),
     revision: () => store.revision(),
+    ...(store.isStale ? { isStale: store.isStale } : {}),
     close: () => store.close(),
   };
 }

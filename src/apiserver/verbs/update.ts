@@ -182,7 +182,7 @@ async function storeNext(write: Write, draft: Draft<KubeObject>, old: CacheEntry
     await resource.hooks.afterDelete?.(old.object);
     return encoded(asObject(draft));
   }
-  if (sameAs(draft, old.object)) return old;
+  if (sameAs(draft, old.object) && services.registry.cache.store.isStale?.(old.key, old.revision) !== true) return old;
   return services.registry.update(old, draft, context);
 }
 

@@ -1,6 +1,6 @@
 // One object in the cache: its key, revision, JSON bytes and frozen form; and one change of it, with the frames that watchers share.
 import { decodeStored, encodeForStore, encodeObject, spliceRevision, withRevision } from '../../api/codec/mod.ts';
-import { deepFreeze, type KubeObject } from '../../api/mod.ts';
+import { deepFreeze, type KubeObject, StatusError } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
 import type { Encoded, WatchFrame } from '../request.ts';
 
@@ -40,6 +40,33 @@ export class StoredEntry implements CacheEntry {
   get object(): KubeObject {
     this.#object ??= decodeStored(this.bytes, this.revision);
     return this.#object;
+  }
+}
+
+/** What the store holds and cannot read: who asks for it learns why, by a 500. */
+export class UnreadableEntry implements CacheEntry {
+  readonly key: string;
+  readonly revision: Revision;
+  readonly createRevision: Revision;
+  readonly #why: string;
+
+  constructor({ key, revision, createRevision }: Omit<EntryParts, 'bytes'>, why: string) {
+    this.key = key;
+    this.revision = revision;
+    this.createRevision = createRevision;
+    this.#why = why;
+  }
+
+  get bytes(): Uint8Array {
+    throw this.#error();
+  }
+
+  get object(): KubeObject {
+    throw this.#error();
+  }
+
+  #error(): StatusError {
+    return new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${this.#why}` });
   }
 }
 
@@ -83,8 +110,10 @@ export function entryOfStored(stored: {
   readonly value: Uint8Array;
   readonly revision: Revision;
   readonly createRevision: Revision;
+  readonly unreadable?: string | undefined;
 }): CacheEntry {
-  const { key, revision, createRevision, value } = stored;
+  const { key, revision, createRevision, value, unreadable } = stored;
+  if (unreadable !== undefined) return new UnreadableEntry({ key, revision, createRevision }, unreadable);
   return new StoredEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision) });
 }
 

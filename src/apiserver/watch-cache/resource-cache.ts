@@ -1,7 +1,7 @@
 // The cache of one resource: every object as it stands, its latest changes, and who watches.
 import type { KubeObject } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
-import { type CacheEntry, CacheEvent, ReadEntry } from './entry.ts';
+import { type CacheEntry, CacheEvent, ReadEntry, UnreadableEntry } from './entry.ts';
 import { EventRing, type RingLimits } from './event-ring.ts';
 import { type CachePage, OrderedKeys, type PageOptions, type Slot } from './sorted-slots.ts';
 import { type Scope, type Watcher, WatcherIndex } from './watchers.ts';
@@ -119,9 +119,19 @@ export class ResourceCache implements ResourceReader {
       this.#order.remove(key);
     }
     this.#lastChange = revision;
+    if (previous instanceof UnreadableEntry || next instanceof UnreadableEntry) {
+      this.#breakOff(revision);
+      return;
+    }
     const event = new CacheEvent(key, revision, previous, next);
     this.#ring.push(event);
     this.watchers.dispatch(event);
+  }
+
+  /** A change that cannot be shown: watchers end, and learn why when they list anew. */
+  #breakOff(revision: Revision): void {
+    this.#ring = new EventRing(revision, this.#ringLimits);
+    for (const watcher of [...this.watchers.everyone()]) watcher.queue.close();
   }
 
   /** Adds a watcher; what follows reaches it without a gap after the cache's present state. */

@@ -1,7 +1,8 @@
 // Where a cluster's objects are kept: opens the store that the flags ask for, with what lies around it.
 import type { Logger } from '../../base/mod.ts';
-import { openEtcdStore, openLmdbStore, openMemoryStore, type Store, StoreOpenError } from '../../store/mod.ts';
+import { encryptedStore, openEtcdStore, openLmdbStore, openMemoryStore, type Store, StoreOpenError } from '../../store/mod.ts';
 import { type ClusterPaths, MachineError } from './data-dir.ts';
+import { readEncryptionConfig } from './encryption-config.ts';
 import type { MachinePorts } from './ports.ts';
 
 export interface StorageSettings {
@@ -10,6 +11,8 @@ export interface StorageSettings {
   readonly etcd: EtcdSettings | undefined;
   /** How long events stand. */
   readonly eventTtlSeconds: number;
+  /** The file that says what is encrypted, and how. Undefined: nothing is. */
+  readonly encryptionConfig: string | undefined;
 }
 
 export interface EtcdSettings {
@@ -37,7 +40,11 @@ export const storageFacts = ({ backend, eventTtlSeconds }: StorageSettings) => (
 /** Throws {@link MachineError} with one sentence. */
 export async function openStorage(context: StorageContext): Promise<Store> {
   try {
-    return await openBackend(context);
+    const { ports, storage } = context;
+    const { encryptionConfig: path } = storage;
+    if (path === undefined) return await openBackend(context);
+    const rules = await readEncryptionConfig(ports.fs, path, ports.random);
+    return encryptedStore(await openBackend(context), rules);
   } catch (error) {
     throw error instanceof StoreOpenError ? new MachineError(error.message, { cause: error }) : error;
   }
