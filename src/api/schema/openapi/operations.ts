@@ -19,6 +19,8 @@ import {
   writeParameters,
 } from './parameters.ts';
 
+/** Nothing says how lists of custom resources merge: clients that read so send merge patches. */
+const customPatchTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
 const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
@@ -219,7 +221,7 @@ function operationOf(verb: Verb, kind: KindDefinition, id: string, type: string 
           : type,
     produces: verb === 'list' ? watchTypes : outputTypes,
     ...(deletes ? { body: { type: 'V1DeleteOptions', optional: true } } : {}),
-    ...(verb === 'patch' ? { body: 'patch', consumes: patchTypes } : {}),
+    ...(verb === 'patch' ? { body: 'patch', consumes: kind.custom ? customPatchTypes : patchTypes } : {}),
     ...((verb === 'create' || verb === 'update') && type !== undefined ? { body: { type } } : {}),
   };
 }
