@@ -65,18 +65,15 @@ const parseBool = (text: string): Result =>
       ? false
       : new Failure(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 
-/** As Go prints a float64 in its shortest form: exponents from 21 on, of two digits at least. */
+/** As Go's `%g` prints a float64: an exponent, of two digits at least, below -4 and from 6 on. */
 export function doubleText(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value < 0 ? '-Inf' : '+Inf';
-  if (Object.is(value, -0)) return '-0';
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e21)) {
-    const [digits = '', exponent = ''] = value.toExponential().split('e');
-    const sign = exponent.startsWith('-') ? '-' : '+';
-    return `${digits}e${sign}${exponent.replace(/^[+-]/, '').padStart(2, '0')}`;
-  }
-  return String(value);
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  const [digits = '', power = ''] = value.toExponential().split('e');
+  const exponent = Number(power);
+  if (exponent >= -4 && exponent < 6) return String(value);
+  return `${digits}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
 }
 
 function bytesToText(bytes: Uint8Array): Result {
