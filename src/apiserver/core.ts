@@ -32,6 +32,7 @@ import type { BootstrapOptions } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
 import type { ServerHooks } from './registry/hooks.ts';
 import { firstBootstrap, keepBootstrapped } from './registry/keep-bootstrapped.ts';
+import { certificateRequestHooks, cronJobHooks } from './registry/machine-checks.ts';
 import { namespaceHooks } from './registry/namespace-hooks.ts';
 import { createRegistry, type Registry, resourceKey } from './registry/registry.ts';
 import { cachedResourceOf } from './registry/resource.ts';
@@ -136,6 +137,8 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const hooks = new Map<string, ServerHooks>([
     ['services', serviceIps.hooks],
     ['namespaces', namespaceHooks],
+    ['certificatesigningrequests.certificates.k8s.io', certificateRequestHooks],
+    ['cronjobs.batch', cronJobHooks],
     [definitionsName, definitionHooks],
   ]);
   const custom = createServedResources(cache, stored);

@@ -1,5 +1,5 @@
 // What the server itself does around the writes of some resources, beyond the pure rules of their kinds: allocation, deletion held by more than finalizers.
-import type { Draft, KubeObject } from '../../api/mod.ts';
+import type { Draft, FieldError, KubeObject } from '../../api/mod.ts';
 
 export interface HookContext {
   /** True: nothing may be kept after the request. */
@@ -20,6 +20,8 @@ export interface ServerHooks {
   /** After defaulting and mutating admission, before validation. */
   readonly beforeCreate?: (draft: Draft<KubeObject>, context: HookContext) => Promise<Reservation>;
   readonly beforeUpdate?: (draft: Draft<KubeObject>, old: KubeObject, context: HookContext) => Promise<Reservation>;
+  /** Errors besides those that the kind finds. `old` is undefined on create. */
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldError[];
   /** The object is gone from the store. */
   readonly afterDelete?: (object: KubeObject) => Promise<void>;
   /** True while something besides metadata.finalizers keeps a deleted object in place: a namespace's spec.finalizers. */

@@ -69,6 +69,7 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
     refuseInvalid(resource, asObject(draft), [
       ...objectMetaErrors(kind, asObject(draft)),
       ...((write.view?.storage?.validateCreate ?? kind.validateCreate)?.(asObject(draft)) ?? []),
+      ...(hooks.validate?.(asObject(draft), undefined) ?? []),
     ]);
     warnAbout(write, asObject(draft), undefined);
     const named = attributesOf({ ...write, name: draft.metadata?.name ?? '' }, 'CREATE');

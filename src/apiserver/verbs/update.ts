@@ -152,7 +152,7 @@ async function attemptUpdate(write: Write, next: NextState, old: CacheEntry): Pr
   let admitted: Reservation | undefined;
   let stored = false;
   try {
-    const errors = objectMetaUpdateErrors(kind, asObject(draft), standing);
+    const errors = [...objectMetaUpdateErrors(kind, asObject(draft), standing), ...(hooks.validate?.(asObject(draft), standing) ?? [])];
     refuseInvalid(resource, asObject(draft), [...errors, ...(rules.validate?.(asObject(draft), standing) ?? [])]);
     warnAbout(write, asObject(draft), standing);
     await services.admission.validate(attributes, asObject(draft));

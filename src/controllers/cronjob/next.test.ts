@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatTime, parseCronSchedule } from '../../api/mod.ts';
+import { type OffsetAt, utc, zoneOffset } from '../../base/ports/time-zone.ts';
 import { nextTime } from './next.ts';
-import { type OffsetAt, utc, zoneOffset } from './zone.ts';
 
 const next = (schedule: string, after: string, offsetAt: OffsetAt = utc) => {
   const ms = nextTime(parseCronSchedule(schedule), Date.parse(after), offsetAt);

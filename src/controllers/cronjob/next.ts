@@ -1,7 +1,7 @@
 // When a schedule fires next: the first whole minute after an instant whose local time matches. An hour that a clock change skips
 // has no runs, one that it repeats has them twice. Pure.
 import type { CronSchedule } from '../../api/mod.ts';
-import type { OffsetAt } from './zone.ts';
+import type { OffsetAt } from '../../base/ports/time-zone.ts';
 
 const minuteMs = 60_000;
 const yearsMax = 5;

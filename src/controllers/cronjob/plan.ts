@@ -11,9 +11,9 @@ import {
   type V1Job,
 } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
+import { utc, zoneOffset } from '../../base/ports/time-zone.ts';
 import { cronJobType } from '../runtime/workload-types.ts';
 import { nextTime } from './next.ts';
-import { utc, zoneOffset } from './zone.ts';
 
 export type CronJob = Persisted<V1CronJob>;
 export type Job = Persisted<V1Job>;
