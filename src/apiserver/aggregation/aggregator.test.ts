@@ -163,6 +163,16 @@ describe('the Available condition', () => {
     expect(await condition()).toMatchObject({ status: 'True', message: 'all checks passed' });
   });
 
+  test('stays what it is when somebody else writes the status, whose own conditions stay too', async () => {
+    await establish();
+    const object = (await get(`${apiServices}/${name}`)).json();
+    const conditions = [{ type: 'Mine', status: 'True', reason: 'R', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    await ask('PUT', `${apiServices}/${name}/status`, { body: JSON.stringify({ ...object, status: { conditions } }) });
+    const types = async () =>
+      ((await get(`${apiServices}/${name}`)).json() as V1APIService).status?.conditions?.map(({ type, status }) => `${type} ${status}`);
+    await expect.poll(types).toEqual(['Mine True', 'Available True']);
+  });
+
   test('a certificate of another CA, or none to go by', async () => {
     await put('/api/v1/namespaces/wardle/services', service);
     await put(slices, slice());

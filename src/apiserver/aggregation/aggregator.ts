@@ -117,6 +117,8 @@ async function passOn(remote: RemoteApi, servers: ReturnType<typeof createRemote
         ? textResponse(502, 'the backend attempted to redirect this request, which is not permitted')
         : headers,
     unreachable: (cause) => {
+      // The request's own deadline.
+      if (cause instanceof StatusError) return cause;
       const message = `error trying to reach service: ${dialErrorText(backend.origin, cause)}`;
       return new StatusError({ code: 503, reason: 'ServiceUnavailable', message, cause });
     },

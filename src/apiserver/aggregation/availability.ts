@@ -1,7 +1,7 @@
 // Whether an aggregated server answers: its service and endpoints, then its discovery document. Reasons and messages are upstream's.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/configure-aggregation-layer/ and `kubectl get apiservices`
-import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
 import { type Clock, childController, errorText, withDeadline } from '../../base/mod.ts';
+import type { ServiceView } from '../webhooks/resolve-service.ts';
 import type { RemoteApi } from './api-services.ts';
 import type { RemoteServers } from './remote-servers.ts';
 
@@ -9,12 +9,6 @@ export interface Verdict {
   readonly status: 'True' | 'False';
   readonly reason: string;
   readonly message: string;
-}
-
-export interface ServiceView {
-  readonly service: V1Service | undefined;
-  /** Those of the service. */
-  readonly slices: readonly V1EndpointSlice[];
 }
 
 const no = (reason: string, message: string): Verdict => ({ status: 'False', reason, message });

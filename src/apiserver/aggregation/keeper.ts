@@ -7,16 +7,14 @@ import {
   StatusError,
   setCondition,
   type V1APIService,
-  type V1EndpointSlice,
-  type V1Service,
 } from '../../api/mod.ts';
 import { Backoff, childController, errorText, type Random, sleep, Tasks } from '../../base/mod.ts';
 import type { ResourceCore } from '../http/core-port.ts';
-import { serviceNameLabel } from '../proxy/proxy.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RequestContext, ResourceRequest } from '../request.ts';
+import { type ServiceView, serviceView } from '../webhooks/resolve-service.ts';
 import type { ApiServices, RemoteApi } from './api-services.ts';
-import { discover, type ServiceView, unreachable, type Verdict } from './availability.ts';
+import { discover, unreachable, type Verdict } from './availability.ts';
 import { automanagedLabel, planServices } from './local-services.ts';
 import type { RemoteDiscovery } from './remote-discovery.ts';
 import type { RemoteServers } from './remote-servers.ts';
@@ -48,6 +46,7 @@ export async function runKeeper(options: KeeperOptions): Promise<void> {
 /** What is known of one remote: what was looked at, and when to look again. */
 interface Looked {
   readonly at: string;
+  readonly verdict: Verdict;
   readonly againMs: number;
   readonly backoff: Backoff;
 }
@@ -167,20 +166,18 @@ class Keeper {
   async #look(remote: RemoteApi): Promise<void> {
     const { servers, discovery, context, random } = this.#options;
     const { clock, signal } = context;
-    const view = viewOf(this.#options.registry, remote);
+    const view = serviceView(this.#options.registry, remote.service);
     const at = fingerprint(remote, view);
     const before = this.#looked.get(remote.name);
-    if (before?.at === at && before.againMs > clock.monotonicMs()) return;
+    // Somebody else may have written the object, and what stood in it is gone, or was not written then.
+    if (before?.at === at && before.againMs > clock.monotonicMs()) return this.#report(remote, before.verdict);
     const why = unreachable(remote, view);
     const { verdict, document } = why ? { verdict: why, document: undefined } : await discover(remote, { servers, clock, signal });
     const backoff = before?.at === at ? before.backoff : new Backoff(retry, random);
     if (verdict.status === 'True') backoff.reset();
     discovery.learn(remote, document);
-    this.#looked.set(remote.name, {
-      at,
-      backoff,
-      againMs: clock.monotonicMs() + (verdict.status === 'True' ? recheckMs : backoff.nextMs()),
-    });
+    const delayMs = verdict.status === 'True' ? recheckMs : backoff.nextMs();
+    this.#looked.set(remote.name, { at, verdict, backoff, againMs: clock.monotonicMs() + delayMs });
     await this.#report(remote, verdict);
   }
 
@@ -219,17 +216,6 @@ class Keeper {
       if (!(error instanceof StatusError) || (error.code !== 404 && error.code !== 409)) throw error;
     }
   }
-}
-
-function viewOf(registry: Registry, { service }: RemoteApi): ServiceView {
-  const services = registry.find({ group: '', version: 'v1', resource: 'services' });
-  const slices = registry.find({ group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' });
-  return {
-    service: services?.get(service.namespace, service.name)?.object as V1Service | undefined,
-    slices: (slices?.cache.page({ namespace: service.namespace }).entries ?? [])
-      .map((entry) => entry.object as V1EndpointSlice)
-      .filter((slice) => slice.metadata?.labels?.[serviceNameLabel] === service.name),
-  };
 }
 
 /** Changes when the answer may have: not with the condition that is written here. */

@@ -7,9 +7,10 @@ import type { EdgeResponse } from '../http/exchange.ts';
 import type { ResourceInfo } from '../http/request-info.ts';
 import type { Exchange } from '../pipeline.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
+import { serviceNameLabel } from '../webhooks/resolve-service.ts';
 import { connectToPod } from './connect.ts';
 import type { NodeConnection } from './node-connection.ts';
-import { type ProxyReads, proxy, serviceNameLabel } from './proxy.ts';
+import { type ProxyReads, proxy } from './proxy.ts';
 import type { Connect } from './target.ts';
 
 export interface ConnectParts {

@@ -127,6 +127,3 @@ async function nodeBackend({ info, nodes, client, ...options }: ProxyOptions): P
   checkAddress(host);
   return httpBackend(client, originOf(parts.scheme, host, portNumber(parts.port)));
 }
-
-/** The service's name on its slices. */
-export const serviceNameLabel = 'kubernetes.io/service-name';

@@ -4,9 +4,10 @@ import type { Random } from '../../base/mod.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResolveService, ServiceAddress } from './client.ts';
 
-const serviceNameLabel = 'kubernetes.io/service-name';
+/** The service's name on its slices. */
+export const serviceNameLabel = 'kubernetes.io/service-name';
 
-/** What {@link addressesOf} looks at. */
+/** A service and where it is answered, as they stand. */
 export interface ServiceView {
   readonly service: V1Service | undefined;
   /** Those of the service. */
@@ -29,15 +30,21 @@ export function addressesOf({ service, slices }: ServiceView, name: string, port
   return found;
 }
 
-export function createServiceResolver(registry: Registry, random: Random): ResolveService {
+export function serviceView(registry: Registry, { namespace, name }: { readonly namespace: string; readonly name: string }): ServiceView {
   const services = registry.find({ group: '', version: 'v1', resource: 'services' });
   const slices = registry.find({ group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' });
-  return ({ namespace, name, port }) => {
-    const own = (slices?.cache.page({ namespace }).entries ?? [])
+  return {
+    service: services?.get(namespace, name)?.object as V1Service | undefined,
+    slices: (slices?.cache.page({ namespace }).entries ?? [])
       .map((entry) => entry.object as V1EndpointSlice)
-      .filter((slice) => slice.metadata?.labels?.[serviceNameLabel] === name);
-    const service = services?.get(namespace, name)?.object as V1Service | undefined;
-    const addresses = addressesOf({ service, slices: own }, name, port);
+      .filter((slice) => slice.metadata?.labels?.[serviceNameLabel] === name),
+  };
+}
+
+export function createServiceResolver(registry: Registry, random: Random): ResolveService {
+  return (service) => {
+    const { name, port } = service;
+    const addresses = addressesOf(serviceView(registry, service), name, port);
     const drawn = addresses[random.below(addresses.length)];
     if (!drawn) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
     return drawn;
