@@ -23,6 +23,7 @@ import {
 import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationMode, createAccess } from './access.ts';
 import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
+import { admissionPolicies } from './admission/policies/mod.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
@@ -254,11 +255,14 @@ function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access):
   const { authorizer } = access;
   const client = webhookClientOf({ registry, clock, random: random.child('webhook client'), http });
   onAbort(signal, () => client.close());
-  const asking = { registry, client, decode: decodeChanged, clock, random: random.child('webhooks'), log, metrics };
-  const webhooks = admissionWebhooks(asking);
+  const namespaces = registry.find({ group: '', version: 'v1', resource: 'namespaces' });
+  const namespace = (name: string) => namespaces?.get(undefined, name)?.object;
+  const judging = { registry, authorizer, namespace, decode: decodeChanged };
+  const webhooks = admissionWebhooks({ ...judging, client, clock, random: random.child('webhooks'), log, metrics });
   return inOrder([
     ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens }),
     ...access.admission,
+    ...admissionPolicies(judging),
     webhooks.mutating,
     webhooks.validating,
     ...(options.admission ?? []),

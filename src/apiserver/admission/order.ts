@@ -35,6 +35,7 @@ export const admissionOrder: readonly string[] = [
   'DenyServiceExternalIPs',
   'PodTopologyLabels',
   'RBACEscalation',
+  'AdmissionExpressions',
   'MutatingAdmissionPolicy',
   'MutatingAdmissionWebhook',
   'ValidatingAdmissionPolicy',

@@ -1,8 +1,10 @@
 // Admission webhooks put together over a registry, and the client that calls them and others.
 import type { Clock, Logger, Metrics, Random } from '../../base/mod.ts';
 import type { HttpClient } from '../../base/ports/http-client.ts';
+import type { FindNamespace } from '../admission/match.ts';
 import type { AdmissionPlugin } from '../admission/mod.ts';
 import type { DecodeChanged } from '../admission/request-form.ts';
+import type { Authorizer } from '../authz/authorizer.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CallParts } from './admission/call.ts';
 import { HookIndex } from './admission/hooks.ts';
@@ -34,6 +36,8 @@ export interface AdmissionWebhookOptions {
   readonly registry: Registry;
   readonly client: WebhookClient;
   readonly decode: DecodeChanged;
+  readonly authorizer: Authorizer;
+  readonly namespace: FindNamespace;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -42,16 +46,16 @@ export interface AdmissionWebhookOptions {
 
 /** The two plugins, which share nothing but the way they ask. */
 export function admissionWebhooks(options: AdmissionWebhookOptions): { mutating: AdmissionPlugin; validating: AdmissionPlugin } {
-  const { registry, client, clock, random, log } = options;
+  const { registry, client, clock, random, log, authorizer, namespace } = options;
   const find = (resource: string) => registry.find({ group: 'admissionregistration.k8s.io', version: 'v1', resource });
-  const namespaces = registry.find({ group: '', version: 'v1', resource: 'namespaces' });
   const parts: CallParts = {
     client,
     metrics: createWebhookMetrics(options.metrics),
     clock,
     random,
     log,
-    namespace: (name) => namespaces?.get(undefined, name)?.object,
+    authorizer,
+    namespace,
   };
   return {
     mutating: mutatingAdmissionWebhook({ ...parts, decode: options.decode }, new HookIndex(find('mutatingwebhookconfigurations'))),

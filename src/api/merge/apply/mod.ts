@@ -10,3 +10,4 @@ export {
 } from './engine.ts';
 export type { FieldSet } from './field-set.ts';
 export { updateManagedFields, type WriteOfFields } from './managed-fields.ts';
+export { AtomicError, mergeConfiguration } from './merge-configuration.ts';

@@ -278,6 +278,38 @@ describe('who is asked', () => {
     expect(server.asked).toHaveLength(asked ? 1 : 0);
   });
 
+  test('by condition', async () => {
+    const conditions = (...expressions: string[]) => ({
+      matchConditions: expressions.map((expression, i) => ({ name: `c${i}`, expression })),
+    });
+    const mine = 'object.metadata.name != "skip-me"';
+    await validate(
+      hook('/v', conditions(mine, 'request.userInfo.username == "admin"', 'authorizer.requestResource.check("get").allowed()')),
+    );
+    await mutate(hook('/m', conditions(mine)));
+    for (const name of ['a', 'skip-me']) await create(name);
+    expect(server.asked.map(({ path, body }) => [path.split('?')[0], body.request.name])).toEqual([
+      ['/m', 'a'],
+      ['/v', 'a'],
+    ]);
+  });
+
+  test.each([
+    ['Fail', true],
+    ['Ignore', false],
+  ])('by a condition that comes to an error: %s', async (failurePolicy, fails) => {
+    const matchConditions = [
+      { name: 'broken', expression: 'object.data.nothing == "x"' },
+      { name: 'fine', expression: 'object.metadata.name != "b"' },
+    ];
+    await validate(hook('/v', { failurePolicy, matchConditions }));
+    if (fails) expect(await refused()).toMatchObject({ code: 403, message: expect.stringContaining('no such key: nothing') });
+    else await create('a');
+    // One that is false outweighs the error.
+    await create('b');
+    expect(server.asked).toEqual([]);
+  });
+
   test('never about configurations of webhooks and policies', async () => {
     say['/v'] = deny();
     say['/m'] = (asked) => patched(asked, { op: 'add', path: '/metadata/labels', value: { mutated: 'yes' } });

@@ -1,9 +1,11 @@
 // One webhook asked about one request: its verdict, or the failure that its policy lets pass or not.
-import { badRequest, internalError, type KubeObject, StatusError } from '../../../api/mod.ts';
+import { badRequest, forbidden, internalError, type KubeObject, StatusError } from '../../../api/mod.ts';
 import { type Clock, errorText, type Logger, type Random } from '../../../base/mod.ts';
 import type { AdmissionAttributes } from '../../admission/chain.ts';
 import { type FindNamespace, isExempt, type Judged, matchesNamespace, matchesObject, matchRules } from '../../admission/match.ts';
-import type { RequestForm } from '../../admission/request-form.ts';
+import { loadEngine } from '../../admission/policies/mod.ts';
+import { ownForm, type RequestForm } from '../../admission/request-form.ts';
+import type { Authorizer } from '../../authz/authorizer.ts';
 import { type WebhookClient, WebhookError } from '../client.ts';
 import type { Hook } from './hooks.ts';
 import type { HookType, WebhookMetrics } from './metrics.ts';
@@ -16,6 +18,8 @@ export interface CallParts {
   readonly random: Random;
   readonly log: Logger;
   readonly namespace: FindNamespace;
+  /** For match conditions. */
+  readonly authorizer: Authorizer;
 }
 
 /** One webhook about one request. */
@@ -33,6 +37,18 @@ export interface HookCall {
 export function selects(hook: Hook, judged: Judged): RequestForm | undefined {
   if (isExempt(judged.attributes) || !matchesNamespace(hook, judged) || !matchesObject(hook, judged)) return undefined;
   return matchRules(hook, judged.attributes);
+}
+
+/** Whether the conditions of a webhook hold. Throws 403 when one cannot be evaluated and the webhook's failures count. */
+export async function meetsConditions({ authorizer }: CallParts, hook: Hook, form: RequestForm, judged: Judged): Promise<boolean> {
+  if (hook.conditions.length === 0) return true;
+  const { webhookMatches } = await loadEngine();
+  const matched = await webhookMatches(hook.conditions, form, judged, authorizer);
+  if (matched === 'yes' || matched === 'no') return matched === 'yes';
+  if (hook.ignoresFailure) return false;
+  const { name } = judged.attributes;
+  const { group, resource } = ownForm(judged.attributes).resource;
+  throw forbidden({ group, resource, name }, matched.error);
 }
 
 /** A webhook that could not be asked, or whose answer means nothing. */

@@ -1,5 +1,5 @@
 // The admission webhooks that are configured just now, compiled, in the order in which they are asked. Kept until a configuration changes.
-import type { V1MutatingWebhook, V1MutatingWebhookConfiguration, V1ValidatingWebhook } from '../../../api/mod.ts';
+import type { V1MatchCondition, V1MutatingWebhook, V1MutatingWebhookConfiguration, V1ValidatingWebhook } from '../../../api/mod.ts';
 import { type Criteria, compileSelectors } from '../../admission/match.ts';
 import { nameOf, type Resource } from '../../registry/resource.ts';
 import type { CacheEntry } from '../../watch-cache/mod.ts';
@@ -17,6 +17,7 @@ export interface Hook extends Criteria {
   readonly ignoresFailure: boolean;
   readonly reinvocable: boolean;
   readonly dryRunSafe: boolean;
+  readonly conditions: readonly V1MatchCondition[];
   /** The version of AdmissionReview that it is sent; undefined when it knows none that the server does. */
   readonly reviewVersion: ReviewVersion | undefined;
 }
@@ -71,6 +72,7 @@ export function compileHook(configuration: string, webhook: Configured, index: n
     timeoutMs: (webhook.timeoutSeconds ?? timeoutSecondsDefault) * 1000,
     ignoresFailure: webhook.failurePolicy === 'Ignore',
     reinvocable: webhook.reinvocationPolicy === 'IfNeeded',
+    conditions: webhook.matchConditions ?? [],
     dryRunSafe: sideEffects === 'None' || sideEffects === 'NoneOnDryRun',
     reviewVersion: webhook.admissionReviewVersions?.find((version): version is ReviewVersion => version === 'v1' || version === 'v1beta1'),
   };

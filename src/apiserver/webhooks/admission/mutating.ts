@@ -2,7 +2,7 @@
 import { type Draft, draftOf, equal, internalError, jsonPatch, type KubeObject, PatchError, StatusError } from '../../../api/mod.ts';
 import type { AdmissionAttributes, AdmissionPlugin, MutationRound } from '../../admission/chain.ts';
 import { type DecodeChanged, type RequestForm, shownIn, takeBack } from '../../admission/request-form.ts';
-import { askHook, type CallParts, judgedBy, selects } from './call.ts';
+import { askHook, type CallParts, judgedBy, meetsConditions, selects } from './call.ts';
 import type { Hook, HookIndex } from './hooks.ts';
 import { ReviewWriter, type Verdict } from './review.ts';
 
@@ -67,7 +67,7 @@ async function askInTurn(parts: MutatingParts, hooks: readonly Hook[], { attribu
   for (const [index, hook] of hooks.entries()) {
     if (again && !reinvocation.isDue(hook)) continue;
     const form = selects(hook, judged);
-    if (!form) continue;
+    if (!form || !(await meetsConditions(parts, hook, form, judged))) continue;
     const use = (verdict: Verdict) => applyVerdict(parts, { hook, form, attributes, draft }, verdict);
     const changed = await askHook(parts, 'admit', { hook, form, attributes, reviews, round: again ? 1 : 0, index }, use);
     if (changed !== undefined) noteMutation(attributes, hook, `round_${again ? 1 : 0}_index_${index}`, changed);

@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../../api/mod.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../../admission/chain.ts';
 import type { RequestForm } from '../../admission/request-form.ts';
-import { askHook, type CallParts, judgedBy, selects } from './call.ts';
+import { askHook, type CallParts, judgedBy, meetsConditions, selects } from './call.ts';
 import type { Hook, HookIndex } from './hooks.ts';
 import { ReviewWriter } from './review.ts';
 
@@ -24,7 +24,10 @@ export function validatingAdmissionWebhook(parts: CallParts, index: HookIndex): 
 
 type Asked = readonly { readonly hook: Hook; readonly form: RequestForm }[];
 
-async function askAll(parts: CallParts, attributes: AdmissionAttributes, object: KubeObject | undefined, asked: Asked): Promise<void> {
+async function askAll(parts: CallParts, attributes: AdmissionAttributes, object: KubeObject | undefined, selected: Asked): Promise<void> {
+  const judged = judgedBy(parts, attributes, object);
+  const asked: { readonly hook: Hook; readonly form: RequestForm }[] = [];
+  for (const one of selected) if (await meetsConditions(parts, one.hook, one.form, judged)) asked.push(one);
   const reviews = new ReviewWriter(attributes, object);
   const calls = asked.map(({ hook, form }, index) =>
     askHook(parts, 'validating', { hook, form, attributes, reviews, round: 0, index }, () => undefined),
