@@ -8,7 +8,7 @@ import { difference, isEmptySet, membersOf, parseFieldSet, union } from './field
 import { updateManagedFields } from './managed-fields.ts';
 import { mergeValues } from './merge-values.ts';
 import { shapeOf } from './shape.ts';
-import { appliedFields, compareFields } from './value-fields.ts';
+import { appliedFields, compareFields, withNamedFields } from './value-fields.ts';
 import { equalValues, isHollow, type JsonMap } from './values.ts';
 
 const schema = schemaOf('V1Pod');
@@ -63,7 +63,9 @@ function apply(live: KubeObject | undefined, manager: string, applied: JsonMap, 
   return deepFreeze(outcome.object as KubeObject);
 }
 
-function update(old: KubeObject | undefined, manager: string, next: JsonMap): KubeObject {
+function update(old: KubeObject | undefined, manager: string, pod: JsonMap): KubeObject {
+  // A Pod has a spec whatever is sent: it cannot go, and nobody loses it.
+  const next: JsonMap = { ...pod, spec: pod.spec ?? {} };
   const managedFields = updateManagedFields(next as KubeObject, old, { ...request, manager });
   return deepFreeze({ ...next, metadata: { ...(next.metadata as JsonMap), ...(managedFields ? { managedFields } : {}) } } as KubeObject);
 }
@@ -123,7 +125,7 @@ test('nobody owns what is not there, entries are canonical, and no owner has two
       const { managedFields, ...metadata } = object?.metadata ?? {};
       const entries = storedEntries(managedFields) ?? [];
       const all = compareFields(undefined, { ...object, metadata }, shape).changed;
-      const present = union(all, appliedFields({ ...object, metadata }, shape));
+      const present = withNamedFields(union(all, appliedFields({ ...object, metadata }, shape)), shape);
       for (const { fields } of entries) {
         expect(membersOf(difference(fields, present))).toEqual([]);
         expect(JSON.stringify(parseFieldSet(fields))).toBe(JSON.stringify(fields));
