@@ -12,3 +12,4 @@ export * from './paths.ts';
 export * from './transport.ts';
 export * from './typed-client.ts';
 export * from './work-queue.ts';
+export { createWorkQueueMetrics, type WorkQueueMetrics } from './work-queue-metrics.ts';

@@ -1,9 +1,10 @@
 // The work queue's promises: one run of a key at a time, no add lost, back-off, delays, a bound on workers, a clean stop.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SeededRandom, StoppedError, silentLogger, sleep, VirtualClock } from '../base/mod.ts';
+import { createMetrics, SeededRandom, StoppedError, silentLogger, sleep, VirtualClock } from '../base/mod.ts';
 import { turn } from '../base/ports/clock.ts';
 import { type Again, createWorkQueue, type Work, type WorkQueueOptions } from './work-queue.ts';
+import { createWorkQueueMetrics } from './work-queue-metrics.ts';
 
 const never: Again = { again: 'never' };
 
@@ -19,6 +20,24 @@ function setup(work: Work, more: Partial<WorkQueueOptions> = {}, clock = new Vir
   const queue = createWorkQueue({ name: 'test', clock, log: silentLogger, signal: stop.signal, work, ...more });
   return { clock, stop, queue };
 }
+
+test('counts what is added, waits, takes time and is tried again', async () => {
+  const metrics = createMetrics();
+  const tries: string[] = [];
+  const work: Work = async (key) => {
+    tries.push(key);
+    if (tries.length === 1) throw new Error('not yet');
+    return never;
+  };
+  const { clock, queue } = setup(work, { metrics: createWorkQueueMetrics(metrics) });
+  for (const key of ['a', 'b', 'c']) queue.add(key);
+  expect(metrics.text()).toContain('workqueue_depth{name="test"} 3\n');
+  await clock.advance(1_000);
+  // The key that comes back is added once more.
+  for (const line of ['workqueue_adds_total{name="test"} 4', 'workqueue_retries_total{name="test"} 1', 'workqueue_depth{name="test"} 0'])
+    expect(metrics.text()).toContain(`${line}\n`);
+  expect(metrics.text()).toContain('workqueue_work_duration_seconds_count{name="test"} 4\n');
+});
 
 describe('work queue', () => {
   test('works on a key once however often it was added', async () => {

@@ -2,6 +2,7 @@
 // with growing delays while it fails. Workers run only while there is something to do.
 import { setMaxListeners } from 'node:events';
 import { aborted, type BackoffOptions, backoffMs, type Clock, errorText, Heap, type Logger, Tasks, type Timer } from '../base/mod.ts';
+import type { QueueSeries, WorkQueueMetrics } from './work-queue-metrics.ts';
 
 /** What a run of the work says about its key: whether it wants to be called again without an event. */
 export type Again = { readonly again: 'never' } | { readonly again: 'afterMs'; readonly ms: number };
@@ -24,6 +25,7 @@ export interface WorkQueueOptions {
   /** How many keys are worked on at once. Default 1. */
   readonly workers?: number;
   readonly backoff?: BackoffOptions;
+  readonly metrics?: WorkQueueMetrics | undefined;
   /** No work starts before this resolves: the caches that the work reads. */
   readonly ready?: Promise<unknown>;
 }
@@ -60,6 +62,7 @@ class KeyedQueue implements WorkQueue {
   readonly #dirty = new Set<string>();
   readonly #attempts = new Map<string, number>();
   readonly #delays: Delays;
+  readonly #series: QueueSeries | undefined;
   #ready: boolean;
   #active = 0;
   #failures = 0;
@@ -69,6 +72,7 @@ class KeyedQueue implements WorkQueue {
     // Every call of every worker listens to it: many listeners are no leak.
     setMaxListeners(0, signal);
     this.#options = options;
+    this.#series = options.metrics?.(options.name);
     this.#tasks = new Tasks(log);
     this.#delays = createDelays(clock, (key) => this.add(key));
     this.#ready = options.ready === undefined;
@@ -93,11 +97,13 @@ class KeyedQueue implements WorkQueue {
 
   readonly add = (key: string): void => {
     if (this.#options.signal.aborted) return;
+    this.#series?.adds.add();
     if (this.#busy.has(key)) {
       this.#dirty.add(key);
       return;
     }
     this.#waiting.add(key);
+    this.#series?.depth.set(this.#waiting.size);
     this.#startWorker();
   };
 
@@ -135,9 +141,12 @@ class KeyedQueue implements WorkQueue {
       this.#waiting.delete(key);
       this.#busy.add(key);
       if (this.#waiting.size > 0) this.#startWorker();
+      const startMs = clock.monotonicMs();
       await this.#runOnce(key);
+      this.#series?.work.observe((clock.monotonicMs() - startMs) / 1000);
       this.#busy.delete(key);
       if (this.#dirty.delete(key)) this.#waiting.add(key);
+      this.#series?.depth.set(this.#waiting.size);
       if (runs % runsBeforeYield === 0) await clock.yield();
     }
   }
@@ -151,6 +160,7 @@ class KeyedQueue implements WorkQueue {
     } catch (error) {
       if (signal.aborted) return;
       this.#failures++;
+      this.#series?.retries.add();
       const attempt = this.#attempts.get(key) ?? 0;
       this.#attempts.set(key, attempt + 1);
       const delayMs = backoffMs(backoff, attempt);

@@ -4,7 +4,15 @@ import { builtinKinds, metricsKinds, servedKinds } from '../api/mod.ts';
 import { type ApiCore, createApiCore, createNodeUsage, type NodeUsageDirectory, type TokenAuthenticator } from '../apiserver/mod.ts';
 import type { Clock, Logger, Metrics, Random } from '../base/mod.ts';
 import { generateSigningKeyPem, openSigningKey } from '../base/ports/signing-key.ts';
-import { type Client, createClient, createInformers, createInProcessTransport, type OwnedInformers, type UserInfo } from '../client/mod.ts';
+import {
+  type Client,
+  createClient,
+  createInformers,
+  createInProcessTransport,
+  createWorkQueueMetrics,
+  type OwnedInformers,
+  type UserInfo,
+} from '../client/mod.ts';
 import { runControllers } from '../controllers/mod.ts';
 import { runScheduler } from '../scheduler/mod.ts';
 import type { Store } from '../store/mod.ts';
@@ -85,6 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const own = { client: clientFor(componentUser(name)), random: random.child(name), log: log.with({ component: name }) };
     return supervise({ name, clock, signal, random: own.random, log: own.log, run: (stop) => run({ ...own, signal: stop }) });
   };
+  const queueMetrics = options.metrics && createWorkQueueMetrics(options.metrics);
   const accountClient = (account: string) => clientFor(accountUser(account));
   const running = [
     component('kube-controller-manager', (own) =>
@@ -93,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         informers,
         clock,
         kinds: builtinKinds,
+        queueMetrics,
         clientFor: accountClient,
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),

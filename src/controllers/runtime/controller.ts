@@ -11,6 +11,7 @@ import {
   type Informer,
   type Informers,
   type WorkQueue,
+  type WorkQueueMetrics,
 } from '../../client/mod.ts';
 
 /** A resource that the server serves. Without `verbs` it has all of them, as in KindDefinition. */
@@ -38,6 +39,8 @@ export interface ControllerContext {
   readonly kinds: readonly ServedKind[];
   /** Those that users define, which come and go. Absent: there are none. */
   readonly customKinds?: CustomKinds | undefined;
+  /** Where the queues count. Default: nowhere. */
+  readonly queueMetrics?: WorkQueueMetrics | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -89,6 +92,7 @@ export function startController(context: ControllerContext, options: ControllerO
     log,
     signal,
     workers,
+    metrics: context.queueMetrics,
     ready: Promise.all(options.caches.map((informer) => informer.synced)),
     work: async (key, stop) => {
       try {
