@@ -144,6 +144,7 @@ function deadline({ clock, open = new OpenRequests() }: PipelineOptions): Step {
       ms: exchange.longRunning ? undefined : timeoutOf(exchange.info),
       client: () => exchange.request.signal,
       open: exchange.longRunning ? open : undefined,
+      lifted: open,
     });
     const end = () => exchange.deadline.end();
     let response: EdgeResponse;

@@ -1,4 +1,5 @@
 import http2 from 'node:http2';
+import { networkInterfaces } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../api/mod.ts';
 import { silentLogger } from '../base/mod.ts';
@@ -242,6 +243,31 @@ describe('over real sockets', () => {
     const head = Buffer.from('\n\u0005ADDED');
     expect(messages.map((message) => [message.subarray(0, head.length).equals(head), message.includes('k8s\0')])).toEqual([[true, true]]);
   });
+});
+
+test('what listens in a pod may have any certificate, and is shown none', async () => {
+  // The pod's address may not be on loopback.
+  const host = Object.values(networkInterfaces())
+    .flat()
+    .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+  if (host === undefined) throw new Error('This machine has no address but loopback');
+  const other = await createAuthority({ commonName: 'other', ...validity });
+  const certificate = await issueCertificate(other, { commonName: 'pod', organizations: [], usages: ['server'], ...validity });
+  const inPod = await startHttpServer({
+    ...{ host, port: 0, clock: systemClock, tls: { cert: certificate.certificatePem, key: certificate.keyPem } },
+    handle: async (request, response) => {
+      response.head(200, {});
+      response.end(Buffer.from(`${request.method} ${request.target} ${request.peerCertificate} ${request.headers.authorization}`));
+    },
+  });
+  try {
+    const { url, core } = await start();
+    core.put(podKind, { ...pod('web', {}), ...{ status: { podIP: host } } });
+    const { status, text } = await getText(`${url}/api/v1/namespaces/default/pods/https:web:${inPod.port}/proxy/a?b=c`);
+    expect([status, text]).toEqual([200, 'GET /a?b=c undefined undefined']);
+  } finally {
+    await inPod.close(0);
+  }
 });
 
 describe('on to the kubelet', () => {

@@ -104,7 +104,7 @@ async function passOn(remote: RemoteApi, servers: ReturnType<typeof createRemote
     return unavailable();
   }
   const mark = request.target.indexOf('?');
-  return relay({
+  const answer = await relay({
     request,
     // Discovery is what every client begins with: a server that is slow with it must not hold them up.
     backend: info.as === 'path' ? withHeadTimeout(backend, documentTimeoutMs) : backend,
@@ -123,4 +123,7 @@ async function passOn(remote: RemoteApi, servers: ReturnType<typeof createRemote
       return new StatusError({ code: 503, reason: 'ServiceUnavailable', message, cause });
     },
   });
+  // Consoles and the like: whatever the subresource is called, its connection is not a request any more.
+  if (answer.body.as === 'upgrade') deadline.lift();
+  return answer;
 }

@@ -65,6 +65,20 @@ describe('RequestDeadline', () => {
     expect(late.signal.aborted).toBe(true);
   });
 
+  test('lifted, it does not come, but the end of the server does', async () => {
+    const open = new OpenRequests();
+    const clock = new VirtualClock({ settle: turn });
+    const deadline = new RequestDeadline({ clock, ms: 1000, client: () => new AbortController().signal, open: undefined, lifted: open });
+    const { signal } = deadline;
+    deadline.lift();
+    await clock.advance(10_000);
+    expect([signal.aborted, open.size, clock.timers]).toEqual([false, 1, 0]);
+    open.stop();
+    expect(signal.aborted).toBe(true);
+    deadline.end();
+    expect(open.size).toBe(0);
+  });
+
   test('stopping the server fires those that are open and those that still come', () => {
     const open = new OpenRequests();
     const { signal } = made(undefined, open).deadline;

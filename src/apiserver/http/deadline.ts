@@ -60,6 +60,8 @@ export interface DeadlineParts {
   readonly client: () => AbortSignal;
   /** Long-running requests end with the server; others are let finish. */
   readonly open: OpenRequests | undefined;
+  /** Where a request is counted in once its deadline is lifted. */
+  readonly lifted?: OpenRequests | undefined;
 }
 
 /** The signal of one request, made when it is first asked for: most requests are answered before anybody does. */
@@ -90,6 +92,14 @@ export class RequestDeadline {
       }
     }
     return controller.signal;
+  }
+
+  /** An upgraded connection goes on for as long as both sides like, and ends with the server. */
+  lift(): void {
+    const { open, lifted } = this.#parts;
+    const { signal } = this;
+    this.#timer?.cancel();
+    if (this.#controller && !signal.aborted && !open && lifted) this.#offs.push(lifted.add(this.#controller));
   }
 
   /** The request is over: nothing of it stays behind. Fires the signal, so that what still listens ends. */
