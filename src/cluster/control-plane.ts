@@ -45,6 +45,8 @@ export interface ControlPlane {
   readonly core: ApiCore;
   /** Nodes tell here what they use. */
   readonly nodeUsage: NodeUsageDirectory;
+  /** The API as the server's socket gives it, with the groups that other servers answer: for controllers that need one of those. */
+  connectAggregated(client: Client): void;
   /** Shared by every component of the process. */
   readonly informers: OwnedInformers;
   /** A client of this process that acts as `user`. */
@@ -95,6 +97,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
   const queueMetrics = options.metrics && createWorkQueueMetrics(options.metrics);
   const accountClient = (account: string) => clientFor(accountUser(account));
+  let outside: Client | undefined;
+  const aggregated: Pick<Client, 'call'> = { call: (request) => (outside ?? accountClient('horizontal-pod-autoscaler')).call(request) };
   const running = [
     component('kube-controller-manager', (own) =>
       runControllers({
@@ -104,6 +108,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         kinds: builtinKinds,
         queueMetrics,
         clientFor: accountClient,
+        aggregated,
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),
     ),
@@ -112,5 +117,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const stopped = Promise.all(running)
     .then(() => informers.stopped)
     .then(() => core.stopped());
-  return { core, nodeUsage, informers, clientFor, stopped };
+  const connectAggregated = (client: Client) => {
+    outside = client;
+  };
+  return { core, nodeUsage, connectAggregated, informers, clientFor, stopped };
 }

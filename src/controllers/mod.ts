@@ -35,6 +35,8 @@ export { type LocalPathOptions, noDirectories, runLocalPathProvisioner, type Vol
 export type { ControllerContext, ServedKind } from './runtime/controller.ts';
 
 export interface ControllersOptions extends ControllerContext {
+  /** Reaches the API groups that other servers answer, too. Default: `client`. */
+  readonly aggregated?: Pick<Client, 'call'>;
   /** The CA bundle for `kube-root-ca.crt`, as PEM. Without it the config map is not published. */
   readonly rootCaPem?: string;
   /** A client that acts as this service account of kube-system, for controllers that need more rights than the others. Default: `client`. */
@@ -61,7 +63,6 @@ const controllers: Readonly<Record<string, Run>> = {
   podGarbageCollector: runPodGarbageCollector,
   disruption: runDisruptionController,
   resourceQuota: runResourceQuotaController,
-  horizontalPodAutoscaler: runHorizontalPodAutoscalerController,
 };
 
 /** Those of clusters that serve volumes. The local-path provisioner is no part of them: it runs beside the node's kubelet. */
@@ -86,6 +87,8 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   }
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
+  const { aggregated = options.client } = options;
+  all.horizontalPodAutoscaler = (context) => runHorizontalPodAutoscalerController({ ...context, aggregated });
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
   await Promise.all(Object.entries(all).map(([name, run]) => supervise(context, name, run)));
 }

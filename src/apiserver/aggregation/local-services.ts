@@ -1,5 +1,5 @@
 // APIServices of what this server answers itself: made for the built-in groups at its start, kept for custom resources as they come and go.
-import { apiVersionOf, type KindDefinition, type V1APIService } from '../../api/mod.ts';
+import { apiVersionOf, type KindDefinition, metricsKinds, type V1APIService } from '../../api/mod.ts';
 import { isBuiltInGroup, priorityOf } from '../discovery/priorities.ts';
 
 export const automanagedLabel = 'kube-aggregator.kubernetes.io/automanaged';
@@ -42,12 +42,15 @@ export function planServices(kinds: readonly KindDefinition[], standing: readonl
     create: wanted.filter((object) => looksAfter(object) && !byName.has(object.metadata?.name)),
     update: wanted.flatMap((object) => {
       const old = byName.get(object.metadata?.name);
-      if (!old || !looksAfter(object) || !looksAfter(old) || sameSpec(old, object)) return [];
+      if (!old || !looksAfter(object) || !looksAfter(old) || sameSpec(old, object) || givesWay(old)) return [];
       return [{ ...old, spec: object.spec } as V1APIService];
     }),
     delete: standing.filter((object) => looksAfter(object) && !names.has(object.metadata?.name)),
   };
 }
+
+/** Whoever installs a metrics server of their own gets its figures. */
+const givesWay = ({ spec }: V1APIService): boolean => spec?.service !== undefined && metricsKinds.some(({ group }) => group === spec.group);
 
 function sameSpec({ spec: a }: V1APIService, { spec: b }: V1APIService): boolean {
   const same = a?.groupPriorityMinimum === b?.groupPriorityMinimum && a?.versionPriority === b?.versionPriority;

@@ -55,7 +55,8 @@ describe('planServices()', () => {
     ...object,
     spec: { ...object.spec, ...more } as V1APIService['spec'],
   });
-  const [ofApps, ofCustom] = made([apps, custom]) as [V1APIService, V1APIService];
+  const figures = kindOf({ group: 'metrics.k8s.io', kind: 'PodMetrics', resource: 'pods' });
+  const [ofApps, ofCustom, ofFigures] = made([apps, custom, figures]) as [V1APIService, V1APIService, V1APIService];
   const remote = changed({ ...ofCustom, metadata: { name: 'v1.example.com' } }, { service: { namespace: 'a', name: 'b' } });
 
   test.each([
@@ -66,6 +67,7 @@ describe('planServices()', () => {
     ['changed, later', [apps], [changed(ofApps, { groupPriorityMinimum: 1 })], false, [[], [], []]],
     ['a custom resource goes', [apps], [ofApps, ofCustom], false, [[], [], ['v1.example.com']]],
     ['somebody else’s stays', [apps, custom], [ofApps, remote], true, [[], [], []]],
+    ['given to another server, where that is foreseen', [figures], [changed(ofFigures, { service: { name: 'x' } })], true, [[], [], []]],
     ['given to another server, taken back', [custom], [changed(ofCustom, { service: { name: 'x' } })], false, [[], ['v1.example.com'], []]],
   ] as const)('%s', (_, kinds, standing, atStart, wanted) => expect(plan(kinds, standing, atStart)).toEqual(wanted));
 

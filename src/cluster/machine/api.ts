@@ -17,6 +17,7 @@ import { createHttpClient, type HttpClient } from '../../base/ports/http-client.
 import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
+import { type Client, createClient, createHttpTransport } from '../../client/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
@@ -108,12 +109,24 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     });
     parts.push(server.closed.finally(() => kubelets.close()));
     const url = `https://${listenHost}:${server.port}`;
+    controlPlane.connectAggregated(socketClient(context, { url, pki, until: server.closed }));
     await fs.write(paths.kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
     return { url, controlPlane, server, pki, pkiOptions, kubelets, closeStore: () => store.close() };
   } catch (error) {
     parts.push(store.close());
     throw error instanceof ListenError ? portError(identity.port, error) : error;
   }
+}
+
+/** The API as others see it, over the server's own socket. No connection is made before the first call. */
+function socketClient(
+  { ports: { clock }, parts }: ApiContext,
+  { url, pki, until }: { readonly url: string; readonly pki: Pki; readonly until: Promise<void> },
+): Client {
+  const http = createHttpClient({ clock, tls: { ca: pki.authorityPem } });
+  parts.push(until.finally(() => http.close()));
+  const userAgent = 'kube-controller-manager';
+  return createClient(createHttpTransport({ http, server: url, userAgent, token: () => pki.adminToken }), { clock, userAgent });
 }
 
 export const versionOf = ({ machine }: MachinePorts) =>

@@ -14,7 +14,7 @@ import {
   type V2HorizontalPodAutoscalerStatus,
 } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
-import { type Again, cacheKeyOf, type EventRecorder, type Informer, referenceTo } from '../../client/mod.ts';
+import { type Again, type Client, cacheKeyOf, type EventRecorder, type Informer, referenceTo } from '../../client/mod.ts';
 import { againAfter, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
 import { podType } from '../runtime/resource-types.ts';
 import { changed, type Past, pastOf } from './behavior.ts';
@@ -46,7 +46,10 @@ interface Parts {
   readonly memory: Map<string, Memory>;
 }
 
-export async function runHorizontalPodAutoscalerController(context: ControllerContext): Promise<void> {
+/** `aggregated` reaches custom and external metrics, wherever they are. */
+export async function runHorizontalPodAutoscalerController(
+  context: ControllerContext & { readonly aggregated: Pick<Client, 'call'> },
+): Promise<void> {
   const autoscalers = context.informers.of(horizontalpodautoscalers);
   const pods = context.informers.of(podType);
   const targets = createTargets(context);

@@ -32,7 +32,8 @@ export interface Metric {
 }
 
 export interface MetricsSourceOptions {
-  readonly client: Client;
+  readonly client: Pick<Client, 'list'>;
+  readonly aggregated: Pick<Client, 'call'>;
   /** The resource of an object's kind; undefined when it is not served. */
   readonly resourceOf: (reference: V2CrossVersionObjectReference) => Promise<ResourceType | undefined>;
   readonly signal: AbortSignal;
@@ -52,13 +53,12 @@ const externalGroup = { group: 'external.metrics.k8s.io', version: 'v1beta1', ki
 /** Of samples that do not say over how long they were taken. Source: the metrics clients' default. */
 const windowDefaultMs = 60_000;
 
-export function createMetricsSource({ client, resourceOf, signal }: MetricsSourceOptions): MetricsSource {
+export function createMetricsSource({ client, aggregated, resourceOf, signal }: MetricsSourceOptions): MetricsSource {
   const ask = async (what: string, request: Omit<ApiRequest, 'verb' | 'signal'>): Promise<ValueList> => {
     try {
-      return (await client.call({ ...request, verb: 'get', signal })) as ValueList;
+      return (await aggregated.call({ ...request, verb: 'get', signal })) as ValueList;
     } catch (error) {
-      const unserved = hasReason(error, 'NotFound') && what === 'custom';
-      const cause = unserved ? new MetricError('no custom metrics API (custom.metrics.k8s.io) registered') : error;
+      const cause = hasReason(error, 'NotFound') ? new MetricError(unserved(what, request.resource.resource)) : error;
       throw new MetricError(`unable to fetch metrics from ${what} metrics API`, { cause });
     }
   };
@@ -99,6 +99,11 @@ export function createMetricsSource({ client, resourceOf, signal }: MetricsSourc
   };
 }
 
+const unserved = (what: string, metric: string): string =>
+  what === 'custom'
+    ? 'no custom metrics API (custom.metrics.k8s.io) registered'
+    : `the server could not find the requested resource (get ${metric}.${externalGroup.group})`;
+
 const isNamespace = ({ group, resource }: ResourceType): boolean => group === '' && resource === 'namespaces';
 const seriesQuery = (parameter: string, { selector }: Metric) => (selector === '' ? {} : { [parameter]: selector });
 
@@ -109,7 +114,7 @@ const podValue = ({ value = '0', timestamp, windowSeconds }: NonNullable<ValueLi
 });
 
 async function listPodMetrics(
-  client: Client,
+  client: Pick<Client, 'list'>,
   of: { readonly namespace: string; readonly selector: string; readonly signal: AbortSignal },
 ): Promise<readonly PodMetrics[]> {
   const { namespace, selector: labelSelector, signal } = of;

@@ -22,7 +22,7 @@ async function ask(spec: V2MetricSpec, answer: object | Error) {
     list: () => Promise.reject(answer),
   } as unknown as Client;
   const resourceOf = async ({ kind }: { kind: string }) => kinds.find((one) => one.kind === kind);
-  const source = createMetricsSource({ client, resourceOf, signal: new AbortController().signal });
+  const source = createMetricsSource({ client, aggregated: client, resourceOf, signal: new AbortController().signal });
   const of = { namespace: 'dev', selector: 'app=web', pods, specReplicas: 2, statusReplicas: 2, nowMs: 0 };
   const proposal = await propose({ ...of, source, tolerance: { up: 0.1, down: 0.1 } }, spec);
   const [request] = asked;
@@ -111,7 +111,7 @@ test.each<[V2MetricSpec, object | Error, string, string]>([
     external({ type: 'Value', value: '1' }),
     missing,
     'FailedGetExternalMetric',
-    `failed to get external metric qps: unable to get external metric dev/qps/${selectorText}: unable to fetch metrics from external metrics API: things "x" not found`,
+    `failed to get external metric qps: unable to get external metric dev/qps/${selectorText}: unable to fetch metrics from external metrics API: the server could not find the requested resource (get qps.external.metrics.k8s.io)`,
   ],
   [
     { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } },

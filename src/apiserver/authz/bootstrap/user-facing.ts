@@ -1,6 +1,8 @@
 // The default roles for people: cluster-admin, admin, edit, view, and the parts that they are gathered from.
 import { at, on, type RoleStatement, role } from './statement.ts';
 
+export const metricsReader = 'system:aggregated-metrics-reader';
+
 export const userFacingRoles: readonly RoleStatement[] = [
   { ...role('admin'), aggregates: 'admin' },
   role('cluster-admin', on('*', '*', '*'), at('*', '*')),
@@ -13,6 +15,8 @@ export const userFacingRoles: readonly RoleStatement[] = [
     ),
     aggregateTo: 'admin',
   },
+  // Upstream's come with the metrics server, which here is a part of the API server.
+  { ...role(metricsReader, on('get list watch', 'metrics.k8s.io', 'nodes pods')), aggregateTo: 'view' },
   {
     ...role(
       'system:aggregate-to-edit',
