@@ -82,6 +82,16 @@ export interface StorageConversion<T extends KubeObject, S extends KubeObject> {
   readonly toStorage: (draft: Draft<T>) => Draft<S>;
   /** The served form of a stored, frozen object. It may share parts with it. */
   readonly fromStorage: (object: S) => T;
+  /**
+   * Where another process converts: to be awaited before the two functions are called, which then give what it answered. Throws StatusError.
+   * Absent: the two can do it by themselves.
+   */
+  readonly ahead?: {
+    /** Before `fromStorage` of these. */
+    readonly shown: (objects: readonly S[]) => Promise<void>;
+    /** Before `toStorage` of this. */
+    readonly stored: (draft: Draft<T>) => Promise<void>;
+  };
   /** Where this version is judged otherwise than the stored kind. They replace its `validateCreate` and `update.validate`. */
   readonly validateCreate?: (object: S) => readonly FieldError[];
   readonly validateUpdate?: (next: S, old: S) => readonly FieldError[];

@@ -142,7 +142,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
     ['cronjobs.batch', cronJobHooks],
     [definitionsName, definitionHooks],
   ]);
-  const custom = createServedResources(cache, stored);
+  const custom = createServedResources(cache, stored, { ...options, random: random.child('conversion'), registry: () => registry });
   const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom, eventTtlSeconds });
   const access = accessOf(options, registry);
   const plugins = pluginsOf(options, registry, access);

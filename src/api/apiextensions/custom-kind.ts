@@ -7,6 +7,7 @@ import { isConditionTrue } from '../meta/conditions.ts';
 import { keepStatus } from '../meta/endpoint-rules.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { apiVersionOf, type Draft, type KubeObject } from '../meta/object.ts';
+import { StatusError } from '../meta/status.ts';
 import {
   conformCustom,
   embeddedErrors,
@@ -29,7 +30,18 @@ export interface CustomKinds {
   readonly served: readonly KindDefinition[];
   /** An object from the store, as the definition wants it now. The very same object where it is so already. */
   readonly read: (object: KubeObject) => KubeObject;
+  /** Where a webhook converts: an object that was stored in an older version, in the one that is stored now. */
+  readonly current?: ((object: KubeObject) => Promise<KubeObject>) | undefined;
 }
+
+/** Asks a webhook for these objects in another apiVersion. Answers in their order. Throws StatusError. */
+export type ConvertObjects = (
+  definition: V1CustomResourceDefinition,
+  objects: readonly KubeObject[],
+  apiVersion: string,
+) => Promise<readonly KubeObject[]>;
+
+const noWebhooks: ConvertObjects = () => Promise.reject(new Error('there are no conversion webhooks here'));
 
 type Custom = KubeObject & { readonly status?: unknown };
 
@@ -38,21 +50,22 @@ const everything: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-
 
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
-export function customKindsOf(definition: V1CustomResourceDefinition): CustomKinds {
+export function customKindsOf(definition: V1CustomResourceDefinition, convert: ConvertObjects = noWebhooks): CustomKinds {
   const { versions } = definition.spec;
   const storage = versions.find((version) => version.storage) ?? versions[0];
   if (!storage) throw new Error(`Cannot serve "${definition.metadata?.name ?? ''}": it has no version`);
   const stored = kindOf(definition, storage);
+  const converts = definition.spec.conversion?.strategy !== 'Webhook';
   const served = [...versions]
     .filter((version) => version.served)
     .sort((a, b) => compareVersions(a.name, b.name))
-    .map((version) =>
-      version === storage ? stored : { ...kindOf(definition, version), storage: conversionOf(definition, version, stored) },
-    );
+    .map((version) => {
+      if (!converts) return { ...kindOf(definition, version), storage: webhookConversion(definition, version, stored, convert) };
+      return version === storage ? stored : { ...kindOf(definition, version), storage: plainConversion(version, stored) };
+    });
   const schema = schemaOfVersion(storage);
   // Of a field that another version has, the stored one must not lose what it does not know.
   const prunes = versions.every((version) => equalValues(schemaOfVersion(version), schema));
-  const converts = definition.spec.conversion?.strategy !== 'Webhook';
   const apiVersion = apiVersionOf(stored);
   return {
     stored,
@@ -61,6 +74,13 @@ export function customKindsOf(definition: V1CustomResourceDefinition): CustomKin
       if (object.apiVersion !== apiVersion && !converts) return object;
       return inVersion(object, apiVersion, prunes ? schema : undefined, schema);
     },
+    current: converts
+      ? undefined
+      : async (object) => {
+          if (object.apiVersion === apiVersion) return object;
+          const [converted = object] = await convert(definition, [object], apiVersion);
+          return inVersion(converted, apiVersion, undefined, schema);
+        },
   };
 }
 
@@ -148,11 +168,8 @@ function shapeOf(schema: JsonSchema, groupVersionKind: CustomShape['groupVersion
   };
 }
 
-function conversionOf(
-  _definition: V1CustomResourceDefinition,
-  version: V1CustomResourceDefinitionVersion,
-  stored: KindDefinition,
-): StorageConversion<KubeObject, KubeObject> {
+/** The versions differ in their apiVersion alone. */
+function plainConversion(version: V1CustomResourceDefinitionVersion, stored: KindDefinition): StorageConversion<KubeObject, KubeObject> {
   const schema = schemaOfVersion(version);
   const ofStored = apiVersionOf(stored);
   const ofServed = apiVersionOf({ group: stored.group, version: version.name });
@@ -166,6 +183,52 @@ function conversionOf(
     validateCreate: (object) => errorsOf(version, object),
     validateUpdate: (next, old) => errorsOf(version, next, old),
   };
+}
+
+/** What a webhook answered is kept for as long as the object that it was asked about. */
+function webhookConversion(
+  definition: V1CustomResourceDefinition,
+  version: V1CustomResourceDefinitionVersion,
+  stored: KindDefinition,
+  convert: ConvertObjects,
+): StorageConversion<KubeObject, KubeObject> {
+  const schema = schemaOfVersion(version);
+  const ofStored = apiVersionOf(stored);
+  const ofServed = apiVersionOf({ group: stored.group, version: version.name });
+  const shown = new WeakMap<KubeObject, KubeObject>();
+  const toBeStored = new WeakMap<KubeObject, Draft<KubeObject>>();
+  const fromStorage = (object: KubeObject): KubeObject =>
+    shown.get(object) ?? (object.apiVersion === ofServed ? inVersion(object, ofServed, schema, schema) : notConverted(ofServed));
+  return {
+    kind: stored,
+    toStorage: (draft) => toBeStored.get(draft as KubeObject) ?? (draft.apiVersion === ofStored ? draft : notConverted(ofStored)),
+    fromStorage,
+    ahead: {
+      async shown(objects) {
+        const wanted = objects.filter((object) => object.apiVersion !== ofServed && !shown.has(object));
+        const made = wanted.length === 0 ? [] : await convert(definition, wanted, ofServed);
+        for (const [index, object] of wanted.entries()) shown.set(object, inVersion(made[index] ?? object, ofServed, schema, schema));
+      },
+      async stored(draft) {
+        if (draft.apiVersion === ofStored) return;
+        const [made] = await convert(definition, [draft as KubeObject], ofStored);
+        if (!made) return;
+        toBeStored.set(draft as KubeObject, made as Draft<KubeObject>);
+        // Whoever looks at the draft in this version sees what was sent.
+        shown.set(made, draft as KubeObject);
+      },
+    },
+    validateCreate: (object) => errorsOf(version, fromStorage(object)),
+    validateUpdate: (next, old) => errorsOf(version, fromStorage(next), shown.get(old)),
+  };
+}
+
+function notConverted(apiVersion: string): never {
+  throw new StatusError({
+    code: 500,
+    reason: 'InternalError',
+    message: `Internal error occurred: the object has not been converted to ${apiVersion}`,
+  });
 }
 
 function deprecationOf({ spec }: V1CustomResourceDefinition, version: V1CustomResourceDefinitionVersion): { deprecation?: string } {

@@ -1,9 +1,12 @@
 // Custom resources: kinds that are served because a CustomResourceDefinition says so.
 import { customresourcedefinitions, type KindDefinition, qualifiedResource } from '../../api/mod.ts';
+import { onAbort } from '../../base/mod.ts';
 import type { Registry } from '../registry/registry.ts';
 import { prefixOf } from '../registry/resource.ts';
 import type { WatchCache } from '../watch-cache/mod.ts';
+import { type WebhookClient, type WebhookClientParts, webhookClientOf } from '../webhooks/mod.ts';
 import { type DefinitionController, followDefinitions, serveEstablished } from './controller.ts';
+import { createConverter } from './conversion.ts';
 import { ServedResources } from './served.ts';
 
 export { definitionHooks } from './hooks.ts';
@@ -13,10 +16,23 @@ export type { ServedResources } from './served.ts';
 export const definitionsName = qualifiedResource(customresourcedefinitions);
 
 /** Undefined where no definitions are stored. */
-export const createServedResources = (cache: WatchCache, stored: readonly KindDefinition[]): ServedResources | undefined =>
-  stored.some((kind) => qualifiedResource(kind) === definitionsName)
-    ? new ServedResources(cache, cache.of(prefixOf(customresourcedefinitions)))
-    : undefined;
+export function createServedResources(
+  cache: WatchCache,
+  stored: readonly KindDefinition[],
+  webhooks: Omit<WebhookClientParts, 'registry'> & { readonly registry: () => Registry; readonly signal: AbortSignal },
+): ServedResources | undefined {
+  if (!stored.some((kind) => qualifiedResource(kind) === definitionsName)) return undefined;
+  const { signal, random } = webhooks;
+  let client: WebhookClient | undefined;
+  const clientNow = (): WebhookClient => {
+    if (client) return client;
+    const made = webhookClientOf({ ...webhooks, registry: webhooks.registry() });
+    onAbort(signal, () => made.close());
+    client = made;
+    return made;
+  };
+  return new ServedResources(cache, cache.of(prefixOf(customresourcedefinitions)), createConverter({ client: clientNow, random, signal }));
+}
 
 export interface CustomResourceParts extends Omit<DefinitionController, 'definitions'> {
   readonly registry: Registry;

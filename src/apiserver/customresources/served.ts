@@ -1,6 +1,7 @@
 // The resources that definitions define, as they are served now: looked up by every request that no built-in kind answers.
 import { isDeepStrictEqual } from 'node:util';
 import {
+  type ConvertObjects,
   type CustomKinds,
   customKindsOf,
   type GroupVersionResource,
@@ -11,7 +12,7 @@ import {
 } from '../../api/mod.ts';
 import { type DynamicResources, resourceKey } from '../registry/registry.ts';
 import { createResource, prefixOf, type Resource } from '../registry/resource.ts';
-import type { CachedResource, ResourceCache, WatchCache } from '../watch-cache/mod.ts';
+import { type CachedResource, type CacheEntry, ReadEntry, type ResourceCache, type WatchCache } from '../watch-cache/mod.ts';
 import { isEstablished } from './naming.ts';
 
 interface Served {
@@ -36,6 +37,9 @@ const sameSpec = (a: V1CustomResourceDefinition, b: V1CustomResourceDefinition):
 const sameNames = (a: V1CustomResourceDefinition, b: V1CustomResourceDefinition): boolean =>
   isTerminating(a) === isTerminating(b) && isDeepStrictEqual(a.status?.acceptedNames, b.status?.acceptedNames);
 
+const inStoredVersion = (entry: CacheEntry, object: KubeObject): CacheEntry =>
+  object === entry.object ? entry : new ReadEntry(entry, () => object);
+
 const cachedOf = ({ stored, read }: CustomKinds): CachedResource => ({
   prefix: prefixOf(stored),
   namespaced: stored.namespaced,
@@ -50,13 +54,15 @@ const cachedOf = ({ stored, read }: CustomKinds): CachedResource => ({
 export class ServedResources implements DynamicResources {
   readonly #cache: WatchCache;
   readonly #definitions: ResourceCache;
+  readonly #convert: ConvertObjects;
   readonly #byDefinition = new Map<string, Served>();
   #tables: Tables | undefined;
   #seen = -1;
 
-  constructor(cache: WatchCache, definitions: ResourceCache) {
+  constructor(cache: WatchCache, definitions: ResourceCache, convert: ConvertObjects) {
     this.#cache = cache;
     this.#definitions = definitions;
+    this.#convert = convert;
   }
 
   /** The same list until something changes. */
@@ -74,7 +80,7 @@ export class ServedResources implements DynamicResources {
 
   find(of: GroupVersionResource): Resource | undefined {
     const found = this.#current().byName.get(resourceKey(of));
-    return found?.kind === found?.resource.kind ? found?.resource : undefined;
+    return found?.kind.version === found?.resource.kind.version ? found?.resource : undefined;
   }
 
   /** A request under way may still have the kind as it was. */
@@ -106,7 +112,7 @@ export class ServedResources implements DynamicResources {
     this.sync();
     const name = nameOf(definition);
     if (this.#byDefinition.has(name)) return;
-    const kinds = customKindsOf(definition);
+    const kinds = customKindsOf(definition, this.#convert);
     this.#serve(definition, kinds, await this.#cache.add(cachedOf(kinds)));
     // It may have changed, or gone, while its objects were read.
     const standing = this.#standing(name);
@@ -127,7 +133,9 @@ export class ServedResources implements DynamicResources {
 
   #serve(definition: V1CustomResourceDefinition, kinds: CustomKinds, objects: ResourceCache): void {
     const converted = kinds.served.filter((kind) => kind !== kinds.stored);
-    const resource = createResource({ kind: kinds.stored, cache: objects, converted });
+    const { stored: kind, current } = kinds;
+    const settle = current && (async (entry: CacheEntry) => inStoredVersion(entry, await current(entry.object)));
+    const resource = createResource({ kind, cache: objects, converted, current: settle });
     this.#byDefinition.set(nameOf(definition), { definition, kinds, resource });
     this.#tables = undefined;
   }
@@ -147,7 +155,7 @@ export class ServedResources implements DynamicResources {
     if (served.definition.metadata?.uid !== definition.metadata?.uid) return this.#forget(nameOf(definition));
     const same = sameSpec(served.definition, definition);
     if (same && sameNames(served.definition, definition)) return;
-    const kinds = customKindsOf(definition);
+    const kinds = customKindsOf(definition, this.#convert);
     this.#serve(definition, kinds, same ? served.resource.cache : this.#cache.redefine(cachedOf(kinds)));
   }
 

@@ -13,6 +13,8 @@ export interface Resource {
   readonly qualified: string;
   keyOf(namespace: string | undefined, name: string): string;
   get(namespace: string | undefined, name: string): CacheEntry | undefined;
+  /** An entry in the form that is stored now, where it may still be in an older one that another process converts. Absent: it never is. */
+  readonly current?: ((entry: CacheEntry) => Promise<CacheEntry>) | undefined;
   /** What an error about one object, or about the resource, is about. */
   subject(name?: string): Subject;
 }
@@ -33,14 +35,16 @@ export interface ResourceParts {
   readonly hooks?: ServerHooks | undefined;
   /** Those that show its objects in another version. */
   readonly converted?: readonly KindDefinition[];
+  readonly current?: Resource['current'];
 }
 
-export function createResource({ kind, cache, hooks = {}, converted = [] }: ResourceParts): Resource {
+export function createResource({ kind, cache, hooks = {}, converted = [], current }: ResourceParts): Resource {
   return {
     kind,
     versions: [kind, ...converted],
     cache,
     hooks,
+    current,
     qualified: qualifiedResource(kind),
     keyOf: (namespace, name) => keyOf(cache.resource, namespace, name),
     get: (namespace, name) => cache.get(keyOf(cache.resource, namespace, name)),

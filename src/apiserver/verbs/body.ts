@@ -44,8 +44,12 @@ export function decodeObject(
     body.as === 'bytes'
       ? decode(body.bytes, body.mediaType, kind, { fieldValidation, warn: context.warn })
       : conformed(draftOf(body.object), kind);
-  return inStoredForm(kind, typed(draft, kind));
+  return decoded(kind, typed(draft, kind));
 }
+
+/** In the form that is stored, unless another process has to convert it first: see `convertedDraft`. */
+const decoded = (kind: KindDefinition, draft: Draft<KubeObject>): Draft<KubeObject> =>
+  kind.storage?.ahead ? draft : inStoredForm(kind, draft);
 
 /** Objects of this process are of their type, but for kinds that no type describes. */
 function conformed(object: unknown, { custom }: KindDefinition): Draft<KubeObject> {
@@ -84,7 +88,7 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
   };
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) throw refuse(`a ${kind.kind} is an object`);
   const { custom } = kind;
-  if (!custom && !hasSchema(kind.schema)) return inStoredForm(kind, typed(tree as Draft<KubeObject>, kind));
+  if (!custom && !hasSchema(kind.schema)) return decoded(kind, typed(tree as Draft<KubeObject>, kind));
   try {
     const { value, unknownFields } =
       custom?.conform(tree) ?? conform(tree, schemaOf(kind.schema), { collectUnknown: options.fieldValidation !== 'Ignore' });
@@ -92,7 +96,7 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
     const unknown = told.map((field) => `unknown field ${JSON.stringify(field)}`);
     if (options.fieldValidation === 'Strict' && unknown.length > 0) throw refuse(`strict decoding error: ${unknown.join(', ')}`);
     for (const text of unknown) options.warn(text);
-    return inStoredForm(kind, typed(value as Draft<KubeObject>, kind));
+    return decoded(kind, typed(value as Draft<KubeObject>, kind));
   } catch (error) {
     throw error instanceof FieldDecodeError ? refuse(error.message) : error;
   }
@@ -100,7 +104,10 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
 
 /** What admission has made of an object, in the form that is stored: unknown fields are dropped. Throws like {@link decodePatched}. */
 export const decodeChanged = (changed: unknown, kind: KindDefinition): Draft<KubeObject> =>
-  decodePatched(changed, kind, { fieldValidation: 'Ignore', warn: () => {} });
+  storedNow(kind, decodePatched(changed, kind, { fieldValidation: 'Ignore', warn: () => {} }));
+
+const storedNow = (kind: KindDefinition, draft: Draft<KubeObject>): Draft<KubeObject> =>
+  kind.storage?.ahead ? inStoredForm(kind, draft) : draft;
 
 /** A small body that is not the resource's own kind: DeleteOptions, Binding, Scale. Absent or empty: undefined. */
 export function decodeLoose(request: ResourceRequest): Readonly<Record<string, unknown>> | undefined {

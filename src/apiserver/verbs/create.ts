@@ -7,7 +7,7 @@ import { decodeObject } from './body.ts';
 import { objectMetaErrors } from './object-meta.ts';
 import { plainError, writeOptions } from './options.ts';
 import type { Services } from './services.ts';
-import { viewOf } from './view.ts';
+import { convertedDraft, viewOf } from './view.ts';
 import {
   asObject,
   attributesOf,
@@ -26,7 +26,7 @@ const generateAttemptsMax = 8;
 export async function create(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind } = request;
   const options = writeOptions(request, 'CreateOptions', context.userAgent);
-  const draft = decodeObject(services.decodeBody, request, options.fieldValidation, context);
+  const draft = await convertedDraft(kind, decodeObject(services.decodeBody, request, options.fieldValidation, context));
   const meta = metadataOf(draft);
   const namespace = kind.namespaced ? namespaceFor(request, meta.namespace) : undefined;
   if (request.name !== undefined && request.name !== '' && meta.name !== undefined && request.name !== meta.name) {

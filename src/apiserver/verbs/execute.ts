@@ -16,7 +16,7 @@ import { readYaml } from './read-yaml.ts';
 import { scale } from './scale.ts';
 import type { Services } from './services.ts';
 import { update } from './update.ts';
-import { shownAs } from './view.ts';
+import { resultAhead, shownAs } from './view.ts';
 import { watch } from './watch.ts';
 
 export type Verb = ResourceRequest['verb'];
@@ -61,7 +61,9 @@ export async function execute(services: Services, sent: ResourceRequest, given: 
   if (services.sharedStore && !reads.has(request.verb)) await freshEnough(services, undefined, context);
   const { deprecation } = request.kind;
   if (deprecation !== undefined) context.warn(deprecation);
-  return shownAs(request.kind, await handlerOf(request)(services, request, context));
+  const result = await handlerOf(request)(services, request, context);
+  if (request.kind.storage?.ahead) await resultAhead(request.kind, result);
+  return shownAs(request.kind, result);
 }
 
 /** Throws 404 for what is not served, 405 for a verb that it does not take. */

@@ -7,7 +7,7 @@ import { writeOptions } from './options.ts';
 import type { PatchEngine } from './patch-engine.ts';
 import type { Services } from './services.ts';
 import { checkNames, type NextState, updateLoop } from './update.ts';
-import { shownEntry, viewOf } from './view.ts';
+import { convertedDraft, shownEntry, viewOf } from './view.ts';
 import type { Write } from './write.ts';
 
 const applyType = 'application/apply-patch+yaml';
@@ -23,7 +23,7 @@ export async function patch(services: Services, request: ResourceRequest, contex
   const own = kind.namespaced ? namespace : undefined;
   const write: Write = { services, resource, view, namespace: own, name, subresource, options, context };
   const applies = patchType === applyType;
-  return updateLoop(write, applies && subresource === undefined, (old): NextState => {
+  return updateLoop(write, applies && subresource === undefined, async (old): Promise<NextState> => {
     const patched = applies
       ? applyTo(write, old, document)
       : applyPatch(services.patchEngine, {
@@ -32,7 +32,10 @@ export async function patch(services: Services, request: ResourceRequest, contex
           patch: document,
           schema: kind.schema,
         });
-    const draft = decodePatched(patched, kind, { fieldValidation: options.fieldValidation, warn: context.warn });
+    const draft = await convertedDraft(
+      kind,
+      decodePatched(patched, kind, { fieldValidation: options.fieldValidation, warn: context.warn }),
+    );
     if (applies) fillNames(draft, write);
     checkNames(write, draft);
     return { draft, tracked: !applies, rebased: true };

@@ -21,7 +21,7 @@ import { fieldsEqual, jsonEqual } from './equal.ts';
 import { objectMetaUpdateErrors } from './object-meta.ts';
 import { parseRevision, plainError, revisionProblem, writeOptions } from './options.ts';
 import type { Services } from './services.ts';
-import { viewOf } from './view.ts';
+import { convertedDraft, showAhead, viewOf } from './view.ts';
 import {
   asObject,
   attributesOf,
@@ -45,7 +45,7 @@ export interface NextState {
   /** True for patches: made anew from whatever stands, so that its revision is no demand of the client's. */
   readonly rebased?: boolean;
 }
-export type MakeNext = (old: CacheEntry | undefined) => NextState;
+export type MakeNext = (old: CacheEntry | undefined) => NextState | Promise<NextState>;
 
 export async function update(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind, namespace, name = '', subresource } = request;
@@ -53,8 +53,8 @@ export async function update(services: Services, request: ResourceRequest, conte
   const resource = services.registry.of(kind);
   const own = kind.namespaced ? namespace : undefined;
   const write: Write = { services, resource, view: viewOf(kind), namespace: own, name, subresource, options, context };
-  return updateLoop(write, resource.kind.createsOnUpdate === true && subresource === undefined, () => {
-    const draft = decodeObject(services.decodeBody, request, options.fieldValidation, context);
+  return updateLoop(write, resource.kind.createsOnUpdate === true && subresource === undefined, async () => {
+    const draft = await convertedDraft(kind, decodeObject(services.decodeBody, request, options.fieldValidation, context));
     checkNames(write, draft);
     return { draft, tracked: true };
   });
@@ -76,9 +76,11 @@ export async function updateLoop(write: Write, mayCreate: boolean, makeNext: Mak
   const { services, resource, namespace, name, context } = write;
   for (let attempt = 1; ; attempt++) {
     if (attempt > 1) context.signal.throwIfAborted();
-    const old = resource.get(namespace, name);
+    const found = resource.get(namespace, name);
+    const old = found && resource.current ? await resource.current(found) : found;
     if (!old && !mayCreate) throw notFound(resource.subject(name));
-    const next = makeNext(old);
+    await showAhead(write.view, old);
+    const next = await makeNext(old);
     if (!old) return createFromUpdate(write, next);
     const named = checkPreconditions(write, next.draft, old);
     try {

@@ -15,6 +15,20 @@ export function inStoredForm(kind: KindDefinition, draft: Draft<KubeObject>): Dr
   return stored;
 }
 
+/** A draft as it was decoded, in the form that is stored, where another process converts it; all others are in that form already. */
+export async function convertedDraft(kind: KindDefinition, draft: Draft<KubeObject>): Promise<Draft<KubeObject>> {
+  const ahead = kind.storage?.ahead;
+  if (!ahead) return draft;
+  kind.setDefaults?.(draft);
+  await ahead.stored(draft);
+  return inStoredForm(kind, draft);
+}
+
+/** Has an entry converted before it is looked into. */
+export async function showAhead(view: KindDefinition | undefined, entry: Encoded | undefined): Promise<void> {
+  if (entry) await view?.storage?.ahead?.shown([entry.object]);
+}
+
 /** An object as `view` shows it; itself where there is no other view. Not frozen, and not kept. */
 export const inServedForm = (view: KindDefinition | undefined, object: KubeObject): KubeObject =>
   view?.storage ? (view.storage as Conversion).fromStorage(object) : object;
@@ -34,8 +48,9 @@ class ViewEntry implements Encoded {
     this.#storage = storage;
   }
 
+  /** What another process made is all that columns can read. */
   get stored(): KubeObject {
-    return this.#of.object;
+    return this.#storage.ahead ? this.object : this.#of.object;
   }
 
   get object(): KubeObject {
@@ -82,6 +97,12 @@ function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () =>
 export const shownEntry = <E extends Encoded>(view: KindDefinition | undefined, entry: E): Encoded =>
   view?.storage ? viewBy(view, view.storage).entry(entry) : entry;
 
+/** Has all that a result holds converted before it is looked into. */
+export async function resultAhead({ storage }: KindDefinition, result: Result): Promise<void> {
+  const entries = result.as === 'object' ? [result.entry] : result.as === 'list' ? result.entries : [];
+  await storage?.ahead?.shown(entries.map((entry) => entry.object));
+}
+
 /** The result of a verb on stored objects, as the kind that was asked for shows it. */
 export function shownAs(kind: KindDefinition, result: Result): Result {
   const { storage } = kind;
@@ -93,12 +114,19 @@ export function shownAs(kind: KindDefinition, result: Result): Result {
     case 'list':
       return { ...result, kind, entries: result.entries.map(view.entry) };
     case 'watch':
-      return { ...result, kind, frames: shownFrames(view, result.frames) };
+      return { ...result, kind, frames: shownFrames(view, storage, result.frames) };
     case 'other':
       return result;
   }
 }
 
-async function* shownFrames(view: View, frames: AsyncIterable<readonly WatchFrame[]>): AsyncGenerator<readonly WatchFrame[]> {
-  for await (const batch of frames) yield batch.map(view.frame);
+async function* shownFrames(
+  view: View,
+  { ahead }: Conversion,
+  frames: AsyncIterable<readonly WatchFrame[]>,
+): AsyncGenerator<readonly WatchFrame[]> {
+  for await (const batch of frames) {
+    await ahead?.shown(batch.flatMap((frame) => ('entry' in frame ? [frame.entry.object] : [])));
+    yield batch.map(view.frame);
+  }
 }

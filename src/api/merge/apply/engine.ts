@@ -67,7 +67,8 @@ type SchemaOfKind = (kind: KindDefinition) => ObjectSchema | undefined;
 
 /** The other versions of objects that are written as `kind`. */
 function otherVersions(kind: KindDefinition, versions: readonly KindDefinition[] = [], schemaOfKind: SchemaOfKind) {
-  if (versions.length < 2) return undefined;
+  // What another process converts cannot be shown here: its fields are compared as those of the version that is written.
+  if (versions.length < 2 || versions.some((one) => one.storage?.ahead)) return undefined;
   return (apiVersion: string): VersionView | undefined => {
     const to = versions.find((one) => apiVersionOf(one) === apiVersion);
     return to && { show: (object) => shownIn(kind, to, object), schema: schemaOfKind(to) };

@@ -1,0 +1,153 @@
+// Conversion webhooks, asked over TLS: every version is read and written, also of what was stored in an older one.
+import { afterEach, expect, test } from 'vitest';
+import { customresourcedefinitions, type KindDefinition, type KubeObject } from '../../api/mod.ts';
+import { turn } from '../../base/ports/clock.ts';
+import { frameText, type Loose, startTestCore, type TestCore, testKinds } from '../testing/fixture.ts';
+import { startTestWebhook } from '../testing/webhook-server.ts';
+import { convertedObjects } from './conversion.ts';
+
+const definitions = customresourcedefinitions as unknown as KindDefinition;
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+interface Review {
+  readonly request: { readonly uid: string; readonly desiredAPIVersion: string; readonly objects: readonly Loose[] };
+}
+
+/** v1 has `spec.hostPort`, v2 has `spec.host` and `spec.port`. */
+function convert(object: Loose, apiVersion: string): Loose {
+  if (object.apiVersion === apiVersion) return object;
+  const { hostPort, host, port } = object.spec;
+  if (apiVersion.endsWith('/v1')) return { ...object, apiVersion, spec: { hostPort: `${host}:${port}` } };
+  const [first, second] = String(hostPort).split(':');
+  return { ...object, apiVersion, spec: { host: first, port: second } };
+}
+
+const text = { type: 'string' };
+const schemaWith = (names: readonly string[]) => ({
+  openAPIV3Schema: {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, text])), required: names } },
+  },
+});
+const versionsStoring = (stored: string) => [
+  { name: 'v1', served: true, storage: stored === 'v1', schema: schemaWith(['hostPort']) },
+  { name: 'v2', served: true, storage: stored === 'v2', schema: schemaWith(['host', 'port']) },
+];
+
+async function start(): Promise<{ api: TestCore; asked: readonly unknown[]; kind: (version: string) => KindDefinition }> {
+  const webhook = await startTestWebhook({
+    answer: ({ body }) => {
+      const { uid, desiredAPIVersion, objects } = (body as Review).request;
+      const made = objects.map((object) => convert(object, desiredAPIVersion));
+      return {
+        kind: 'ConversionReview',
+        apiVersion: 'apiextensions.k8s.io/v1',
+        response: { uid, result: { status: 'Success' }, convertedObjects: made },
+      };
+    },
+  });
+  cleanups.push(() => webhook.close());
+  const api = await startTestCore({ kinds: [...testKinds, definitions] });
+  cleanups.push(() => api.stop());
+  const clientConfig = { url: `${webhook.url}/convert`, caBundle: webhook.caBundle };
+  const conversion = { strategy: 'Webhook', webhook: { clientConfig, conversionReviewVersions: ['v1'] } };
+  const names = { plural: 'sites', kind: 'Site', singular: 'site' };
+  await api.create(definitions, {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'sites.example.com' },
+    spec: { group: 'example.com', scope: 'Namespaced', names, versions: versionsStoring('v1'), conversion },
+  });
+  const kind = (version: string) => api.core.find({ group: 'example.com', version, resource: 'sites' }) as KindDefinition;
+  for (let i = 0; i < 2000 && !kind('v1'); i++) await turn();
+  return { api, asked: webhook.asked, kind };
+}
+
+const site = (version: string, name: string, spec: object): Loose => ({
+  ...{ apiVersion: `example.com/${version}`, kind: 'Site', metadata: { name, namespace: 'default' } },
+  spec,
+});
+const specsOf = async (api: TestCore, kind: KindDefinition) => {
+  const list = await api.run({ verb: 'list', kind });
+  return list.as === 'list' ? list.entries.map(({ object }) => [object.apiVersion, (object as Loose).spec]) : [];
+};
+
+test('each version is created, read, patched, listed and watched through the webhook', async () => {
+  const { api, kind } = await start();
+  const made = await api.create(kind('v2'), site('v2', 'a', { host: 'x', port: '80' }));
+  expect(made).toMatchObject({ apiVersion: 'example.com/v2', spec: { host: 'x', port: '80' } });
+  const stored = await api.call({ verb: 'get', kind: kind('v1'), namespace: 'default', name: 'a' });
+  expect(stored).toMatchObject({ apiVersion: 'example.com/v1', spec: { hostPort: 'x:80' } });
+  const object = { spec: { port: '81' } };
+  const patch = { verb: 'patch', kind: kind('v2'), namespace: 'default', name: 'a', patchType: 'application/merge-patch+json' } as const;
+  expect((await api.call({ ...patch, body: { as: 'object', object } })).spec).toEqual({ host: 'x', port: '81' });
+  expect(await specsOf(api, kind('v1'))).toEqual([['example.com/v1', { hostPort: 'x:81' }]]);
+  const watch = await api.run({ verb: 'watch', kind: kind('v2'), query: { timeoutSeconds: '1' } });
+  const seen: unknown[] = [];
+  if (watch.as === 'watch') {
+    for await (const batch of watch.frames) {
+      for (const frame of batch) if ('entry' in frame) seen.push([frameText(frame), (frame.entry.object as Loose).spec]);
+      await api.clock.advance(2000);
+    }
+  }
+  expect(seen).toEqual([['ADDED default/a', { host: 'x', port: '81' }]]);
+});
+
+test('objects that were stored in two versions are listed in one', async () => {
+  const { api, kind } = await start();
+  await api.create(kind('v1'), site('v1', 'old', { hostPort: 'x:80' }));
+  const object = { spec: { versions: versionsStoring('v2') } };
+  await api.call({
+    verb: 'patch',
+    kind: definitions,
+    name: 'sites.example.com',
+    patchType: 'application/merge-patch+json',
+    body: { as: 'object', object },
+  });
+  await api.create(kind('v2'), site('v2', 'young', { host: 'y', port: '90' }));
+  expect(await specsOf(api, kind('v2'))).toEqual([
+    ['example.com/v2', { host: 'x', port: '80' }],
+    ['example.com/v2', { host: 'y', port: '90' }],
+  ]);
+  const next = { metadata: { labels: { touched: 'yes' } } };
+  const patch = { verb: 'patch', kind: kind('v2'), namespace: 'default', name: 'old', patchType: 'application/merge-patch+json' } as const;
+  expect(await api.call({ ...patch, body: { as: 'object', object: next } })).toMatchObject({ spec: { host: 'x', port: '80' } });
+});
+
+test('a list asks once for all that it does not know', async () => {
+  const { api, asked, kind } = await start();
+  for (const name of ['a', 'b', 'c']) await api.create(kind('v1'), site('v1', name, { hostPort: 'x:80' }));
+  const before = asked.length;
+  await specsOf(api, kind('v2'));
+  await specsOf(api, kind('v2'));
+  expect(asked.length - before).toBe(1);
+});
+
+test('what is written in a version is judged by the schema of that version', async () => {
+  const { api, kind } = await start();
+  const body = { as: 'object', object: site('v2', 'a', { host: 'x' }) } as const;
+  const error = await api.fail({ verb: 'create', kind: kind('v2'), namespace: 'default', body });
+  expect(error.status.details?.causes).toEqual([{ reason: 'FieldValueRequired', field: 'spec.port', message: 'Required value' }]);
+});
+
+const object = (more: KubeObject = {}): KubeObject => ({ apiVersion: 'e/v2', kind: 'Site', metadata: { name: 'a', uid: '1' }, ...more });
+test.each([
+  ['no response', {}, 'no response provided'],
+  ['another uid', { response: { uid: 'x' } }, 'expected response.uid="u", got "x"'],
+  ['a failure', { response: { uid: 'u', result: { status: 'Failed', message: 'cannot' } } }, 'cannot'],
+  [
+    'too few objects',
+    { response: { uid: 'u', result: { status: 'Success' }, convertedObjects: [] } },
+    'expected 1 converted objects, got 0',
+  ],
+  [
+    'another name',
+    { response: { uid: 'u', result: { status: 'Success' }, convertedObjects: [object({ metadata: { name: 'b', uid: '1' } })] } },
+    'invalid metadata in object at index 0: metadata.name must not be changed',
+  ],
+])('an answer with %s is refused', (_what, review, message) => {
+  expect(() => convertedObjects(review, { uid: 'u', objects: [object({ apiVersion: 'e/v1' })], apiVersion: 'e/v2' })).toThrow(message);
+});
