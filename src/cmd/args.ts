@@ -4,6 +4,7 @@ import type { StorageSettings } from '../cluster/machine/mod.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
+import type { StoreCommand } from './store.ts';
 
 export interface UpOptions {
   readonly dataDir: string;
@@ -25,6 +26,7 @@ export type Command =
   | ({ readonly do: 'apiserver' } & ApiServerFlags)
   | { readonly do: 'down'; readonly dataDir: string; readonly clean: boolean }
   | { readonly do: 'status'; readonly dataDir: string }
+  | StoreCommand
   | { readonly do: 'imageImport'; readonly dataDir: string; readonly file: string }
   | { readonly do: 'imageList'; readonly dataDir: string }
   | { readonly do: 'imageBuild'; readonly dataDir: string; readonly dir: string; readonly tag: string };
@@ -69,8 +71,12 @@ export function parseCommand(words: readonly string[], environment: Environment)
     }
     case 'image':
       return parseImage(rest, environment);
+    case 'store':
+      return parseStore(rest, environment);
     default:
-      throw new CommandError(`Unknown command "${verb}". Commands are: up, apiserver, down, status, image, version. Try \`minke help\`.`);
+      throw new CommandError(
+        `Unknown command "${verb}". Commands are: up, apiserver, down, status, image, store, version. Try \`minke help\`.`,
+      );
   }
 }
 
@@ -97,6 +103,21 @@ function parseDown(rest: readonly string[], environment: Environment): Command {
   const { values } = parse('down', rest, { ...flag.dataDir, clean: { type: 'boolean' } }, 0);
   if (values.help) return { do: 'help', topic: 'down' };
   return { do: 'down', dataDir: dataDirOf(values['data-dir'], environment), clean: values.clean ?? false };
+}
+
+function parseStore(rest: readonly string[], environment: Environment): Command {
+  const [verb, ...words] = rest;
+  if (verb === undefined || verb === '--help' || verb === '-h') return { do: 'help', topic: 'store' };
+  if (verb !== 'check' && verb !== 'backup' && verb !== 'restore') {
+    throw new CommandError(`Unknown command "store ${verb}". Commands are: store check, store backup, store restore.`);
+  }
+  const { values, positionals } = parse(`store ${verb}`, words, flag.dataDir, verb === 'check' ? 0 : 1);
+  const dataDir = dataDirOf(values['data-dir'], environment);
+  if (values.help) return { do: 'help', topic: 'store' };
+  if (verb === 'check') return { do: 'storeCheck', dataDir };
+  const [file] = positionals;
+  if (file === undefined) throw new CommandError(`\`minke store ${verb}\` wants the path of a file: minke store ${verb} FILE`);
+  return { do: verb === 'backup' ? 'storeBackup' : 'storeRestore', dataDir, file };
 }
 
 function parseImage(rest: readonly string[], environment: Environment): Command {

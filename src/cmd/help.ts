@@ -10,6 +10,9 @@ Usage:
   minke image import FILE.tar      import a docker or OCI archive
   minke image list                 the node's images
   minke image build DIR -t NAME    an image of a root file system
+  minke store check                whether the stored data fits together
+  minke store backup FILE          a backup, also while the cluster runs
+  minke store restore FILE         into an empty data dir
   minke version
 
 Every command takes --data-dir DIR, which names the cluster: /var/lib/minke as root, ~/.minke otherwise.
@@ -68,6 +71,13 @@ Stops Minke. Containers go on; the next \`minke up\` adopts them.
 `,
   status:
     'Usage: minke status [--data-dir DIR]\n\nSays whether the cluster runs and where; the exit code is 0 when its API server is ready.\n',
+  store: `Usage:
+  minke store check [--data-dir DIR]          exit code 1 when something is damaged, which is named
+  minke store backup FILE [--data-dir DIR]    one snapshot, with a check sum; FILE must not exist
+  minke store restore FILE [--data-dir DIR]   the data dir must hold no store
+
+A backup holds the objects. Certificates and keys stay in the data dir: a restored cluster makes new ones.
+`,
   image: `Usage:
   minke image import FILE.tar      a docker or OCI archive
   minke image list

@@ -60,6 +60,13 @@ async function run(command: Command): Promise<number> {
       const { status } = await import('./status.ts');
       return status(resolve(command.dataDir), machinePorts(), out);
     }
+    case 'storeCheck':
+      return (await import('./store.ts')).store({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
+    case 'storeBackup':
+    case 'storeRestore': {
+      const paths = { dataDir: resolve(command.dataDir), file: resolve(command.file) };
+      return (await import('./store.ts')).store({ ...command, ...paths }, machinePorts(), out);
+    }
     case 'imageImport':
     case 'imageList':
     case 'imageBuild': {

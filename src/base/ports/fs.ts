@@ -81,6 +81,8 @@ export interface FileSystem {
   /** The path with every link in it followed; undefined when nothing is there. */
   realPath(path: string): Promise<string | undefined>;
   copy(from: string, to: string): Promise<void>;
+  /** Waits until what has been written to the file, or into the directory, is on the disk. */
+  sync?(path: string): Promise<void>;
   /** What the file system that holds `path` has, and has left for others than root. */
   space?(path: string): Promise<FileSystemSpace>;
 }
@@ -115,7 +117,7 @@ export const systemFiles: FileSystem = {
     attempt('write', path, async () => {
       const temporary = await writeBeside(path, data, options);
       await placing(temporary, () => fs.rename(temporary, path));
-      if (options.durable) await syncDirectory(dirname(path));
+      if (options.durable) await syncPath(dirname(path));
     }),
   create: (path, data, options = {}) =>
     attempt('create', path, async () => {
@@ -128,7 +130,7 @@ export const systemFiles: FileSystem = {
       } finally {
         await fs.rm(temporary, { force: true });
       }
-      if (options.durable) await syncDirectory(dirname(path));
+      if (options.durable) await syncPath(dirname(path));
       return true;
     }),
   writeInto: (path, data) => attempt('write', path, () => fs.writeFile(path, data, { flag: 'r+' })),
@@ -162,6 +164,7 @@ export const systemFiles: FileSystem = {
   },
   realPath: (path) => orMissing('resolve', path, () => fs.realpath(path)),
   copy: (from, to) => attempt('copy', from, () => fs.copyFile(from, to)),
+  sync: (path) => attempt('sync', path, () => syncPath(path)),
 };
 
 let temporaries = 0;
@@ -197,12 +200,12 @@ async function placing(temporary: string, place: () => Promise<void>): Promise<v
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await fs.open(path, 'r');
+async function syncPath(path: string): Promise<void> {
+  const file = await fs.open(path, 'r');
   try {
-    await directory.sync();
+    await file.sync();
   } finally {
-    await directory.close();
+    await file.close();
   }
 }
 

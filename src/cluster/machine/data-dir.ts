@@ -74,7 +74,7 @@ export async function readIdentity(fs: FileSystem, dataDir: string): Promise<Clu
 }
 
 /** What may stand in a data dir before its marker: a start that was interrupted. */
-const startedFiles = new Set(['minke.pid', 'minke.log', 'lost+found']);
+const startedFiles = new Set(['minke.pid', 'minke.log', 'lost+found', 'store']);
 
 function parseIdentity(text: string, marker: string): ClusterIdentity {
   let value: Partial<ClusterIdentity> | null;

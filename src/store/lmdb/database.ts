@@ -47,7 +47,12 @@ export interface Changes {
 }
 
 /** Throws {@link StoreOpenError} unless the directory is empty, or holds a store that this version can read. */
-export async function openDatabase(dir: string, fs: FileSystem, ours: (name: string) => boolean): Promise<LmdbFile> {
+export async function openDatabase(
+  dir: string,
+  fs: FileSystem,
+  ours: (name: string) => boolean,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): Promise<LmdbFile> {
   await checkFiles(dir, fs, ours);
   let root: RootDatabase<Buffer, Buffer> | undefined;
   try {
@@ -63,8 +68,9 @@ export async function openDatabase(dir: string, fs: FileSystem, ours: (name: str
       cache: false,
       maxDbs: 8,
       pageSize,
+      readOnly,
     });
-    await fs.chmod(join(dir, dataFile), 0o600); // It holds Secrets, and the directory may be somebody else's making.
+    if (!readOnly) await fs.chmod(join(dir, dataFile), 0o600); // It holds Secrets, and the directory may be somebody else's making.
     const file = new LmdbFile(root);
     await file.checkFormat(dir);
     return file;
@@ -129,7 +135,8 @@ export class LmdbFile {
   readonly #log: Table;
   readonly #keys: Table;
   readonly #marks: Table;
-  readonly #expiry: Table;
+  /** Undefined where an older version has left none, and none may be made. */
+  readonly #expiry: Table | undefined;
   readonly #meta: Table;
   /** To be called within a transaction only, where puts and removals are done at once or throw. */
   readonly #changes: Changes = {
@@ -139,8 +146,8 @@ export class LmdbFile {
     setState: (state) => void this.#meta.put(stateKey, encodeState(state)),
     putMark: (timeMs, revision) => void this.#marks.put(encodeNumber(timeMs), encodeNumber(revision)),
     removeMark: (timeMs) => void this.#marks.remove(encodeNumber(timeMs)),
-    putExpiry: ({ timeMs, revision, key }) => void this.#expiry.put(encodeExpiry(timeMs, revision), encodeKey(key)),
-    removeExpiry: ({ timeMs, revision }) => void this.#expiry.remove(encodeExpiry(timeMs, revision)),
+    putExpiry: ({ timeMs, revision, key }) => void this.#expiry?.put(encodeExpiry(timeMs, revision), encodeKey(key)),
+    removeExpiry: ({ timeMs, revision }) => void this.#expiry?.remove(encodeExpiry(timeMs, revision)),
   };
 
   constructor(root: RootDatabase<Buffer, Buffer>) {
@@ -181,6 +188,16 @@ export class LmdbFile {
     for (const { key, value } of this.#keys.getRange({ start: Buffer.from([0]) })) visit(key.toString('latin1'), decodeEntry(value));
   }
 
+  /** Every record of the log, in ascending order of revisions. */
+  forEachRecord(visit: (revision: Revision, bytes: Buffer) => void): void {
+    for (const { key, value } of this.#log.getRange({ start: encodeNumber(0) })) visit(decodeNumber(key), value);
+  }
+
+  /** Writes a compact copy of the present snapshot into an empty directory, beside whoever writes. */
+  async copyTo(dir: string): Promise<void> {
+    await this.#root.backup(dir, true);
+  }
+
   record(revision: Revision): LogRecord | undefined {
     const found = this.borrowRecord(revision);
     return found && decodeRecord(found.bytes, found.length);
@@ -211,7 +228,7 @@ export class LmdbFile {
 
   /** Those that expire first, at or before `untilMs`, in order. */
   expiring(untilMs: number, limit: number): Expiring[] {
-    const range = this.#expiry.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit });
+    const range = this.#expiry?.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit }) ?? [];
     return [...range].map(({ key, value }) => ({
       timeMs: decodeNumber(key),
       revision: decodeNumber(key.subarray(8)),

@@ -71,7 +71,13 @@ export class LmdbStore implements Store {
     this.#release = release;
     this.#tasks = new Tasks(options.log);
     this.#state = file.state();
-    file.forEachEntry((key, entry) => this.#index.set(key, entry));
+    const { revision, compacted } = this.#state;
+    assert(compacted <= revision, `revision ${compacted} is compacted, and the newest is ${revision}`);
+    assert(revision === 0 || revision === compacted || file.borrowRecord(revision), `the record of revision ${revision} is missing`);
+    file.forEachEntry((key, entry) => {
+      assert(entry.revision <= revision, `the key "${key}" is of revision ${entry.revision}, and the newest is ${revision}`);
+      this.#index.set(key, entry);
+    });
     this.#compactor = new Compactor(file, options, this.#state.compacted);
     this.#compactor.wake = () => this.#work();
     this.#watchers = new Watchers(
