@@ -14,7 +14,7 @@ import {
   type UserInfo,
 } from '../client/mod.ts';
 import { runControllers } from '../controllers/mod.ts';
-import { runScheduler } from '../scheduler/mod.ts';
+import { createSchedulerMetrics, runScheduler } from '../scheduler/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { supervise } from './supervise.ts';
 
@@ -95,6 +95,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const own = { client: clientFor(componentUser(name)), random: random.child(name), log: log.with({ component: name }) };
     return supervise({ name, clock, signal, random: own.random, log: own.log, run: (stop) => run({ ...own, signal: stop }) });
   };
+  const schedulerMetrics = options.metrics && createSchedulerMetrics(options.metrics);
   const queueMetrics = options.metrics && createWorkQueueMetrics(options.metrics);
   const accountClient = (account: string) => clientFor(accountUser(account));
   let outside: Client | undefined;
@@ -112,7 +113,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),
     ),
-    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock })),
+    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock, metrics: schedulerMetrics })),
   ];
   const stopped = Promise.all(running)
     .then(() => informers.stopped)

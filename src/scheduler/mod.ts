@@ -9,5 +9,6 @@ export type {
   Profile,
   Verdict,
 } from './framework.ts';
+export { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
 export { defaultProfile, defaultSchedulerName } from './registry.ts';
 export { runScheduler, type SchedulerOptions } from './scheduler.ts';

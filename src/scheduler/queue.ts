@@ -3,6 +3,7 @@
 import type { V1Pod } from '../api/mod.ts';
 import { backoffMs, type Clock, Heap, type Timer } from '../base/mod.ts';
 import type { ClusterEvent, ObjectEvent, Plugin } from './framework.ts';
+import type { PendingPods } from './metrics.ts';
 import { podKey } from './node-info.ts';
 
 const backoff = { baseMs: 1_000, maxMs: 10_000 };
@@ -52,6 +53,17 @@ export class SchedulingQueue {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** How many wait where. Looks at every pod: for when somebody asks. */
+  pending(): PendingPods {
+    const counts = { active: 0, backoff: 0, gated: 0, unschedulable: 0 };
+    for (const { place, queued } of this.#entries.values()) {
+      if (place.at === 'inFlight') continue;
+      const gated = place.at === 'unschedulable' && (queued.pod.spec?.schedulingGates ?? []).length > 0;
+      counts[gated ? 'gated' : place.at]++;
+    }
+    return counts;
   }
 
   /** A pod that needs a node. One that is known already takes the new object and keeps its place. */

@@ -5,6 +5,7 @@ import { type Client, createEventRecorder, type EventRecorder, type Informers, r
 import { SchedulerCache } from './cache.ts';
 import { decide, type FitFailure, fitMessage } from './decide.ts';
 import type { CycleState, Plugin, PostFilterResult, Profile, Verdict } from './framework.ts';
+import type { AttemptResult, SchedulerMetrics } from './metrics.ts';
 import { preempt } from './preempt.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { defaultProfile } from './registry.ts';
@@ -23,6 +24,7 @@ export interface SchedulerOptions {
   readonly signal: AbortSignal;
   /** Default: upstream's default profile. */
   readonly profiles?: readonly Profile[];
+  readonly metrics?: SchedulerMetrics | undefined;
 }
 
 const isFinished = (pod: V1Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -64,6 +66,7 @@ class Scheduler {
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const plugins = new Map(profiles.flatMap((profile) => profile.plugins.map(({ plugin }) => [plugin.name, plugin] as const)));
     this.#queue = new SchedulingQueue({ clock: options.clock, plugins: [...plugins.values()], onReady: () => this.#notify() });
+    options.metrics?.countPending(() => this.#queue.pending());
     this.#recorder = createEventRecorder({ ...options, component: 'default-scheduler' });
     this.#tasks = new Tasks(options.log);
   }
@@ -138,8 +141,14 @@ class Scheduler {
     wake?.();
   }
 
+  #measure(result: AttemptResult, profile: Profile, startMs: number): void {
+    const { clock, metrics } = this.#options;
+    metrics?.attempt(result, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
+  }
+
   #schedule(queued: QueuedPod): void {
     const { pod } = queued;
+    const startMs = this.#options.clock.monotonicMs();
     const profile = this.#profiles.get(pod.spec?.schedulerName ?? '');
     if (!profile) return this.#queue.delete(pod);
     const state: CycleState = new Map();
@@ -154,10 +163,15 @@ class Scheduler {
         this.#startAt += decision.evaluated;
         this.#cache.nominate(pod, undefined);
         this.#cache.assume(pod, decision.name);
-        return this.#inBackground('bind', () => this.#bind(pod, decision.name, state, profile));
+        return this.#inBackground('bind', async () => {
+          const bound = await this.#bind(pod, decision.name, state, profile);
+          this.#measure(bound ? 'scheduled' : 'error', profile, startMs);
+        });
       case 'none':
+        this.#measure('unschedulable', profile, startMs);
         return this.#noNode(pod, profile, decision.why);
       case 'error':
+        this.#measure('error', profile, startMs);
         this.#queue.retryLater(pod);
         return this.#inBackground('report', () =>
           this.#reportFailure(pod, 'SchedulerError', `running ${decision.plugin}: ${errorText(decision.error)}`),
@@ -197,24 +211,26 @@ class Scheduler {
     });
   }
 
-  async #bind(pod: V1Pod, nodeName: string, state: CycleState, profile: Profile): Promise<void> {
+  /** True when the pod is bound. */
+  async #bind(pod: V1Pod, nodeName: string, state: CycleState, profile: Profile): Promise<boolean> {
     const failure = await this.#runBindingPoints(pod, nodeName, state, profile);
     if (!failure) {
       this.#queue.delete(pod);
       const name = `${pod.metadata?.namespace}/${pod.metadata?.name}`;
       this.#recorder.record(referenceTo(pods, pod), 'Normal', 'Scheduled', `Successfully assigned ${name} to ${nodeName}`);
-      return;
+      return true;
     }
     this.#cache.forget(pod);
     this.#queue.happened({ is: 'podGone', pod });
     this.#queue.retryLater(pod);
-    if (this.#options.signal.aborted) return;
+    if (this.#options.signal.aborted) return false;
     this.#options.log.warn('Pod could not be bound', {
       pod: `${pod.metadata?.namespace}/${pod.metadata?.name}`,
       node: nodeName,
       why: failure,
     });
     await this.#reportFailure(pod, 'SchedulerError', `binding rejected: ${failure}`);
+    return false;
   }
 
   /** Reserve, permit, pre-bind, bind, post-bind. Gives why it failed, with every reservation undone; undefined when bound. */
