@@ -146,3 +146,16 @@ describe('an aggregated API server', () => {
     expect(await cluster.kubectl('get', '--raw', '/apis')).not.toContain(extensionGroup);
   });
 });
+
+test('custom resources get an APIService, and lose it with their definition', async () => {
+  const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }];
+  const input = JSON.stringify({
+    ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'gears.aggregation.example' } },
+    spec: { group: 'aggregation.example', names: { kind: 'Gear', plural: 'gears', singular: 'gear' }, scope: 'Namespaced', versions },
+  });
+  expect(await cluster.tryKubectl(['apply', '-f', '-'], { input })).toMatchObject({ code: 0 });
+  const service = () => cluster.tryKubectl(['get', 'apiservice', 'v1.aggregation.example', '--no-headers']);
+  await eventually(service, ({ stdout }) => /Local\s+True/.test(stdout));
+  await cluster.kubectl('delete', 'crd', 'gears.aggregation.example');
+  await eventually(service, ({ stderr }) => stderr.includes('NotFound'));
+});
