@@ -30,6 +30,7 @@ import { runServiceAccountController } from './serviceaccount/serviceaccount.ts'
 import { runServiceCidrController } from './servicecidrs/servicecidrs.ts';
 import { runStatefulSetController } from './statefulset/statefulset.ts';
 import { runTtlAfterFinishedController } from './ttlafterfinished/ttlafterfinished.ts';
+import { runValidatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus/validatingadmissionpolicystatus.ts';
 
 export { type LocalPathOptions, noDirectories, runLocalPathProvisioner, type VolumeDirectories } from './localpath/localpath.ts';
 export type { ControllerContext, ServedKind } from './runtime/controller.ts';
@@ -85,6 +86,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
     all.clusterRoleAggregation = (context) =>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
   }
+  if (options.kinds.some((kind) => kind.resource === 'validatingadmissionpolicies')) all.policyStatus = runValidatingAdmissionPolicyStatus;
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
   const { aggregated = options.client } = options;
