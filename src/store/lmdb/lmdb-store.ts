@@ -24,6 +24,7 @@ import { Compactor } from './compactor.ts';
 import type { LmdbFile } from './database.ts';
 import { type Expiring, Expiry } from './expiry.ts';
 import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
+import type { Lock } from './lock.ts';
 import type { LmdbStoreOptions } from './options.ts';
 import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
 
@@ -31,6 +32,7 @@ import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.t
 const groupMax = 1_000;
 /** How many values a list reads before others may go on. */
 const listStep = 1_000;
+const takenMessage = 'Cannot write to the store: another process has taken it, while this one stood still. Start Minke anew';
 const brokenMessage = 'Cannot write to the store: a failed write is on the disk nevertheless. Start Minke anew';
 
 interface Waiting {
@@ -48,7 +50,7 @@ interface Spent {
 export class LmdbStore implements Store {
   readonly #file: LmdbFile;
   readonly #options: LmdbStoreOptions;
-  readonly #release: () => Promise<void>;
+  readonly #lock: Lock;
   readonly #index = new SortedMap<Entry>();
   readonly #watchers: Watchers;
   readonly #compactor: Compactor;
@@ -65,10 +67,13 @@ export class LmdbStore implements Store {
   #retention: Timer | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(file: LmdbFile, options: LmdbStoreOptions, release: () => Promise<void>) {
+  constructor(file: LmdbFile, options: LmdbStoreOptions, lock: Lock) {
     this.#file = file;
     this.#options = options;
-    this.#release = release;
+    this.#lock = lock;
+    lock.onLost = () => {
+      this.#broken = new StoreIoError(takenMessage);
+    };
     this.#tasks = new Tasks(options.log);
     this.#state = file.state();
     const { revision, compacted } = this.#state;
@@ -173,7 +178,7 @@ export class LmdbStore implements Store {
     this.#watchers.close();
     await this.#compactor.unpinned();
     await this.#file.close();
-    await this.#release();
+    await this.#lock.release();
   }
 
   async #submit(op: WriteOp): Promise<Stored> {

@@ -1,5 +1,5 @@
 // Opening the durable store: what it finds again, what it refuses and in which words, and what it leaves behind.
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openNative } from 'lmdb';
@@ -134,6 +134,49 @@ describe('a stale lock', () => {
   });
 });
 
+describe('a lock of another PID namespace', () => {
+  const foreign = async () => {
+    const boot = (await systemFiles.readText('/proc/sys/kernel/random/boot_id'))?.trim();
+    return join(dir, `holder-1-1-${boot}-ns1.lock`);
+  };
+
+  test('is respected while its holder touches it, and taken over when it has been still for long', async () => {
+    const path = await foreign();
+    await writeFile(path, '');
+    expect(await refusal()).toContain('process 1 of another container uses it');
+    await utimes(path, new Date(), new Date(Date.now() - 31_000));
+    await open();
+    expect(await systemFiles.exists(path)).toBe(false);
+  });
+
+  test('a holder touches its own, and writes no more once it has been taken away', async () => {
+    const clock = new VirtualClock({ settle: turn });
+    const store = await open({ clock });
+    const [name = ''] = (await readdir(dir)).filter((one) => one.startsWith('holder-'));
+    expect(name).toMatch(/-ns\d+\.lock$/);
+    const past = new Date(Date.now() - 60_000);
+    await utimes(join(dir, name), past, past);
+    const settle = async (done: () => Promise<boolean>) => {
+      for (let i = 0; i < 500 && !(await done()); i++) {
+        await clock.advance(5_000);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    await settle(async () => ((await systemFiles.stat(join(dir, name)))?.modifiedMs ?? 0) > past.getTime());
+    expect((await systemFiles.stat(join(dir, name)))?.modifiedMs).toBeGreaterThan(past.getTime());
+    await rm(join(dir, name));
+    let error: unknown;
+    await settle(async () => {
+      error = await create(store, `/k${Math.random()}`).then(
+        () => undefined,
+        (e: unknown) => e,
+      );
+      return error !== undefined;
+    });
+    expect(String(error)).toContain('another process has taken it');
+  });
+});
+
 describe('expiry', () => {
   test('survives a restart, goes in steps, and spares what was written again', async () => {
     const clock = new VirtualClock({ settle: turn });
@@ -161,8 +204,8 @@ describe('expiry', () => {
     await store.close();
     const again = await open({ clock });
     await clock.advance(1_000);
-    expect(clock.timers).toBe(1);
     await again.close();
+    expect(clock.timers).toBe(0);
     opened = [];
   });
 });

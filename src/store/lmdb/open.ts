@@ -2,17 +2,17 @@
 import { type Store, StoreOpenError } from '../store.ts';
 import { openDatabase } from './database.ts';
 import { LmdbStore } from './lmdb-store.ts';
-import { isLockFile, takeLock } from './lock.ts';
+import { isLockFile, type Lock, takeLock } from './lock.ts';
 import type { LmdbStoreOptions } from './options.ts';
 
 export async function open(options: LmdbStoreOptions): Promise<Store> {
   const { dir, fs, clock, log } = options;
   const startedMs = clock.monotonicMs();
-  const release = await prepare(options);
+  const lock = await prepare(options);
   try {
     const file = await openDatabase(dir, fs, isLockFile);
     try {
-      const store = new LmdbStore(file, options, release);
+      const store = new LmdbStore(file, options, lock);
       log.debug('Store opened', { dir, keys: store.size, ms: Math.round(clock.monotonicMs() - startedMs) });
       return store;
     } catch (error) {
@@ -23,15 +23,15 @@ export async function open(options: LmdbStoreOptions): Promise<Store> {
       );
     }
   } catch (error) {
-    await release();
+    await lock.release();
     throw error;
   }
 }
 
-async function prepare({ dir, fs }: LmdbStoreOptions): Promise<() => Promise<void>> {
+async function prepare({ dir, fs, clock, log }: LmdbStoreOptions): Promise<Lock> {
   try {
     await fs.mkdir(dir, { mode: 0o700 });
-    return await takeLock(dir, fs);
+    return await takeLock({ dir, fs, clock, log });
   } catch (error) {
     if (error instanceof StoreOpenError) throw error;
     throw new StoreOpenError(
