@@ -15,6 +15,7 @@ import {
   listTypeErrors,
   objectSchemaOf,
   prune,
+  ruleErrors,
   schemaErrors,
   type Values,
   withDefaults,
@@ -145,12 +146,14 @@ function setDefaults(draft: Draft<KubeObject>, schema: JsonSchema): void {
 
 function errorsOf(version: V1CustomResourceDefinitionVersion, object: KubeObject, old?: KubeObject): FieldError[] {
   const schema = schemaOfVersion(version);
-  return [
+  const errors = [
     ...schemaErrors(object, schema, old),
     ...scaleErrors(object, version.subresources?.scale),
     ...embeddedErrors(object, schema),
     ...listTypeErrors(object, schema),
   ];
+  // Rules are written for objects that have the form of the schema.
+  return errors.length > 0 ? errors : ruleErrors(object, schema, old);
 }
 
 function shapeOf(schema: JsonSchema, groupVersionKind: CustomShape['groupVersionKind'], listKind: string): CustomShape {

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 import type { V1JSONSchemaProps } from '../generated/types.gen.ts';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../meta/field-error.ts';
+import { ruleProblems } from '../schema/structural/mod.ts';
 
 /** A schema nests no deeper than any real one; a hostile one would exhaust the stack. */
 const depthMax = 100;
@@ -41,7 +42,10 @@ export function validateSchema(schema: V1JSONSchemaProps, path: string, hasStatu
       ),
     );
   }
+  const before = errors.length;
   validateNode(schema, { path, of: 'root', depth: 0 }, errors);
+  // Only a schema that is structural says what the rules are about.
+  if (errors.length === before) errors.push(...ruleProblems(schema, path));
 }
 
 function validateNode(schema: V1JSONSchemaProps, at: Position, errors: FieldError[]): void {

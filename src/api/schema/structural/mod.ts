@@ -6,4 +6,6 @@ export { findValue, findValues, type JsonPath, JsonPathError, parseJsonPath, set
 export { listTypeErrors } from './list-types.ts';
 export type { JsonSchema, Values } from './model.ts';
 export { prune } from './prune.ts';
+export { ruleProblems } from './rules/check.ts';
+export { ruleErrors } from './rules/evaluate.ts';
 export { embeddedErrors, schemaErrors } from './validate.ts';

@@ -62,7 +62,7 @@ function itemErrors(list: readonly unknown[], schema: JsonSchema, path: string, 
 }
 
 /** Of lists whose items have keys it can be told which item stood before; of others it cannot. */
-function standingItems(old: unknown, schema: JsonSchema): ((item: unknown) => unknown) | undefined {
+export function standingItems(old: unknown, schema: JsonSchema): ((item: unknown) => unknown) | undefined {
   const keys = schema['x-kubernetes-list-map-keys'];
   if (!Array.isArray(old) || schema['x-kubernetes-list-type'] !== 'map' || keys === undefined) return undefined;
   const keyOf = (item: unknown): string => JSON.stringify(keys.map((key) => (isValues(item) ? item[key] : undefined)));

@@ -42,7 +42,7 @@ export function stringErrors(value: string, schema: JsonSchema, path: string): F
   return [
     ...errors,
     ...failures(path, value, [
-      [pattern !== undefined && pattern !== '' && !patternMatches(schema, pattern, value), `should match '${pattern}'`],
+      [pattern !== undefined && pattern !== '' && !patternMatches(pattern, value), `should match '${pattern}'`],
       [format !== undefined && !fitsFormat(value, format), `must be of type ${format}: ${JSON.stringify(value)}`],
     ]),
   ];

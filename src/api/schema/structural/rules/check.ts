@@ -1,0 +1,69 @@
+// Judges the rules of a definition before any object is judged by them: they compile, and cannot cost too much.
+// Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
+import { type CelProgram, estimatedDefinitionCostLimit, estimatedRuleCostLimit } from '../../../cel/mod.ts';
+import { type FieldError, forbiddenField, invalidValue } from '../../../meta/field-error.ts';
+import { additionalOf, itemsOf, type JsonSchema } from '../model.ts';
+import { rulesOf, typeOfNode } from './compiled.ts';
+
+interface Walk {
+  readonly errors: FieldError[];
+  total: number;
+}
+
+/** `path` is that of the schema in the definition. */
+export function ruleProblems(schema: JsonSchema, path: string): readonly FieldError[] {
+  const walk: Walk = { errors: [], total: 0 };
+  check(schema, { path, times: 1, isRoot: true }, walk);
+  if (walk.total > estimatedDefinitionCostLimit) {
+    const factor = factorText(walk.total / estimatedDefinitionCostLimit);
+    walk.errors.push(
+      forbiddenField(
+        path,
+        `x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of ${factor} ${hint}`,
+      ),
+    );
+  }
+  return walk.errors;
+}
+
+interface At {
+  readonly path: string;
+  /** How often, at most, there is a value here. */
+  readonly times: number;
+  readonly isRoot: boolean;
+}
+
+const hint = '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)';
+const factorMax = 100;
+const factorText = (factor: number): string => (factor > factorMax ? `more than ${factorMax}x` : `${factor.toFixed(1)}x`);
+
+function check(schema: JsonSchema, { path, times, isRoot }: At, walk: Walk): void {
+  rulesOf(schema, isRoot).forEach((outcome, i) => {
+    const at = `${path}.x-kubernetes-validations[${i}]`;
+    if ('error' in outcome) {
+      const { error, of, rule } = outcome;
+      const problem = error instanceof Error ? error.message : String(error);
+      walk.errors.push(invalidValue(`${at}.${of}`, of === 'rule' ? rule.rule : rule.messageExpression, `compilation failed: ${problem}`));
+      return;
+    }
+    spend(outcome.program, `${at}.rule`, times, walk);
+    if (outcome.message) spend(outcome.message, `${at}.messageExpression`, times, walk);
+  });
+  const elements = typeOfNode(schema, isRoot)?.maxElements ?? 1;
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    check(property, { path: `${path}.properties[${name}]`, times, isRoot: false }, walk);
+  const items = itemsOf(schema);
+  if (items) check(items, { path: `${path}.items`, times: times * elements, isRoot: false }, walk);
+  const additional = additionalOf(schema);
+  if (additional !== undefined && additional !== true)
+    check(additional, { path: `${path}.additionalProperties`, times: times * elements, isRoot: false }, walk);
+}
+
+function spend(program: CelProgram, path: string, times: number, walk: Walk): void {
+  const cost = program.estimateCost().max * times;
+  walk.total += cost;
+  if (cost <= estimatedRuleCostLimit) return;
+  walk.errors.push(
+    forbiddenField(path, `estimated rule cost exceeds budget by factor of ${factorText(cost / estimatedRuleCostLimit)} ${hint}`),
+  );
+}
