@@ -81,7 +81,7 @@ describe('the API server alone', () => {
   test.each([
     [
       ['--disable-admission-plugins=Nope'],
-      'error: --disable-admission-plugins: there is no plugin "Nope". Plugins are: NamespaceLifecycle,',
+      'error: --disable-admission-plugins: there is no plugin "Nope". Plugins are: AlwaysAdmit, NamespaceLifecycle,',
     ],
     [['--runtime-config=nope/v1=false'], 'error: --runtime-config: "nope/v1" is not known.'],
     [['--token-auth-file=/nope'], 'error: --token-auth-file: /nope does not exist.'],
