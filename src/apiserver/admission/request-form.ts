@@ -32,6 +32,16 @@ export function otherForms(attributes: AdmissionAttributes): readonly RequestFor
   return versions.filter((one) => one !== (view ?? kind)).map((one) => formOf(attributes, one));
 }
 
+/** Has the objects of a request converted before {@link shownIn}, where another process does that. Throws StatusError. */
+export async function showAhead(
+  { shownAs }: RequestForm,
+  { body, old }: AdmissionAttributes,
+  object: KubeObject | undefined,
+): Promise<void> {
+  if (body || !shownAs.storage?.ahead) return;
+  await shownAs.storage.ahead.shown([object, old].filter((one) => one !== undefined));
+}
+
 /** A stored object, or a body, as the form shows it. It may share parts with what it is made of. */
 export function shownIn({ shownAs }: RequestForm, { body }: AdmissionAttributes, object: KubeObject): KubeObject {
   if (body) return body.of ? body.of.show(object) : object;
@@ -75,23 +85,23 @@ const ownMetadata = [
 ] as const;
 
 /** Decodes a changed tree as an object of a kind, in the form that is stored. Throws StatusError. */
-export type DecodeChanged = (tree: unknown, kind: KindDefinition) => Draft<KubeObject>;
+export type DecodeChanged = (tree: unknown, kind: KindDefinition) => Promise<Draft<KubeObject>>;
 
 /**
  * Puts what somebody has made of the shown object into the draft, in place. Throws StatusError when it does not decode, or is of another namespace.
  */
-export function takeBack(
+export async function takeBack(
   draft: Draft<KubeObject>,
   changed: KubeObject,
   { form, attributes, decode }: { readonly form: RequestForm; readonly attributes: AdmissionAttributes; readonly decode: DecodeChanged },
-): void {
+): Promise<void> {
   const { body, kind, subresource, namespace, old } = attributes;
   if (body) {
     if (body.of) body.of.take(draft, changed);
     else replace(draft, { ...changed } as Draft<KubeObject>);
     return;
   }
-  const next = decode(changed, form.shownAs);
+  const next = await decode(changed, form.shownAs);
   kind.setDefaults?.(next);
   next.metadata ??= {};
   if (kind.namespaced && (next.metadata.namespace ?? namespace) !== namespace)

@@ -14,7 +14,7 @@ import {
 } from '../../api/mod.ts';
 import type { RequestContext, ResourceRequest } from '../request.ts';
 import type { FieldValidation } from './options.ts';
-import { inStoredForm } from './view.ts';
+import { convertedDraft, inStoredForm } from './view.ts';
 
 export interface DecodeOptions {
   readonly fieldValidation: FieldValidation;
@@ -103,11 +103,8 @@ export function decodePatched(patched: unknown, kind: KindDefinition, options: D
 }
 
 /** What admission has made of an object, in the form that is stored: unknown fields are dropped. Throws like {@link decodePatched}. */
-export const decodeChanged = (changed: unknown, kind: KindDefinition): Draft<KubeObject> =>
-  storedNow(kind, decodePatched(changed, kind, { fieldValidation: 'Ignore', warn: () => {} }));
-
-const storedNow = (kind: KindDefinition, draft: Draft<KubeObject>): Draft<KubeObject> =>
-  kind.storage?.ahead ? inStoredForm(kind, draft) : draft;
+export const decodeChanged = (changed: unknown, kind: KindDefinition): Promise<Draft<KubeObject>> =>
+  convertedDraft(kind, decodePatched(changed, kind, { fieldValidation: 'Ignore', warn: () => {} }));
 
 /** A small body that is not the resource's own kind: DeleteOptions, Binding, Scale. Absent or empty: undefined. */
 export function decodeLoose(request: ResourceRequest): Readonly<Record<string, unknown>> | undefined {

@@ -7,8 +7,10 @@ import {
   equal,
   hasSchema,
   jsonPatch,
+  type KindDefinition,
   type KubeObject,
   mergeConfiguration,
+  type ObjectSchema,
   PatchError,
   StatusError,
   schemaOf,
@@ -17,7 +19,7 @@ import {
 } from '../../../api/mod.ts';
 import type { AdmissionAttributes, MutationRound } from '../chain.ts';
 import type { Judged } from '../match.ts';
-import { type DecodeChanged, shownIn, takeBack } from '../request-form.ts';
+import { type DecodeChanged, showAhead, shownIn, takeBack } from '../request-form.ts';
 import { type CompiledMutatingPolicy, compileMutatingPolicy } from './compiled-policy.ts';
 import { BudgetError, Evaluation, RequestAuthorizer } from './expression.ts';
 import { type Invocation, invocationsOf } from './invocations.ts';
@@ -135,23 +137,29 @@ async function mutate(
   const { attributes } = judged;
   const namespaceObject = namespaceObjectOf(judged);
   const variablesNow = () => requestVariables({ form, judged, authorizer, params, namespaceObject });
+  await showAhead(form, attributes, draft as KubeObject);
   const matched = await matchesConditions(conditions, variablesNow(), authorizer);
   if (matched === 'no') return 'skipped';
   if (matched !== 'yes') throw new MutationError(matched.error);
   let changed = false;
   for (const { patchType, expression } of mutations) {
+    await showAhead(form, attributes, draft as KubeObject);
     const budget = { remaining: runtimeCostBudget };
     const evaluation = new Evaluation(withPolicyVariables(variablesNow(), variables, budget), authorizer, budget);
     const value = await evaluated(evaluation, expression);
     const shown = shownIn(form, attributes, draft as KubeObject);
-    const schema = !attributes.body && hasSchema(form.shownAs.schema) ? schemaOf(form.shownAs.schema) : undefined;
-    const patched = explained(() => (patchType === 'ApplyConfiguration' ? merged(shown, value, schema) : patchedBy(shown, value)));
+    const schema = attributes.body ? undefined : fieldsOf(form.shownAs);
+    const patched = patchType === 'ApplyConfiguration' ? merged(shown, value, schema) : patchedBy(shown, value);
     if (equal(shown, patched)) continue;
-    explained(() => takeBack(draft, patched as KubeObject, { form, attributes, decode }));
+    await takeBack(draft, patched as KubeObject, { form, attributes, decode }).catch(explain);
     changed = true;
   }
   return changed ? 'changed' : 'same';
 }
+
+/** Which lists merge, and by what. */
+const fieldsOf = ({ custom, schema }: KindDefinition): ObjectSchema | undefined =>
+  custom ? custom.fields : hasSchema(schema) ? schemaOf(schema) : undefined;
 
 async function evaluated(evaluation: Evaluation, expression: CompiledMutatingPolicy['mutations'][number]['expression']): Promise<unknown> {
   try {
@@ -163,7 +171,7 @@ async function evaluated(evaluation: Evaluation, expression: CompiledMutatingPol
   }
 }
 
-function merged(shown: KubeObject, value: unknown, schema: Parameters<typeof mergeConfiguration>[2]): object {
+function merged(shown: KubeObject, value: unknown, schema: ObjectSchema | undefined): object {
   try {
     return mergeConfiguration(shown, { ...(value as object), apiVersion: shown.apiVersion, kind: shown.kind }, schema);
   } catch (error) {
@@ -181,12 +189,9 @@ function patchedBy(shown: KubeObject, operations: unknown): unknown {
   }
 }
 
-function explained<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    throw error instanceof StatusError ? new MutationError(error.message) : error;
-  }
+/** What cannot be decoded is the policy's failure. */
+function explain(error: unknown): never {
+  throw error instanceof StatusError ? new MutationError(error.message) : error;
 }
 
 function refusal(judged: Judged, failed: readonly Failed[]): StatusError {

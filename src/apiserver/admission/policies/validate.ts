@@ -12,6 +12,7 @@ import type { Authorizer } from '../../authz/authorizer.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { AdmissionAttributes } from '../chain.ts';
 import type { FindNamespace, Judged } from '../match.ts';
+import { showAhead } from '../request-form.ts';
 import { type CompiledValidatingPolicy, type CompiledValidation, compileValidatingPolicy } from './compiled-policy.ts';
 import { BudgetError, Evaluation, RequestAuthorizer } from './expression.ts';
 import { type Invocation, invocationsOf } from './invocations.ts';
@@ -114,6 +115,7 @@ async function evaluate(
   const { conditions, variables, validations, annotations } = compiledOf(policy);
   const strict = policy.spec?.failurePolicy !== 'Ignore';
   const failed = (message: string): Findings => (strict ? { ...none, failures: [{ message, reason: 'Invalid', index: 0 }] } : none);
+  await showAhead(form, judged.attributes, judged.object);
   const bindings = requestVariables({ form, judged, authorizer, params, namespaceObject: namespaceObjectOf(judged) });
   const matched = await matchesConditions(conditions, bindings, authorizer);
   if (matched === 'no') return none;

@@ -4,7 +4,7 @@ import { type Clock, errorText, type Logger, type Random } from '../../../base/m
 import type { AdmissionAttributes } from '../../admission/chain.ts';
 import { type FindNamespace, isExempt, type Judged, matchesNamespace, matchesObject, matchRules } from '../../admission/match.ts';
 import { loadEngine } from '../../admission/policies/mod.ts';
-import { ownForm, type RequestForm } from '../../admission/request-form.ts';
+import { ownForm, type RequestForm, showAhead } from '../../admission/request-form.ts';
 import type { Authorizer } from '../../authz/authorizer.ts';
 import { type WebhookClient, WebhookError } from '../client.ts';
 import type { Hook } from './hooks.ts';
@@ -39,8 +39,9 @@ export function selects(hook: Hook, judged: Judged): RequestForm | undefined {
   return matchRules(hook, judged.attributes);
 }
 
-/** Whether the conditions of a webhook hold. Throws 403 when one cannot be evaluated and the webhook's failures count. */
+/** Whether the conditions of a webhook hold; the request is ready to be shown to it then. Throws 403 when one cannot be evaluated and the webhook's failures count. */
 export async function meetsConditions({ authorizer }: CallParts, hook: Hook, form: RequestForm, judged: Judged): Promise<boolean> {
+  await showAhead(form, judged.attributes, judged.object);
   if (hook.conditions.length === 0) return true;
   const { webhookMatches } = await loadEngine();
   const matched = await webhookMatches(hook.conditions, form, judged, authorizer);
@@ -68,7 +69,12 @@ const annotationOf: Readonly<Record<HookType, string>> = { admit: 'mutation', va
  * The verdict of a webhook that allows the request; undefined when it failed and its policy is to ignore that. `use` makes something of the verdict; what
  * it throws counts as a failure of the server's own. Throws StatusError to refuse the request.
  */
-export async function askHook<T>(parts: CallParts, type: HookType, call: HookCall, use: (verdict: Verdict) => T): Promise<T | undefined> {
+export async function askHook<T>(
+  parts: CallParts,
+  type: HookType,
+  call: HookCall,
+  use: (verdict: Verdict) => T | Promise<T>,
+): Promise<T | undefined> {
   const { hook, attributes } = call;
   const { metrics, clock, log } = parts;
   const startMs = clock.monotonicMs();
@@ -84,7 +90,7 @@ export async function askHook<T>(parts: CallParts, type: HookType, call: HookCal
       observe(refusal.code, true, 'no_error');
       throw new Denied(refusal);
     }
-    const used = use(verdict);
+    const used = await use(verdict);
     observe(200, false, 'no_error');
     return used;
   } catch (error) {

@@ -93,7 +93,11 @@ interface Application {
 }
 
 /** True when the webhook has changed the object. Throws StatusError when what it wants makes no object. */
-function applyVerdict({ decode }: MutatingParts, { hook, form, attributes, draft }: Application, { patch }: Verdict): boolean {
+async function applyVerdict(
+  { decode }: MutatingParts,
+  { hook, form, attributes, draft }: Application,
+  { patch }: Verdict,
+): Promise<boolean> {
   if (patch === undefined || (Array.isArray(patch) && patch.length === 0)) return false;
   if (!draft) {
     throw internalError(
@@ -104,7 +108,7 @@ function applyVerdict({ decode }: MutatingParts, { hook, form, attributes, draft
   try {
     const patched = jsonPatch(shown, patch);
     if (equal(shown, patched)) return false;
-    takeBack(draft, patched as KubeObject, { form, attributes, decode });
+    await takeBack(draft, patched as KubeObject, { form, attributes, decode });
     return true;
   } catch (error) {
     if (error instanceof PatchError || error instanceof StatusError) throw internalError(error);
