@@ -102,7 +102,9 @@ describe('who may do what', () => {
 });
 
 describe('impersonation', () => {
-  const as = (token: string, headers: Record<string, string>) => ({ headers: { authorization: `Bearer ${token}`, ...headers } });
+  const as = (token: string, headers: Record<string, string | readonly string[]>) => ({
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  });
 
   test('an administrator acts as somebody else, with that one’s permissions', async () => {
     const { serve } = createEdge();
@@ -114,7 +116,7 @@ describe('impersonation', () => {
 
   test('groups count', async () => {
     const { serve, core } = createEdge();
-    const headers = { 'impersonate-user': 'system:serviceaccount:ns1:robot', 'impersonate-group': 'system:masters, dev' };
+    const headers = { 'impersonate-user': 'system:serviceaccount:ns1:robot', 'impersonate-group': ['system:masters', 'dev'] };
     expect((await serve(edgeRequest('GET', '/api/v1/pods', as(adminToken, headers)))).status).toBe(200);
     expect(core.requests[0]?.context.user).toEqual({
       name: 'system:serviceaccount:ns1:robot',

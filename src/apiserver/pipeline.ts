@@ -181,7 +181,7 @@ const audit: Step = (_exchange, next) => next();
 
 function impersonation({ authorizer }: PipelineOptions): Step {
   return async (exchange, next) => {
-    const wanted = readImpersonation(exchange.request.headers);
+    const wanted = readImpersonation(exchange.request);
     if (!wanted) return next();
     for (const need of wanted.needs) {
       await allowOrThrow(authorizer, { as: 'resource', user: exchange.user, verb: 'impersonate', version: '', ...need });

@@ -78,8 +78,8 @@ describe('readImpersonation()', () => {
     ],
     [
       'with groups',
-      { 'impersonate-user': 'jane', 'impersonate-group': 'a, b' },
-      { name: 'jane', groups: ['a', 'b', 'system:authenticated'] },
+      { 'impersonate-user': 'jane', 'impersonate-group': ['a', 'b, c'] },
+      { name: 'jane', groups: ['a', 'b, c', 'system:authenticated'] },
     ],
     [
       'with uid and extra',
@@ -87,7 +87,17 @@ describe('readImpersonation()', () => {
       { name: 'jane', groups: ['system:authenticated'], uid: '7', extra: { 'acme.com/project': ['x'] } },
     ],
   ])('%s', (_name, headers, user) => {
-    expect(readImpersonation(headers)?.user).toEqual(user);
+    expect(readImpersonation({ headers })?.user).toEqual(user);
+  });
+
+  test('fields that were joined into one text are told apart', () => {
+    const headers = { 'impersonate-user': 'jane', 'impersonate-group': 'a, b, c' };
+    const sent: Record<string, readonly string[]> = { 'impersonate-user': ['jane'], 'impersonate-group': ['a', 'b, c'] };
+    expect(readImpersonation({ headers, fieldsOf: (name) => sent[name] ?? [] })?.user.groups).toEqual([
+      'a',
+      'b, c',
+      'system:authenticated',
+    ]);
   });
 
   test('what it takes', () => {
@@ -98,7 +108,7 @@ describe('readImpersonation()', () => {
       'impersonate-extra-k': 'v',
     };
     expect(
-      readImpersonation(headers)?.needs.map(({ group, resource, subresource, namespace, name }) =>
+      readImpersonation({ headers })?.needs.map(({ group, resource, subresource, namespace, name }) =>
         [group, resource, subresource, namespace, name].join('|'),
       ),
     ).toEqual(['|serviceaccounts||ns|sa', '|groups|||a', 'authentication.k8s.io|uids|||7', 'authentication.k8s.io|userextras|k||v']);

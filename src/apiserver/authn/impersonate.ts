@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 import { badRequest } from '../../api/mod.ts';
 import type { UserInfo } from '../../client/mod.ts';
-import type { IncomingHeaders } from '../http/exchange.ts';
+import { decodeHeaderKey, type EdgeRequest, fieldsOf } from '../http/exchange.ts';
 
 /** One permission needed: verb `impersonate` on this. */
 export interface ImpersonatedResource {
@@ -18,15 +18,17 @@ export interface Impersonation {
   readonly needs: readonly ImpersonatedResource[];
 }
 
+type Request = Pick<EdgeRequest, 'headers' | 'fieldsOf'>;
+
 const extraPrefix = 'impersonate-extra-';
 const serviceAccountName = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
 /** Undefined when no header asks for it. Throws 400 for groups, uid or extra without a user. */
-export function readImpersonation(headers: IncomingHeaders): Impersonation | undefined {
-  const name = valuesOf(headers, 'impersonate-user')[0];
-  const groups = valuesOf(headers, 'impersonate-group');
-  const uid = valuesOf(headers, 'impersonate-uid')[0];
-  const extra = readExtra(headers);
+export function readImpersonation(request: Request): Impersonation | undefined {
+  const name = fieldsOf(request, 'impersonate-user')[0];
+  const groups = fieldsOf(request, 'impersonate-group');
+  const uid = fieldsOf(request, 'impersonate-uid')[0];
+  const extra = readExtra(request);
   if (name === undefined || name === '') {
     if (groups.length === 0 && uid === undefined && Object.keys(extra).length === 0) return undefined;
     throw badRequest('requested to impersonate groups, uid or extra without impersonating a user');
@@ -61,28 +63,10 @@ function withDefaultGroups(name: string, groups: readonly string[], accountNames
   return [...own, 'system:authenticated'];
 }
 
-function valuesOf(headers: IncomingHeaders, name: string): readonly string[] {
-  const value = headers[name];
-  // Node joins repeated fields of names it does not know with a comma; group names hold none.
-  const joined = value === undefined ? [] : typeof value === 'string' ? [value] : value;
-  return name === 'impersonate-group' ? joined.flatMap((text) => text.split(',').map((part) => part.trim())) : joined;
-}
-
-function readExtra(headers: IncomingHeaders): Record<string, readonly string[]> {
+function readExtra(request: Request): Record<string, readonly string[]> {
   const extra: Record<string, readonly string[]> = {};
-  for (const name of Object.keys(headers)) {
-    if (!name.startsWith(extraPrefix)) continue;
-    const value = headers[name];
-    const key = decodeKey(name.slice(extraPrefix.length));
-    extra[key] = value === undefined ? [] : typeof value === 'string' ? value.split(', ') : value;
+  for (const name of Object.keys(request.headers)) {
+    if (name.startsWith(extraPrefix)) extra[decodeHeaderKey(name.slice(extraPrefix.length))] = fieldsOf(request, name);
   }
   return extra;
-}
-
-function decodeKey(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

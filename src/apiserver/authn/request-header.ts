@@ -1,7 +1,7 @@
 // Who a front proxy says a request is of: X-Remote-* headers, believed from a client whose certificate the front-proxy CA signed.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#authenticating-proxy
 import type { UserInfo } from '../../client/mod.ts';
-import type { EdgeRequest, PeerCertificate } from '../http/exchange.ts';
+import { decodeHeaderKey, type EdgeRequest, fieldsOf, type PeerCertificate } from '../http/exchange.ts';
 
 /** What aggregated servers are told too (the config map "extension-apiserver-authentication"). */
 export const requestHeaders = {
@@ -41,18 +41,14 @@ export function createRequestHeaderAuthenticator(isIssued: (certificate: Uint8Ar
 }
 
 function readUser(request: EdgeRequest): UserInfo | undefined {
-  const fields = (name: string): readonly string[] => {
-    const value = request.headers[name];
-    const joined = value === undefined ? [] : typeof value === 'string' ? [value] : value;
-    return (request.fieldsOf?.(name) ?? joined).map(fromHeader);
-  };
+  const fields = (name: string): readonly string[] => fieldsOf(request, name).map(fromHeader);
   const name = fields(requestHeaders.user.toLowerCase())[0];
   if (name === undefined || name === '') return undefined;
   const uid = fields(requestHeaders.uid.toLowerCase())[0];
   const prefix = requestHeaders.extraPrefix.toLowerCase();
   const extra = Object.keys(request.headers)
     .filter((header) => header.startsWith(prefix))
-    .map((header) => [decodeKey(header.slice(prefix.length)), fields(header)] as const);
+    .map((header) => [decodeHeaderKey(header.slice(prefix.length)), fields(header)] as const);
   return {
     name,
     groups: fields(requestHeaders.group.toLowerCase()),
@@ -64,15 +60,6 @@ function readUser(request: EdgeRequest): UserInfo | undefined {
 /** Node reads header fields as Latin-1; proxies write UTF-8. */
 const fromHeader = (value: string): string => Buffer.from(value, 'latin1').toString('utf8');
 const toHeader = (value: string): string => Buffer.from(value, 'utf8').toString('latin1');
-
-/** Keys are percent-encoded; one that is not stays as it is. */
-function decodeKey(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
 
 /** What a header's name may not have, and the percent sign itself. */
 const encodeKey = (key: string): string =>

@@ -75,3 +75,19 @@ export function headerOf(headers: IncomingHeaders, name: string): string | undef
   const value = headers[name];
   return value === undefined || typeof value === 'string' ? value : value.join(', ');
 }
+
+/** Every field of that name, each as it was sent. Names in lower case. */
+export function fieldsOf(request: Pick<EdgeRequest, 'headers' | 'fieldsOf'>, name: string): readonly string[] {
+  const value = request.headers[name];
+  if (value === undefined) return [];
+  return request.fieldsOf?.(name) ?? (typeof value === 'string' ? [value] : value);
+}
+
+/** Keys in names of header fields are percent-encoded; one that is not stays as it is. */
+export function decodeHeaderKey(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
