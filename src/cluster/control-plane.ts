@@ -13,7 +13,7 @@ import {
   type OwnedInformers,
   type UserInfo,
 } from '../client/mod.ts';
-import { runControllers } from '../controllers/mod.ts';
+import { type CertificateSigner, runControllers } from '../controllers/mod.ts';
 import { createSchedulerMetrics, runScheduler } from '../scheduler/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { supervise } from './supervise.ts';
@@ -32,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly serviceAccountKeyPem?: string;
   /** The CA of the API server, which every namespace gets as the config map "kube-root-ca.crt". */
   readonly rootCaPem?: string;
+  /** Signs certificate requests that are approved. Default: nobody does. */
+  readonly signer?: CertificateSigner | undefined;
   /** Counts what the API server's admission does. Default: nobody does. */
   readonly metrics?: Metrics;
   /** True when other servers write to the same store. Default false. */
@@ -107,6 +109,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         informers,
         clock,
         kinds: builtinKinds,
+        signer: options.signer,
         queueMetrics,
         clientFor: accountClient,
         aggregated,

@@ -1,8 +1,12 @@
 // The door of controllers/: all of them, run together.
 import { setMaxListeners } from 'node:events';
-import { customresourcedefinitions } from '../api/mod.ts';
+import { certificatesigningrequests, customresourcedefinitions } from '../api/mod.ts';
 import { Backoff, childController, errorText, StoppedError, sleep } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
+import { runCertificateApproving } from './certificates/approving.ts';
+import { runCertificateCleaner } from './certificates/cleaner.ts';
+import type { CertificateSigner } from './certificates/ports.ts';
+import { runCertificateSigning } from './certificates/signing.ts';
 import { aggregationAccount, runClusterRoleAggregation } from './clusterroleaggregation/clusterroleaggregation.ts';
 import { runCronJobController } from './cronjob/cronjob.ts';
 import { runDaemonSetController } from './daemonset/daemonset.ts';
@@ -32,6 +36,7 @@ import { runStatefulSetController } from './statefulset/statefulset.ts';
 import { runTtlAfterFinishedController } from './ttlafterfinished/ttlafterfinished.ts';
 import { runValidatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus/validatingadmissionpolicystatus.ts';
 
+export type { CertificateSigner } from './certificates/ports.ts';
 export { type LocalPathOptions, noDirectories, runLocalPathProvisioner, type VolumeDirectories } from './localpath/localpath.ts';
 export type { ControllerContext, ServedKind } from './runtime/controller.ts';
 
@@ -40,6 +45,8 @@ export interface ControllersOptions extends ControllerContext {
   readonly aggregated?: Pick<Client, 'call'>;
   /** The CA bundle for `kube-root-ca.crt`, as PEM. Without it the config map is not published. */
   readonly rootCaPem?: string;
+  /** Signs approved certificate requests. Without it they wait for somebody else. */
+  readonly signer?: CertificateSigner | undefined;
   /** A client that acts as this service account of kube-system, for controllers that need more rights than the others. Default: `client`. */
   readonly clientFor?: (account: string) => Client;
 }
@@ -87,12 +94,27 @@ export async function runControllers(options: ControllersOptions): Promise<void>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
   }
   if (options.kinds.some((kind) => kind.resource === 'validatingadmissionpolicies')) all.policyStatus = runValidatingAdmissionPolicyStatus;
+  if (options.kinds.some((kind) => kind.resource === certificatesigningrequests.resource))
+    Object.assign(all, certificateControllers(options));
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
   const { aggregated = options.client } = options;
   all.horizontalPodAutoscaler = (context) => runHorizontalPodAutoscalerController({ ...context, aggregated });
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
   await Promise.all(Object.entries(all).map(([name, run]) => supervise(context, name, run)));
+}
+
+/** They act as an account of their own: who approves and signs must be allowed to. */
+function certificateControllers({ signer, clientFor }: ControllersOptions): Readonly<Record<string, Run>> {
+  const as =
+    (run: Run): Run =>
+    (context) =>
+      run({ ...context, client: clientFor?.('certificate-controller') ?? context.client });
+  return {
+    certificateApproving: as(runCertificateApproving),
+    certificateCleaner: as(runCertificateCleaner),
+    ...(signer ? { certificateSigning: as((context) => runCertificateSigning({ ...context, signer })) } : {}),
+  };
 }
 
 const definesKinds = ({ kinds }: ControllersOptions): boolean => kinds.some((kind) => kind.resource === customresourcedefinitions.resource);

@@ -28,14 +28,14 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(der, 'PRIVATE KEY');
 }
 
-async function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
+export async function importSigningKey(keyPem: string): Promise<webcrypto.CryptoKey> {
   const [der] = x509.PemConverter.decode(keyPem);
   if (!der) throw new Error('Cannot read the private key: it is not PEM');
   return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
 }
 
 /** 16 bytes in hexadecimal, positive. */
-function newSerialNumber(): string {
+export function newSerialNumber(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(16));
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return Buffer.from(bytes).toString('hex');
@@ -77,7 +77,7 @@ export async function issueCertificate(authority: CertifiedKey, request: Certifi
     notAfter: new Date(request.notAfterMs),
     signingAlgorithm: algorithm,
     publicKey: keys.publicKey,
-    signingKey: await importKey(authority.keyPem),
+    signingKey: await importSigningKey(authority.keyPem),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),

@@ -21,6 +21,7 @@ import { type Client, createClient, createHttpTransport } from '../../client/mod
 import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
+import { createClusterSigner } from '../pki/signer.ts';
 import { clusterAddresses } from './addresses.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
@@ -80,6 +81,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       tokens,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       rootCaPem: pki.authorityPem,
+      signer: createClusterSigner(pkiOptions, pki),
       metrics,
       signal,
     });

@@ -132,6 +132,13 @@ async function ensureServiceAccountKey(options: PkiOptions): Promise<string> {
   return made;
 }
 
+/** The CA with its key. Throws when it is not on disk. */
+export async function readAuthority(options: PkiOptions): Promise<CertifiedKey> {
+  const pair = await readPair(options, 'ca');
+  if (!pair) throw new Error(`Cannot sign: ${pathOf(options, 'ca', 'key')} or ${pathOf(options, 'ca', 'crt')} is missing`);
+  return pair;
+}
+
 const pathOf = (options: PkiOptions, name: string, ending: 'crt' | 'key'): string => join(options.dataDir, 'pki', `${name}.${ending}`);
 
 async function readPair(options: PkiOptions, name: string): Promise<CertifiedKey | undefined> {
