@@ -4,6 +4,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeCluster } from './cluster.ts';
 import type { Part } from './part.ts';
+import { admissionPart } from './parts/admission.ts';
 import { apiPart } from './parts/api.ts';
 import { celPart } from './parts/cel.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
@@ -14,7 +15,7 @@ import { watchPart } from './parts/watch.ts';
 import { stopAll } from './programs.ts';
 import { type Line, lineText, verdictOf } from './report.ts';
 
-const parts: readonly Part[] = [startPart, apiPart, storedPart, watchPart, nodePart, inProcessPart, schedulerPart, celPart];
+const parts: readonly Part[] = [startPart, apiPart, storedPart, watchPart, nodePart, inProcessPart, schedulerPart, celPart, admissionPart];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
