@@ -23,7 +23,7 @@ import {
 import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationMode, createAccess } from './access.ts';
 import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
-import { admissionPolicies } from './admission/policies/mod.ts';
+import { admissionPolicies, createPolicyMetrics } from './admission/policies/mod.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
@@ -262,7 +262,7 @@ function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access):
   return inOrder([
     ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens }),
     ...access.admission,
-    ...admissionPolicies(judging),
+    ...admissionPolicies({ ...judging, observe: createPolicyMetrics(metrics) }),
     webhooks.mutating,
     webhooks.validating,
     ...(options.admission ?? []),

@@ -104,6 +104,10 @@ describe('policies', () => {
     expect(refused.stderr).toContain(
       `configmaps "bad-one" is forbidden: ValidatingAdmissionPolicy 'names' with binding 'names' denied request: a bad name: bad-one`,
     );
+    const metrics = await kubectl(['get', '--raw', '/metrics']);
+    expect(metrics.stdout).toMatch(
+      /apiserver_validating_admission_policy_check_total\{policy="names",policy_binding="names",error_type="no_error",enforcement_action="deny"\} 1/,
+    );
     expect((await kubectl(['create', 'configmap', 'good-one'])).stdout).toBe('configmap/good-one created\n');
   });
 

@@ -13,6 +13,8 @@ import { isExempt } from '../match.ts';
 import type { MutatingPolicyParts } from './mutate.ts';
 import { PolicyIndex } from './policy-index.ts';
 
+export { createPolicyMetrics } from './policy-metrics.ts';
+
 export const loadEngine = (): Promise<typeof import('./engine.ts')> => import('./engine.ts');
 
 /** Both plugins, and one that holds the configurations themselves to expressions that compile. */

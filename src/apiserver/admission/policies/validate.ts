@@ -18,6 +18,7 @@ import { BudgetError, Evaluation, RequestAuthorizer } from './expression.ts';
 import { type Invocation, invocationsOf } from './invocations.ts';
 import { matchesConditions } from './match-conditions.ts';
 import type { BoundPolicy } from './policy-index.ts';
+import type { ObserveCheck, ObservedCheck } from './policy-metrics.ts';
 import { namespaceObjectOf, requestVariables, withPolicyVariables } from './request-variables.ts';
 
 type Policy = V1ValidatingAdmissionPolicy;
@@ -28,6 +29,7 @@ export interface PolicyParts {
   readonly registry: Registry;
   readonly authorizer: Authorizer;
   readonly namespace: FindNamespace;
+  readonly observe: ObserveCheck;
 }
 
 /** One condition that does not hold, or could not be evaluated. */
@@ -36,6 +38,8 @@ interface Failure {
   readonly reason: string;
   /** Which of the policy's validations it is. */
   readonly index: number;
+  /** It could not be evaluated. */
+  readonly failed: boolean;
 }
 
 interface Findings {
@@ -56,7 +60,7 @@ function compiledOf(policy: Policy): CompiledValidatingPolicy {
 
 /** Throws the StatusError of the first refusal. */
 export async function validateByPolicies(
-  { registry, authorizer: server, namespace }: PolicyParts,
+  { registry, authorizer: server, namespace, observe }: PolicyParts,
   bound: readonly BoundValidatingPolicy[],
   attributes: AdmissionAttributes,
   object: KubeObject | undefined,
@@ -74,6 +78,9 @@ export async function validateByPolicies(
     const { name, bindingName, binding } = invocation;
     const actions = binding.spec?.validationActions ?? [];
     for (const failure of failures) {
+      for (const action of actions) {
+        observe({ policy: name, binding: bindingName, action: action.toLowerCase() as ObservedCheck['action'], failed: failure.failed });
+      }
       if (actions.includes('Deny')) refusals.push(() => refusal(judged, name, bindingName, failure));
       if (actions.includes('Warn')) {
         attributes.warn(`Validation failed for ValidatingAdmissionPolicy '${name}' with binding '${bindingName}': ${failure.message}`);
@@ -114,7 +121,8 @@ async function evaluate(
 ): Promise<Findings> {
   const { conditions, variables, validations, annotations } = compiledOf(policy);
   const strict = policy.spec?.failurePolicy !== 'Ignore';
-  const failed = (message: string): Findings => (strict ? { ...none, failures: [{ message, reason: 'Invalid', index: 0 }] } : none);
+  const failed = (message: string): Findings =>
+    strict ? { ...none, failures: [{ message, reason: 'Invalid', index: 0, failed: true }] } : none;
   await showAhead(form, judged.attributes, judged.object);
   const bindings = requestVariables({ form, judged, authorizer, params, namespaceObject: namespaceObjectOf(judged) });
   const matched = await matchesConditions(conditions, bindings, authorizer);
@@ -140,11 +148,11 @@ async function evaluate(
 
 async function judge(evaluation: Evaluation, validation: CompiledValidation, strict: boolean): Promise<Omit<Failure, 'index'> | undefined> {
   const outcome = await evaluation.run(validation.expression);
-  if ('error' in outcome) return strict ? { message: outcome.error, reason: 'Invalid' } : undefined;
+  if ('error' in outcome) return strict ? { message: outcome.error, reason: 'Invalid', failed: true } : undefined;
   if (outcome.value === true) return undefined;
   const message =
     (await messageOf(evaluation, validation)) || validation.message || `failed expression: ${validation.expression.source.trim()}`;
-  return { message, reason: validation.reason };
+  return { message, reason: validation.reason, failed: false };
 }
 
 /** Empty where the policy has no expression for it, or that one comes to nothing that can be shown. */
@@ -175,7 +183,12 @@ async function annotationsOf(
 const codes: Readonly<Record<string, number>> = { Forbidden: 403, Unauthorized: 401, RequestEntityTooLarge: 413 };
 const invalidCode = 422;
 
-function refusal(judged: Judged, policy: string, binding: string | undefined, { message, reason }: Omit<Failure, 'index'>): StatusError {
+function refusal(
+  judged: Judged,
+  policy: string,
+  binding: string | undefined,
+  { message, reason }: Pick<Failure, 'message' | 'reason'>,
+): StatusError {
   const by = binding === undefined ? '' : ` with binding '${binding}'`;
   const text = `ValidatingAdmissionPolicy '${policy}'${by} denied request: ${message}`;
   const error = forbiddenBy(judged, text);
