@@ -210,6 +210,16 @@ describe('rules', () => {
     });
     expect(ruleProblems(dear, 'schema').some((error) => error.message.includes('estimated rule cost'))).toBe(true);
     expect(ruleProblems(of(size({})), 'schema')).toEqual([]);
+    // As upstream: nobody knows how long a converted number is.
+    const told = { rule: 'self.n >= 0', messageExpression: "'got ' + string(self.n)" };
+    const telling = of({ type: 'object', properties: { n: { type: 'integer' } }, 'x-kubernetes-validations': [told] });
+    const at = 'schema.properties[spec].x-kubernetes-validations[0]';
+    expect(ruleProblems(telling, 'schema').map(({ field, message }) => `${field}: ${message.replace(/ \(.*/, '')}`)).toEqual([
+      `${at}.messageExpression: Forbidden: estimated messageExpression cost exceeds budget by factor of more than 100x`,
+      `${at}.messageExpression: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+      `${at}.rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema`,
+      'schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x',
+    ]);
   });
 });
 

@@ -1,22 +1,30 @@
 // Judges the rules of a definition before any object is judged by them: they compile, and cannot cost too much.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#resource-use-by-validation-functions
-import { type CelProgram, estimatedDefinitionCostLimit, estimatedRuleCostLimit } from '../../../cel/mod.ts';
+import { estimatedDefinitionCostLimit, estimatedRuleCostLimit } from '../../../cel/mod.ts';
 import { type FieldError, forbiddenField, invalidValue } from '../../../meta/field-error.ts';
 import { additionalOf, itemsOf, type JsonSchema } from '../model.ts';
 import { rulesOf, typeOfNode } from './compiled.ts';
 
 interface Walk {
   readonly errors: FieldError[];
+  readonly costs: { readonly path: string; readonly cost: number }[];
   total: number;
 }
 
+/** So many expressions are named when all together cost too much. */
+const namedMax = 4;
+
 /** `path` is that of the schema in the definition. */
 export function ruleProblems(schema: JsonSchema, path: string): readonly FieldError[] {
-  const walk: Walk = { errors: [], total: 0 };
+  const walk: Walk = { errors: [], costs: [], total: 0 };
   check(schema, { path, times: 1, isRoot: true }, walk);
   if (walk.total > estimatedDefinitionCostLimit) {
     const factor = factorText(walk.total / estimatedDefinitionCostLimit);
+    const dearest = [...walk.costs].sort((a, b) => b.cost - a.cost).slice(0, namedMax);
     walk.errors.push(
+      ...dearest.map(({ path: at }) =>
+        forbiddenField(at, 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema'),
+      ),
       forbiddenField(
         path,
         `x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of ${factor} ${hint}`,
@@ -46,8 +54,9 @@ function check(schema: JsonSchema, { path, times, isRoot }: At, walk: Walk): voi
       walk.errors.push(invalidValue(`${at}.${of}`, of === 'rule' ? rule.rule : rule.messageExpression, `compilation failed: ${problem}`));
       return;
     }
-    spend(outcome.program, `${at}.rule`, times, walk);
-    if (outcome.message) spend(outcome.message, `${at}.messageExpression`, times, walk);
+    spend(outcome.program.estimateCost().max * times, { path: `${at}.rule`, what: 'rule' }, walk);
+    // A message is made for one failure: how many values there are does not count.
+    if (outcome.message) spend(outcome.message.estimateCost().max, { path: `${at}.messageExpression`, what: 'messageExpression' }, walk);
   });
   const elements = typeOfNode(schema, isRoot)?.maxElements ?? 1;
   for (const [name, property] of Object.entries(schema.properties ?? {}))
@@ -59,11 +68,10 @@ function check(schema: JsonSchema, { path, times, isRoot }: At, walk: Walk): voi
     check(additional, { path: `${path}.additionalProperties`, times: times * elements, isRoot: false }, walk);
 }
 
-function spend(program: CelProgram, path: string, times: number, walk: Walk): void {
-  const cost = program.estimateCost().max * times;
+function spend(cost: number, { path, what }: { readonly path: string; readonly what: string }, walk: Walk): void {
   walk.total += cost;
+  walk.costs.push({ path, cost });
   if (cost <= estimatedRuleCostLimit) return;
-  walk.errors.push(
-    forbiddenField(path, `estimated rule cost exceeds budget by factor of ${factorText(cost / estimatedRuleCostLimit)} ${hint}`),
-  );
+  const factor = factorText(cost / estimatedRuleCostLimit);
+  walk.errors.push(forbiddenField(path, `estimated ${what} cost exceeds budget by factor of ${factor} ${hint}`));
 }
