@@ -12,10 +12,22 @@ import { nodePart } from './parts/node.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
 import { watchPart } from './parts/watch.ts';
+import { writePathPart } from './parts/write-path.ts';
 import { stopAll } from './programs.ts';
 import { type Line, lineText, verdictOf } from './report.ts';
 
-const parts: readonly Part[] = [startPart, apiPart, storedPart, watchPart, nodePart, inProcessPart, schedulerPart, celPart, admissionPart];
+const parts: readonly Part[] = [
+  startPart,
+  writePathPart,
+  apiPart,
+  storedPart,
+  watchPart,
+  nodePart,
+  inProcessPart,
+  schedulerPart,
+  celPart,
+  admissionPart,
+];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
