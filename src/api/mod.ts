@@ -4,6 +4,7 @@ export * from './apiextensions/custom-kind.ts';
 export * from './batch/cron-schedule.ts';
 export { countIndexes } from './batch/pod-failure-policy.ts';
 export * from './codec/mod.ts';
+export * from './core/bootstrap-token.ts';
 export { imageTag } from './core/image-reference.ts';
 export { addNotReadyTaint } from './core/node.ts';
 export * from './core/pod-admission.ts';

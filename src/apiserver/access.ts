@@ -4,6 +4,7 @@ import type { Clock, Random } from '../base/mod.ts';
 import type { AdmissionPlugin } from './admission/mod.ts';
 import { checkTokenOfNode, nodeRestriction } from './admission/node-restriction.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
+import { bootstrapTokens } from './authn/bootstrap-tokens.ts';
 import type { Lookup } from './authn/service-account/claims.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import { requestToken } from './authn/service-account/token-request.ts';
@@ -33,6 +34,8 @@ export interface AccessOptions {
   readonly tokens: readonly TokenAuthenticator[];
   /** Absent: the server issues no service account tokens, and knows none. */
   readonly serviceAccountKey: TokenKey | undefined;
+  /** Whether Secrets of type bootstrap.kubernetes.io/token say who somebody is. Default false. */
+  readonly bootstrapTokens?: boolean | undefined;
   /** Who decides, in order, after the cluster's owners. Default: Node, RBAC. */
   readonly authorizationModes?: readonly AuthorizationMode[] | undefined;
 }
@@ -66,7 +69,11 @@ export function createAccess(options: AccessOptions): Access {
   return {
     authorizer,
     serviceAccounts,
-    tokens: serviceAccounts ? [...options.tokens, serviceAccounts] : options.tokens,
+    tokens: [
+      ...options.tokens,
+      ...(serviceAccounts ? [serviceAccounts] : []),
+      ...(options.bootstrapTokens ? [bootstrapTokens((namespace, name) => lookup('secrets', namespace, name), clock)] : []),
+    ],
     admission: [nodeRestriction({ pod: podIn(lookup) }), rbacEscalation({ rbac, authorizer })],
     answer(request, context) {
       const { kind, subresource, verb } = request;

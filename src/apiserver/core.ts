@@ -79,6 +79,8 @@ export interface ApiCoreOptions {
   readonly advertise?: { readonly address: string; readonly port: number };
   /** Tokens besides those of service accounts, for TokenReviews. Default: none. */
   readonly tokens?: readonly TokenAuthenticator[];
+  /** Whether Secrets of type bootstrap.kubernetes.io/token say who somebody is. Default false. */
+  readonly bootstrapTokens?: boolean | undefined;
   /** Signs service account tokens. Absent: there are none. */
   readonly serviceAccountKey?: TokenKey | undefined;
   /** Who decides at the HTTP edge. Default: Node, RBAC. */
@@ -244,8 +246,9 @@ function serviceIpsOf({ serviceCidr, nodePortRange = defaultNodePorts, random }:
   return createServiceIps({ serviceCidr, nodePortRange, random, registry });
 }
 
-function accessOf({ clock, random, tokens = [], serviceAccountKey, authorizationModes }: ApiCoreOptions, registry: Registry): Access {
-  return createAccess({ registry, decodeBody: decodeJsonBody, clock, random, tokens, serviceAccountKey, authorizationModes });
+function accessOf(options: ApiCoreOptions, registry: Registry): Access {
+  const { tokens = [], serviceAccountKey } = options;
+  return createAccess({ ...options, registry, decodeBody: decodeJsonBody, tokens, serviceAccountKey });
 }
 
 /** Every admission plugin there is, in the order in which they run. */

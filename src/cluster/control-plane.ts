@@ -79,6 +79,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const core = await createApiCore({
     ...options,
     nodeUsage,
+    bootstrapTokens: true,
     random: random.child('apiserver'),
     log: log.with({ component: 'apiserver' }),
     kinds: [...servedKinds, ...metricsKinds],

@@ -5,6 +5,7 @@ import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 import type { StoreCommand } from './store.ts';
+import { parseToken, type TokenCommand } from './token-flags.ts';
 
 export interface UpOptions {
   readonly dataDir: string;
@@ -27,6 +28,7 @@ export type Command =
   | { readonly do: 'down'; readonly dataDir: string; readonly clean: boolean }
   | { readonly do: 'status'; readonly dataDir: string }
   | StoreCommand
+  | TokenCommand
   | { readonly do: 'imageImport'; readonly dataDir: string; readonly file: string }
   | { readonly do: 'imageList'; readonly dataDir: string }
   | { readonly do: 'imageBuild'; readonly dataDir: string; readonly dir: string; readonly tag: string };
@@ -73,9 +75,11 @@ export function parseCommand(words: readonly string[], environment: Environment)
       return parseImage(rest, environment);
     case 'store':
       return parseStore(rest, environment);
+    case 'token':
+      return parseToken(rest, environment) ?? { do: 'help', topic: verb };
     default:
       throw new CommandError(
-        `Unknown command "${verb}". Commands are: up, apiserver, down, status, image, store, version. Try \`minke help\`.`,
+        `Unknown command "${verb}". Commands are: up, apiserver, down, status, token, image, store, version. Try \`minke help\`.`,
       );
   }
 }

@@ -13,6 +13,8 @@ Usage:
   minke store check                whether the stored data fits together
   minke store backup FILE          a backup, also while the cluster runs
   minke store restore FILE         into an empty data dir
+  minke token create | list | delete ID
+                                   the tokens by which machines join
   minke version
 
 Every command takes --data-dir DIR, which names the cluster: /var/lib/minke as root, ~/.minke otherwise.
@@ -77,6 +79,15 @@ Stops Minke. Containers go on; the next \`minke up\` adopts them.
   minke store restore FILE [--data-dir DIR]   the data dir must hold no store
 
 A backup holds the objects. Certificates and keys stay in the data dir: a restored cluster makes new ones.
+`,
+  token: `Usage:
+  minke token create [--ttl D] [--server URL] [--description TEXT]
+                                   prints a token and the command by which a machine joins
+  minke token list                 ids and ends; secrets are not shown
+  minke token delete ID
+
+  --ttl D               how long it is good (default 24h0m0s; 0: until it is deleted)
+  --server URL          how the machines reach the API server (default: where it listens)
 `,
   image: `Usage:
   minke image import FILE.tar      a docker or OCI archive

@@ -67,6 +67,13 @@ async function run(command: Command): Promise<number> {
       const paths = { dataDir: resolve(command.dataDir), file: resolve(command.file) };
       return (await import('./store.ts')).store({ ...command, ...paths }, machinePorts(), out);
     }
+    case 'tokenCreate':
+    case 'tokenList':
+    case 'tokenDelete': {
+      const { token } = await import('./token.ts');
+      await token({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
+      return 0;
+    }
     case 'imageImport':
     case 'imageList':
     case 'imageBuild': {

@@ -1,8 +1,10 @@
 // The door of controllers/: all of them, run together.
 import { setMaxListeners } from 'node:events';
-import { certificatesigningrequests, customresourcedefinitions } from '../api/mod.ts';
+import { certificatesigningrequests, customresourcedefinitions, secrets } from '../api/mod.ts';
 import { Backoff, childController, errorText, StoppedError, sleep } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
+import { runBootstrapSigner } from './bootstraptokens/bootstrapsigner.ts';
+import { runTokenCleaner } from './bootstraptokens/tokencleaner.ts';
 import { runCertificateApproving } from './certificates/approving.ts';
 import { runCertificateCleaner } from './certificates/cleaner.ts';
 import type { CertificateSigner } from './certificates/ports.ts';
@@ -94,6 +96,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });
   }
   if (options.kinds.some((kind) => kind.resource === 'validatingadmissionpolicies')) all.policyStatus = runValidatingAdmissionPolicyStatus;
+  if (options.kinds.some((kind) => kind.resource === secrets.resource)) Object.assign(all, tokenControllers(options));
   if (options.kinds.some((kind) => kind.resource === certificatesigningrequests.resource))
     Object.assign(all, certificateControllers(options));
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
@@ -103,6 +106,12 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
   await Promise.all(Object.entries(all).map(([name, run]) => supervise(context, name, run)));
 }
+
+/** Those of bootstrap tokens. */
+const tokenControllers = ({ clientFor }: ControllersOptions): Readonly<Record<string, Run>> => ({
+  bootstrapSigner: (context) => runBootstrapSigner({ ...context, client: clientFor?.('bootstrap-signer') ?? context.client }),
+  tokenCleaner: (context) => runTokenCleaner({ ...context, client: clientFor?.('token-cleaner') ?? context.client }),
+});
 
 /** They act as an account of their own: who approves and signs must be allowed to. */
 function certificateControllers({ signer, clientFor }: ControllersOptions): Readonly<Record<string, Run>> {

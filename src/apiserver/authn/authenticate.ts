@@ -14,8 +14,11 @@ export interface TokenAuthenticator {
 export const anonymousUser: UserInfo = Object.freeze({ name: 'system:anonymous', groups: Object.freeze(['system:unauthenticated']) });
 const authenticatedGroup = 'system:authenticated';
 
+/** How machines that join find out about the cluster: the authorizer lets them, once there is a role for it. */
+const discoveryPath = '/api/v1/namespaces/kube-public/configmaps/cluster-info';
 /** The only paths that need no identity (with what lies below the health checks). */
-const anonymousPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
+const anonymousPaths: readonly string[] = ['/healthz', '/livez', '/readyz', '/version', discoveryPath];
+const healthPaths = anonymousPaths.slice(0, 3);
 
 export const unauthorized = (): StatusError => new StatusError({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
 
@@ -54,7 +57,7 @@ export async function authenticate(options: AuthenticateOptions): Promise<UserIn
 }
 
 export const isAnonymousPath = (path: string): boolean =>
-  anonymousPaths.some((allowed) => path === allowed || (allowed !== '/version' && path.startsWith(`${allowed}/`)));
+  anonymousPaths.includes(path) || healthPaths.some((allowed) => path.startsWith(`${allowed}/`));
 
 export const withAuthenticatedGroup = (user: UserInfo): UserInfo =>
   user.groups.includes(authenticatedGroup) ? user : { ...user, groups: [...user.groups, authenticatedGroup] };

@@ -20,3 +20,14 @@ export function adminKubeconfig(serverUrl: string, pki: Pki): string {
     'current-context': 'minke',
   });
 }
+
+/** What `cluster-info` says to machines that join: where the API server is and by which CA it is known; no user. */
+export const clusterInfoKubeconfig = (serverUrl: string, authorityPem: string): string =>
+  stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: '', cluster: { server: serverUrl, 'certificate-authority-data': base64(authorityPem) } }],
+    contexts: null,
+    'current-context': '',
+    users: null,
+  });

@@ -1,5 +1,5 @@
 // Deletes certificate requests that are old: an hour after the decision, a day when nobody decides, at once when the certificate ends.
-import { hasReason, type V1CertificateSigningRequest } from '../../api/mod.ts';
+import type { V1CertificateSigningRequest } from '../../api/mod.ts';
 import { readCertificate } from '../../base/ports/certificate-reader.ts';
 import { cacheKeyOf } from '../../client/mod.ts';
 import { againAfter, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
@@ -19,11 +19,7 @@ export async function runCertificateCleaner(context: ControllerContext): Promise
       const ms = expiresInMs(request, certificateEndMs(request), clock.nowMs());
       if (ms > 0) return againAfter(ms);
       const { name, uid, resourceVersion } = request.metadata;
-      try {
-        await client.delete(requestType, { name }, { preconditions: { uid, resourceVersion }, signal });
-      } catch (error) {
-        if (!hasReason(error, 'NotFound')) throw error;
-      }
+      await client.delete(requestType, { name }, { preconditions: { uid, resourceVersion }, signal });
       return done;
     },
   });

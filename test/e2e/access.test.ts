@@ -1,0 +1,88 @@
+// Access from outside: certificates that kubectl approves, and machines that join by token.
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findKubectl, run, startTestCluster, type TestCluster } from './harness.ts';
+
+let cluster: TestCluster;
+const dir = mkdtempSync(join(tmpdir(), 'minke-access-'));
+beforeAll(async () => {
+  cluster = await startTestCluster('--no-node');
+});
+afterAll(async () => {
+  await cluster.destroy();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** kubectl with other credentials than the admin's. */
+const kubectlAs = (credentials: readonly string[], ...args: string[]) =>
+  run(findKubectl(), [
+    '--kubeconfig=/dev/null',
+    `--server=https://127.0.0.1:${cluster.port}`,
+    `--certificate-authority=${join(cluster.dataDir, 'pki/ca.crt')}`,
+    ...credentials,
+    ...args,
+  ]);
+
+async function requestOf(name: string, signer: string, usages: readonly string[]): Promise<string> {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const [key, request] = [join(dir, `${name}.key`), join(dir, `${name}.csr`)];
+  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const made = await run('openssl', ['req', '-new', '-key', key, '-subj', `/O=readers/CN=${name}`, '-out', request]);
+  expect(made.stderr).toBe('');
+  const spec = { request: readFileSync(request).toString('base64'), signerName: signer, usages, expirationSeconds: 3600 };
+  return JSON.stringify({ apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name }, spec });
+}
+
+test('kubectl certificate approve: the certificate is signed, and its bearer is known by it', async () => {
+  const body = await requestOf('jane', 'kubernetes.io/kube-apiserver-client', ['client auth', 'digital signature']);
+  expect((await cluster.tryKubectl(['create', '-f', '-'], { input: body })).stdout).toContain('jane created');
+  await cluster.kubectl('certificate', 'approve', 'jane');
+  await cluster.kubectl('wait', 'csr/jane', '--for=jsonpath={.status.certificate}', '--timeout=20s');
+  const pem = Buffer.from(await cluster.kubectl('get', 'csr', 'jane', '-o', 'jsonpath={.status.certificate}'), 'base64');
+  const { validTo } = new X509Certificate(pem);
+  expect(Date.parse(validTo) - Date.now()).toBeLessThanOrEqual(3600_000);
+  writeFileSync(join(dir, 'jane.crt'), pem);
+  const who = await kubectlAs(
+    [`--client-certificate=${join(dir, 'jane.crt')}`, `--client-key=${join(dir, 'jane.key')}`],
+    'auth',
+    'whoami',
+    '-o',
+    'jsonpath={.status.userInfo.username} {.status.userInfo.groups}',
+  );
+  expect(who.stdout).toBe('jane ["readers","system:authenticated"]');
+  expect(await cluster.kubectl('get', 'csr')).toMatch(
+    /jane\s+\S+\s+kubernetes.io\/kube-apiserver-client\s+kubernetes-admin\s+60m\s+Approved,Issued/,
+  );
+});
+
+test('kubectl certificate deny: nothing is signed', async () => {
+  const body = await requestOf('jack', 'kubernetes.io/kube-apiserver-client', ['client auth']);
+  await cluster.tryKubectl(['create', '-f', '-'], { input: body });
+  await cluster.kubectl('certificate', 'deny', 'jack');
+  expect(await cluster.kubectl('get', 'csr', 'jack')).toMatch(/Denied/);
+});
+
+test('minke token: whoever has none learns of the cluster, whoever has one may ask for a certificate and no more', async () => {
+  const created = await cluster.minke('token', 'create', '--ttl', '1h', '--description', 'for a test');
+  const [line = ''] = created.stdout.split('\n');
+  expect(created.stdout).toContain(`minke agent --server https://127.0.0.1:${cluster.port} --token ${line}`);
+  const [token = '', hash] = line.split('::');
+  expect(hash).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect((await cluster.minke('token', 'list')).stdout).toMatch(new RegExp(`${token.slice(0, 6)} .*authentication,signing +for a test`));
+
+  const ca = join(cluster.dataDir, 'pki/ca.crt');
+  const anonymously = (path: string) => run('curl', ['-sS', '--cacert', ca, `https://127.0.0.1:${cluster.port}${path}`]);
+  const info = await anonymously('/api/v1/namespaces/kube-public/configmaps/cluster-info');
+  expect(info.stdout).toContain(`jws-kubeconfig-${token.slice(0, 6)}`);
+  expect((await anonymously('/api/v1/namespaces/kube-public/configmaps')).stdout).toContain('Unauthorized');
+
+  const who = await kubectlAs([`--token=${token}`], 'auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}');
+  expect(who.stdout).toBe(`system:bootstrap:${token.slice(0, 6)}`);
+  const may = async (...what: string[]) => (await kubectlAs([`--token=${token}`], 'auth', 'can-i', ...what)).stdout.trim();
+  expect([await may('create', 'csr'), await may('get', 'secrets')]).toEqual(['yes', 'no']);
+  await cluster.minke('token', 'delete', token);
+  expect((await kubectlAs([`--token=${token}`], 'auth', 'whoami')).stderr).toMatch(/Unauthorized|must be logged in/);
+});
