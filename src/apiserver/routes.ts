@@ -166,9 +166,13 @@ function checkRoute(routes: KindRoutes, kind: KindDefinition, info: ResourceInfo
 
 const protobufWatchType = `${protobufType};stream=watch`;
 
+const onlyObjects = ['object'] as const;
+
 function outputOf(request: EdgeRequest, info: ResourceInfo, kind: KindDefinition): Output {
   const protobuf = hasProtobuf(kind);
-  const output = negotiate(headerOf(request.headers, 'accept'), { protobuf });
+  // What is only ever posted, a review, has no other form.
+  const forms = kind.verbs?.every((verb) => verb === 'create') ? onlyObjects : undefined;
+  const output = negotiate(headerOf(request.headers, 'accept'), { protobuf, ...(forms ? { forms } : {}) });
   if (info.verb === 'watch' && output.mediaType === 'application/yaml')
     throw notAcceptable(['application/json', 'application/json;stream=watch', ...(protobuf ? [protobufType, protobufWatchType] : [])]);
   return output;

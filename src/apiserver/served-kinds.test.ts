@@ -127,6 +127,16 @@ test.each(facts.filter(({ verbs }) => verbs.includes('list')).map((fact) => [`${
   },
 );
 
+test('a review has no form but its own', async () => {
+  const target = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const review = { spec: { nonResourceAttributes: { path: '/', verb: 'get' } } };
+  const table = asTable.accept.split(',')[0] ?? '';
+  const refused = await ask('POST', target, review, { 'content-type': 'application/json', accept: table });
+  expect(refused.status).toBe(406);
+  expect(await jsonOf(refused)).toMatchObject({ kind: 'Status', code: 406, reason: 'NotAcceptable' });
+  expect((await ask('POST', target, review, { 'content-type': 'application/json', ...asTable })).status).toBe(201);
+});
+
 describe('an object shown in another version', () => {
   const path = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`;
   const autoscaler: KubeObject & { readonly spec: object } = {

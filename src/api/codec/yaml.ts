@@ -51,7 +51,7 @@ function tagName(tag: { readonly tag: string; readonly format?: string | undefin
   return tag.format === 'TIME' ? `${name}Time` : name;
 }
 
-interface ParsedDocument {
+export interface ParsedDocument {
   readonly value: unknown;
   /** `line 3: key "a" already set in map`. */
   readonly duplicates: readonly string[];
@@ -171,19 +171,27 @@ export function* decodingYaml<T extends KubeObject>(
   options: DecodeOptions,
 ): Generator<undefined, Decoded<T>> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const first = yield* firstDocument(bytes, schema);
-  const duplicates =
-    first.duplicates.length === 0 ? [] : [{ text: `yaml: unmarshal errors:\n${first.duplicates.map((d) => `  ${d}`).join('\n')}`, at: -1 }];
+  const first = yield* readableDocument(bytes, schema);
+  const duplicates = first.duplicates.length === 0 ? [] : [{ text: duplicatesText(first), at: -1 }];
   return decodeParsed<T>({ tree: first.value, exact: false, duplicates: () => duplicates, position: () => 0 }, bytes, schema, options);
 }
 
-function* firstDocument(bytes: Uint8Array, schema: BodyShape): Generator<undefined, ParsedDocument> {
+/** What Go's strict parser says of the keys that a map has twice. */
+export const duplicatesText = ({ duplicates }: ParsedDocument): string =>
+  `yaml: unmarshal errors:\n${duplicates.map((line) => `  ${line}`).join('\n')}`;
+
+/** The first document of a text, in steps. Throws YamlError. */
+export function* firstDocument(text: string): Generator<undefined, ParsedDocument> {
+  for (const document of parseDocuments(text)) {
+    if (document) return document;
+    yield;
+  }
+  return { value: null, duplicates: [] };
+}
+
+function* readableDocument(bytes: Uint8Array, schema: BodyShape): Generator<undefined, ParsedDocument> {
   try {
-    for (const document of parseDocuments(Buffer.from(bytes).toString('utf8'))) {
-      if (document) return document;
-      yield;
-    }
-    return { value: null, duplicates: [] };
+    return yield* firstDocument(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
     throw unrecognized(schema, error.message, bytes, error);

@@ -36,3 +36,20 @@ test('a million containers are refused before they are judged', async () => {
   const error = await t.fail({ verb: 'create', kind: kindOf('pods'), body: { as: 'bytes', bytes, mediaType: 'application/json' } });
   expect([error.code, error.message]).toEqual([413, 'Request entity too large: the body has 900004 objects, the limit is 100000']);
 });
+
+test.each([
+  ['YAML', 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: twice\ndata:\n  k: a\n  k: b', 7],
+  ['JSON', '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"twice"},\n"data":{"k":"a","k":"b"}}', 2],
+])('a key that an applied manifest has twice: %s', async (_, text, line) => {
+  const body = { ...yaml(text), mediaType: 'application/apply-patch+yaml' };
+  const apply = (fieldValidation?: string) => ({
+    ...({ verb: 'patch', kind: kindOf('configmaps'), name: 'twice', patchType: 'application/apply-patch+yaml', body } as const),
+    query: { fieldManager: ['m'], ...(fieldValidation ? { fieldValidation: [fieldValidation] } : {}) },
+  });
+  const said = `error converting YAML to JSON: yaml: unmarshal errors:\n  line ${line}: key "k" already set in map`;
+  expect(await t.fail(apply('Strict'))).toMatchObject({ code: 400, message: `error strict decoding YAML: ${said}` });
+  expect(t.warnings).toEqual([]);
+  expect((await t.call(apply())).data).toEqual({ k: 'b' });
+  expect((await t.call(apply('Ignore'))).data).toEqual({ k: 'b' });
+  expect(t.warnings).toEqual([said]);
+});

@@ -1,5 +1,5 @@
 // Bodies in YAML become objects before the verb runs: its parser is loaded only when someone sends YAML.
-import { bodyShapeOf, loadYaml } from '../../api/codec/mod.ts';
+import { bodyShapeOf, loadYaml, scanJson } from '../../api/codec/mod.ts';
 import { badRequest, StatusError } from '../../api/mod.ts';
 import type { RequestContext, ResourceRequest } from '../request.ts';
 import { writeOptions } from './options.ts';
@@ -11,7 +11,10 @@ export const yamlBytesMax = 1_048_576;
 export async function readYaml(request: ResourceRequest, context: RequestContext): Promise<ResourceRequest> {
   const { body, verb, kind, subresource } = request;
   if (body?.as !== 'bytes' || !body.mediaType.includes('yaml')) return request;
-  if (isJson(body.bytes)) return { ...request, body: { ...body, mediaType: 'application/json' } };
+  const json = jsonIn(body.bytes);
+  // What has a key twice is left to the YAML parser, which names the line.
+  const ambiguous = verb === 'patch' && json !== undefined && scanJson(body.bytes).keys !== keysOf(json);
+  if (json !== undefined && !ambiguous) return { ...request, body: { ...body, mediaType: 'application/json' } };
   if (body.bytes.length > yamlBytesMax) throw tooLarge(body.bytes.length);
   const yaml = await loadYaml();
   const ownKind = (verb === 'create' && subresource === undefined) || (verb === 'update' && subresource !== 'scale');
@@ -22,23 +25,40 @@ export async function readYaml(request: ResourceRequest, context: RequestContext
     return { ...request, body: { as: 'object', object } };
   }
   try {
-    const [object] = await inTurns(yaml.yamlDocuments(Buffer.from(body.bytes).toString('utf8')), context);
-    return { ...request, body: object === undefined ? undefined : { as: 'object', object } };
+    const document = await inTurns(yaml.firstDocument(Buffer.from(body.bytes).toString('utf8')), context);
+    if (verb === 'patch' && document.duplicates.length > 0) {
+      const text = `error converting YAML to JSON: ${yaml.duplicatesText(document)}`;
+      const { fieldValidation } = writeOptions(request, 'PatchOptions', context.userAgent);
+      if (fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${text}`);
+      if (fieldValidation === 'Warn') context.warn(text);
+    }
+    return { ...request, body: document.value === null ? undefined : { as: 'object', object: document.value } };
   } catch (error) {
     throw error instanceof yaml.YamlError ? badRequest(`error decoding YAML: ${error.message}`) : error;
   }
 }
 
 /** JSON is YAML, and most of what is sent as YAML is JSON: clients apply so. */
-function isJson(bytes: Uint8Array): boolean {
+function jsonIn(bytes: Uint8Array): object | undefined {
   const first = bytes.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09);
-  if (first !== 0x7b) return false;
+  if (first !== 0x7b) return undefined;
   try {
-    JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
-    return true;
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as object;
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** How many keys the objects of a tree have. */
+function keysOf(tree: object): number {
+  let keys = 0;
+  const rest: object[] = [tree];
+  for (let node = rest.pop(); node !== undefined; node = rest.pop()) {
+    const values = Object.values(node);
+    if (!Array.isArray(node)) keys += values.length;
+    for (const value of values) if (typeof value === 'object' && value !== null) rest.push(value as object);
+  }
+  return keys;
 }
 
 /** Lets others run between the steps. */

@@ -34,12 +34,12 @@ const objectFields = (dialect: Dialect): Json => ({
 export function customDefinitions(custom: CustomShape, dialect: Dialect): readonly (readonly [string, Json])[] {
   const { group, version, kind } = custom.groupVersionKind;
   const body = dialect === 'v2' ? forSwagger(custom.schema) : custom.schema;
+  const shape = withObjects(body, dialect);
   const object: Json = {
-    ...withObjects(body, dialect),
-    // Fields may be anything: then none is named, so that clients do not miss those that are not.
+    // Fields may be anything: then nothing is said of them, so that clients do not miss those that are not named.
     ...(dialect === 'v2' && custom.schema['x-kubernetes-preserve-unknown-fields'] === true
-      ? {}
-      : { properties: { ...(withObjects(body, dialect).properties as Json | undefined), ...objectFields(dialect) } }),
+      ? { type: 'object' }
+      : { ...shape, properties: { ...(shape.properties as Json | undefined), ...objectFields(dialect) } }),
     'x-kubernetes-group-version-kind': [{ group, kind, version }],
   };
   const list: Json = {
