@@ -32,9 +32,16 @@ const schemaWith = (names: readonly string[]) => ({
     properties: { spec: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, text])), required: names } },
   },
 });
+const selectable = (...names: string[]) => names.map((name) => ({ jsonPath: `.spec.${name}` }));
 const versionsStoring = (stored: string) => [
-  { name: 'v1', served: true, storage: stored === 'v1', schema: schemaWith(['hostPort']) },
-  { name: 'v2', served: true, storage: stored === 'v2', schema: schemaWith(['host', 'port']) },
+  { name: 'v1', served: true, storage: stored === 'v1', schema: schemaWith(['hostPort']), selectableFields: selectable('hostPort') },
+  {
+    name: 'v2',
+    served: true,
+    storage: stored === 'v2',
+    schema: schemaWith(['host', 'port']),
+    selectableFields: selectable('host', 'port'),
+  },
 ];
 
 async function start(): Promise<{ api: TestCore; asked: readonly unknown[]; kind: (version: string) => KindDefinition }> {
@@ -94,6 +101,50 @@ test('each version is created, read, patched, listed and watched through the web
     }
   }
   expect(seen).toEqual([['ADDED default/a', { host: 'x', port: '81' }]]);
+});
+
+test('fields are selected as the version that is asked for shows them', async () => {
+  const { api, kind } = await start();
+  for (const [name, host] of [
+    ['a', 'x'],
+    ['b', 'y'],
+    ['c', 'x'],
+  ] as const)
+    await api.create(kind('v1'), site('v1', name, { hostPort: `${host}:80` }));
+  const names = async (version: string, fieldSelector: string) => {
+    const list = await api.run({ verb: 'list', kind: kind(version), query: { fieldSelector } });
+    return list.as === 'list' ? list.entries.map(({ object: { metadata } }) => metadata?.name) : [];
+  };
+  expect(await names('v2', 'spec.host=x')).toEqual(['a', 'c']);
+  expect(await names('v2', 'spec.host=x,metadata.name=c')).toEqual(['c']);
+  expect(await names('v2', 'spec.port!=80')).toEqual([]);
+  expect(await names('v1', 'spec.hostPort=y:80')).toEqual(['b']);
+  const watch = await api.run({ verb: 'watch', kind: kind('v2'), query: { fieldSelector: 'spec.host=x', timeoutSeconds: '1' } });
+  const move = async (name: string, host: string) => {
+    const body = { as: 'object', object: { spec: { host } } } as const;
+    await api.call({ verb: 'patch', kind: kind('v2'), namespace: 'default', name, patchType: 'application/merge-patch+json', body });
+  };
+  await move('a', 'z');
+  await move('b', 'x');
+  await move('a', 'w');
+  await api.call({ verb: 'delete', kind: kind('v2'), namespace: 'default', name: 'c' });
+  await api.run({ verb: 'deletecollection', kind: kind('v2'), namespace: 'default', query: { fieldSelector: 'spec.host=x' } });
+  const seen: string[] = [];
+  if (watch.as === 'watch') {
+    for await (const batch of watch.frames) {
+      seen.push(...batch.map(frameText));
+      if (seen.length === 6) await api.clock.advance(2000);
+    }
+  }
+  expect(seen).toEqual([
+    'ADDED default/a',
+    'ADDED default/c',
+    'DELETED default/a',
+    'ADDED default/b',
+    'DELETED default/c',
+    'DELETED default/b',
+  ]);
+  expect(await names('v2', 'spec.host=w')).toEqual(['a']);
 });
 
 test('objects that were stored in two versions are listed in one', async () => {

@@ -5,6 +5,7 @@ import type { Resource } from '../registry/resource.ts';
 import type { Encoded, RequestContext, ResourceRequest, Result } from '../request.ts';
 import { type CacheEntry, entryOfStored, type Scope } from '../watch-cache/mod.ts';
 import { type Continue, decodeContinue, encodeContinue } from './continue-token.ts';
+import { matchingEntries } from './converted-fields.ts';
 import { freshEnough, tooLargeRevision } from './freshness.ts';
 import { checkListOptions } from './list-options.ts';
 import { parameter, parseRevision, revisionProblem } from './options.ts';
@@ -25,7 +26,7 @@ export async function list(services: Services, request: ResourceRequest, context
   const { kind, query } = request;
   checkListOptions(query, 'list');
   const resource = services.registry.of(kind);
-  const { scope, selective } = selectionOf(request);
+  const { scope, selective, converted } = selectionOf(request);
   const limit = limitOf(parameter(query, 'limit'));
   const token = continueOf(request);
   const asked = revisionOf(parameter(query, 'resourceVersion'), token);
@@ -33,7 +34,9 @@ export async function list(services: Services, request: ResourceRequest, context
   await freshEnough(services, exact ?? asked, context);
   const after = token && token.start.length > 0 ? `${resource.cache.resource.prefix}${token.start}` : undefined;
   const page = await readPage(services, resource, scope, { exact, after, limit, continued: token !== undefined });
-  return resultOf(kind, resource, page, limit, selective);
+  const result = resultOf(kind, resource, page, limit, selective);
+  // A page may then hold fewer than asked for, as pages may.
+  return converted && result.as === 'list' ? { ...result, entries: await matchingEntries(result.entries, converted) } : result;
 }
 
 function resultOf(kind: KindDefinition, resource: Resource, page: ListPage, limit: number | undefined, selective: boolean): Result {

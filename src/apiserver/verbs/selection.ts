@@ -12,12 +12,15 @@ import {
 } from '../../api/mod.ts';
 import type { ResourceRequest } from '../request.ts';
 import type { Scope } from '../watch-cache/mod.ts';
+import { type ConvertedFields, convertedFields } from './converted-fields.ts';
 import { parameter } from './options.ts';
 
 export interface Selection {
   readonly scope: Scope;
   /** A selector beyond the name and namespace of the path was given. */
   readonly selective: boolean;
+  /** What the scope leaves open, because it takes the converted object to tell. */
+  readonly converted?: ConvertedFields | undefined;
 }
 
 /** Throws 400 for malformed selectors and for fields that the kind cannot select by. */
@@ -35,9 +38,11 @@ export function selectionOf(request: ResourceRequest): Selection {
   const inNamespace = namespace ?? (asked === '' ? undefined : asked);
   const name = request.name ?? requiredFieldValue(fields, 'metadata.name');
   const reader = fieldReader(kind);
-  const matches = predicate(matchLabels, fields, reader);
+  const converted = convertedFields(kind, fields, reader);
+  const matches = predicate(matchLabels, converted ? fields.filter(({ field }) => field.startsWith('metadata.')) : fields, reader);
   return {
     selective,
+    converted,
     scope: {
       namespace: inNamespace,
       // Without its namespace a name is not a key: then the predicate alone decides.

@@ -2,6 +2,7 @@
 import { badRequest } from '../../api/mod.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { type WatchStart, watchResource } from '../watch-cache/mod.ts';
+import { matchingFrames } from './converted-fields.ts';
 import { freshEnough } from './freshness.ts';
 import { checkListOptions } from './list-options.ts';
 import { flag, parameter, parseRevision, revisionProblem } from './options.ts';
@@ -11,7 +12,7 @@ import type { Services } from './services.ts';
 export async function watch(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind, query } = request;
   checkListOptions(query, 'watch');
-  const { scope } = selectionOf(request);
+  const { scope, converted } = selectionOf(request);
   const bookmarks = flag(query, 'allowWatchBookmarks');
   const text = parameter(query, 'resourceVersion');
   const revision = text === undefined ? undefined : parseRevision(text);
@@ -30,7 +31,7 @@ export async function watch(services: Services, request: ResourceRequest, contex
     clock: context.clock,
     signal: context.signal,
   });
-  return { as: 'watch', kind, frames };
+  return { as: 'watch', kind, frames: converted ? matchingFrames(frames, converted) : frames };
 }
 
 function startOf(revision: number | undefined, initial: boolean | undefined, bookmarks: boolean): WatchStart {
