@@ -156,14 +156,17 @@ export class WatchCache {
   /** Follows the store. A watch that broke off is opened again after the last revision; after a compaction by comparing with a new listing. */
   async #follow(): Promise<void> {
     const { store, signal, log, clock } = this.#options;
+    let compacted = false;
     try {
       while (!signal.aborted) {
         try {
+          if (compacted) await this.#compare();
+          compacted = false;
           for await (const event of store.watch(storePrefix, this.#revision, signal)) this.#apply(event);
         } catch (error) {
           if (signal.aborted || error instanceof ClosedError) return;
           log.warn('The watch of the store broke off', { error: errorText(error), revision: this.#revision });
-          if (error instanceof CompactedError) await this.#compare();
+          if (error instanceof CompactedError) compacted = true;
           else await sleep(clock, reopenDelayMs, signal);
         }
       }
