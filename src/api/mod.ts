@@ -15,6 +15,7 @@ export { serviceAddressErrors } from './core/service-validation.ts';
 export { addStorageProtection, claimProtection, volumeProtection } from './core/storage-protection.ts';
 export * from './core/volume-binding.ts';
 export { storageClassOf } from './core/volume-modes.ts';
+export { serviceNameLabel } from './discovery/endpoint-slice.ts';
 export type * from './generated/types.gen.ts';
 export * from './kind.ts';
 export * from './kinds.ts';

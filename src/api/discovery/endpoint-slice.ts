@@ -9,6 +9,8 @@ import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, qualifiedNa
 import type { Draft } from '../meta/object.ts';
 import { addProblems, immutableProblem } from '../meta/validate-metadata.ts';
 
+/** Names the Service that a slice belongs to. */
+export const serviceNameLabel = 'kubernetes.io/service-name';
 const addressTypes = ['FQDN', 'IPv4', 'IPv6'];
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const endpointsMax = 1000;

@@ -1,5 +1,5 @@
 // The subresources that connect, from the route to the connection: what they need is read as the verbs read it, for the same user.
-import { notFound, type V1EndpointSlice, type V1Node, type V1Pod, type V1Service } from '../../api/mod.ts';
+import { notFound, serviceNameLabel, type V1EndpointSlice, type V1Node, type V1Pod, type V1Service } from '../../api/mod.ts';
 import type { Random } from '../../base/mod.ts';
 import type { HttpClient } from '../../base/ports/http-client.ts';
 import type { ResourceCore } from '../http/core-port.ts';
@@ -7,7 +7,6 @@ import type { EdgeResponse } from '../http/exchange.ts';
 import type { ResourceInfo } from '../http/request-info.ts';
 import type { Exchange } from '../pipeline.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
-import { serviceNameLabel } from '../webhooks/resolve-service.ts';
 import { connectToPod } from './connect.ts';
 import type { NodeConnection } from './node-connection.ts';
 import { type ProxyReads, proxy } from './proxy.ts';

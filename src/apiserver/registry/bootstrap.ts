@@ -7,6 +7,7 @@ import {
   type KubeObject,
   StatusError,
   serviceCidrProtection,
+  serviceNameLabel,
   systemPriorityClasses,
   type V1FlowSchema,
   type V1ServiceCIDR,
@@ -202,7 +203,7 @@ const kubernetesEndpoints = ({ address, port }: Advertised): KubeObject & { read
 });
 
 const kubernetesSlice = ({ address, port }: Advertised): KubeObject & { readonly endpoints: readonly object[] } => ({
-  metadata: { name: serviceName, namespace: 'default', labels: { 'kubernetes.io/service-name': serviceName } },
+  metadata: { name: serviceName, namespace: 'default', labels: { [serviceNameLabel]: serviceName } },
   ...{ addressType: address.includes(':') ? 'IPv6' : 'IPv4' },
   endpoints: [{ addresses: [address], conditions: { ready: true } }],
   ...{ ports: [{ name: 'https', port, protocol: 'TCP' }] },

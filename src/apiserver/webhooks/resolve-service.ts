@@ -1,11 +1,8 @@
 // Where a service is answered: a ready endpoint of its port, drawn at random. The API server needs no service proxy for it.
-import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
+import { serviceNameLabel, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
 import type { Random } from '../../base/mod.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { ResolveService, ServiceAddress } from './client.ts';
-
-/** The service's name on its slices. */
-export const serviceNameLabel = 'kubernetes.io/service-name';
 
 /** A service and where it is answered, as they stand. */
 export interface ServiceView {

@@ -1,5 +1,13 @@
 // The `kube-dns` Service: the address that every pod's resolv.conf names, and where this machine's server is behind it.
-import { endpointslices, StatusError, sameMeaning, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import {
+  endpointslices,
+  StatusError,
+  sameMeaning,
+  serviceNameLabel,
+  services,
+  type V1EndpointSlice,
+  type V1Service,
+} from '../../api/mod.ts';
 import type { Client } from '../../client/mod.ts';
 
 const namespace = 'kube-system';
@@ -59,7 +67,7 @@ const dnsSlice = ({ address, port }: DnsPlace): V1EndpointSlice => ({
   metadata: {
     name,
     namespace,
-    labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': managedBy },
+    labels: { [serviceNameLabel]: name, 'endpointslice.kubernetes.io/managed-by': managedBy },
   },
   addressType: 'IPv4',
   endpoints: [{ addresses: [address], conditions: { ready: true } }],

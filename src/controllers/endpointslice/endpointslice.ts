@@ -1,12 +1,12 @@
 // The EndpointSlice controller: keeps the addresses of the pods that a Service selects.
-import type { V1EndpointSlice, V1Node, V1Pod, V1Service } from '../../api/mod.ts';
+import { serviceNameLabel, type V1EndpointSlice, type V1Node, type V1Pod, type V1Service } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
 import { type Again, cacheKeyOf, type EventRecorder, type Informer, referenceTo } from '../../client/mod.ts';
 import { againAfter, type Controller, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
 import { createExpectations, type Expectations } from '../runtime/expectations.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';
 import { endpointSliceType, nodeType, podType, serviceType } from '../runtime/resource-types.ts';
-import { managedBy, managedByLabel, planSlices, type SlicePlan, serviceNameLabel } from './plan.ts';
+import { managedBy, managedByLabel, planSlices, type SlicePlan } from './plan.ts';
 import { createPacer, hasSelector, matters, type Pacer, selecting, selectorOfService } from './service-pods.ts';
 
 const serviceIndex = 'service';

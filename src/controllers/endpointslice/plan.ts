@@ -4,6 +4,7 @@ import {
   controllerReference,
   type DiscoveryV1EndpointPort,
   type Persisted,
+  serviceNameLabel,
   type V1Endpoint,
   type V1EndpointSlice,
   type V1Node,
@@ -24,7 +25,6 @@ import {
 } from './service-pods.ts';
 
 export const endpointsPerSliceMax = 100;
-export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const managedBy = 'endpointslice-controller.k8s.io';
 const zoneLabel = 'topology.kubernetes.io/zone';

@@ -1,13 +1,13 @@
 // The cluster's DNS server: UDP and TCP on one port, the zone from the informers' caches, everything else from the machine's resolvers.
 import type { Duplex } from 'node:stream';
-import { endpointslices, namespaces, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import { endpointslices, namespaces, serviceNameLabel, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
 import { type Clock, errorText, type Logger, onAbort, type Random, sleep, Tasks } from '../../base/mod.ts';
 import { listenTcp, type TcpListener } from '../../base/ports/tcp.ts';
 import { bindUdp, type UdpSocket } from '../../base/ports/udp.ts';
 import type { Informers } from '../../client/mod.ts';
 import { type Responder, respond } from './answer.ts';
 import { createForwarder } from './forwarder.ts';
-import { serviceNameLabel, type Zone, type ZoneData } from './zone.ts';
+import type { Zone, ZoneData } from './zone.ts';
 
 /** Connections at once; further ones are closed. */
 const connectionsMax = 200;

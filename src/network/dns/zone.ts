@@ -1,6 +1,6 @@
 // The cluster's names: from a question to records, out of services and endpoint slices as they are at this moment. Pure.
 // https://github.com/kubernetes/dns/blob/master/docs/specification.md (version 1.1.0)
-import { isHeadless, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import { isHeadless, serviceNameLabel, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
 import { overlap, parseRange } from '../cni/cidr.ts';
 import type { DnsRecord, RecordData } from './wire.ts';
 
@@ -237,5 +237,3 @@ function reverseNames({ data, domain }: Zone, slice: V1EndpointSlice, ip: string
     .filter(({ endpoint }) => endpoint.addresses.includes(ip))
     .map(({ endpoint }) => `${hostOf(endpoint)}.${serviceName}.${namespace}.svc.${domain}`);
 }
-
-export const serviceNameLabel = 'kubernetes.io/service-name';

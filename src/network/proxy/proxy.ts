@@ -1,6 +1,6 @@
 // The service proxy: follows services and their endpoint slices, and keeps the kernel's table equal to them.
 // Changes that come together go into one transaction, whose cost is that of its elements.
-import { endpointslices, nodes, type Persisted, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import { endpointslices, nodes, type Persisted, serviceNameLabel, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
@@ -30,7 +30,6 @@ const retry = { baseMs: 100, maxMs: 10_000, jitter: 0.5 };
 const ipMs = 10_000;
 /** Not the controllers' index of the same resource, which holds other slices. */
 const sliceIndex = 'proxy/service';
-const serviceNameLabel = 'kubernetes.io/service-name';
 const zoneLabel = 'topology.kubernetes.io/zone';
 /** Sorts before every service: nobody takes these frontends away. */
 const ownOwner = '';
