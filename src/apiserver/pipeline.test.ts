@@ -52,6 +52,22 @@ describe('who may do what', () => {
       'pods "web" is forbidden: User "jane" cannot get resource "pods" in API group "" in the namespace "default"',
     ],
     [
+      'why a pod is where it is: whoever may get it',
+      'GET',
+      '/debug/minke/why/default/web',
+      withToken(janeToken),
+      403,
+      'pods "web" is forbidden: User "jane" cannot get resource "pods" in API group "" in the namespace "default"',
+    ],
+    [
+      'why, where nobody schedules',
+      'GET',
+      '/debug/minke/why/default/web',
+      withToken(adminToken),
+      503,
+      'no scheduler runs beside this API server',
+    ],
+    [
       'a subresource',
       'POST',
       '/api/v1/namespaces/default/pods/web/exec',

@@ -6,6 +6,7 @@ import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } 
 import { readImpersonation } from './authn/impersonate.ts';
 import type { RequestHeaderAuthenticator } from './authn/request-header.ts';
 import { type Attributes, type Authorizer, refusal } from './authz/authorizer.ts';
+import { whyTarget } from './debug-why.ts';
 import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './http/deadline.ts';
 import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './http/exchange.ts';
 import { parseRequestInfo, type RequestInfo, type ResourceInfo } from './http/request-info.ts';
@@ -218,7 +219,11 @@ export async function allowOrThrow(authorizer: Authorizer, attributes: Attribute
 }
 
 export function attributesOf(info: RequestInfo, user: UserInfo): Attributes {
-  if (info.as === 'path') return { as: 'path', user, verb: info.verb, path: info.path };
+  if (info.as === 'path') {
+    const pod = whyTarget(info);
+    if (pod) return { as: 'resource', user, verb: 'get', group: '', version: 'v1', resource: 'pods', subresource: '', ...pod };
+    return { as: 'path', user, verb: info.verb, path: info.path };
+  }
   const sent = info.query.fieldSelector;
   const fieldSelector = typeof sent === 'string' || sent === undefined ? sent : sent[0];
   return {

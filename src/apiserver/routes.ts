@@ -4,6 +4,7 @@ import { type Clock, type Logger, metricsContentType, type Random } from '../bas
 import type { HttpClient } from '../base/ports/http-client.ts';
 import type { PatchType } from '../client/mod.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
+import { type ExplainPod, serveWhy, whyTarget } from './debug-why.ts';
 import { createDiscovery } from './discovery/serve.ts';
 import { type HealthCheck, serveHealth, serveVersion, type VersionInfo } from './health/health.ts';
 import type { ResourceCore } from './http/core-port.ts';
@@ -46,6 +47,8 @@ export interface RoutesOptions {
   readonly acceptWebSocket: AcceptWebSocket;
   /** Group versions that other servers answer. */
   readonly aggregator?: Aggregator | undefined;
+  /** Why a pod is on its node, or on none. */
+  readonly explainPod?: ExplainPod | undefined;
   /** Further paths that are documents. */
   readonly documents?: ((path: string) => EdgeResponse | undefined) | undefined;
 }
@@ -113,6 +116,8 @@ async function servePath(parts: Parts, { request }: Exchange, info: PathInfo): P
     return jsonResponse(200, {
       paths: ['/api', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
     });
+  const asked = whyTarget(info);
+  if (asked) return serveWhy(options.explainPod, asked);
   const found = serveHealth(options.health, path, info.query) ?? options.documents?.(path) ?? (await parts.discovery.serve(request, path));
   return found ?? (await parts.openApi.serve(request, path, info.query)) ?? notFoundPage();
 }

@@ -39,6 +39,8 @@ export interface ApiServerOptions {
   readonly anonymous?: Anonymous | undefined;
   /** Lets other servers answer for groups that APIServices give to them. Default: this server alone answers. */
   readonly aggregation?: AggregationOptions | undefined;
+  /** Answers /debug/minke/why. Default: nobody does. */
+  readonly explainPod?: RoutesOptions['explainPod'];
   /** Checks besides the server's own. */
   readonly health?: readonly HealthCheck[] | undefined;
   /** What /metrics shows; requests are counted in it. */
@@ -143,6 +145,7 @@ function serveWith(
       aggregator,
       version,
       metrics: metrics && (() => metrics.text()),
+      explainPod: options.explainPod,
       watched: measured?.watched,
       clock,
       random,

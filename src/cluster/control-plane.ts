@@ -14,7 +14,7 @@ import {
   type UserInfo,
 } from '../client/mod.ts';
 import { type CertificateSigner, runControllers } from '../controllers/mod.ts';
-import { createSchedulerMetrics, runScheduler } from '../scheduler/mod.ts';
+import { createSchedulerMetrics, type ExplainPod, runScheduler } from '../scheduler/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { supervise } from './supervise.ts';
 
@@ -51,6 +51,8 @@ export interface ControlPlane {
   connectAggregated(client: Client): void;
   /** Shared by every component of the process. */
   readonly informers: OwnedInformers;
+  /** Why a pod is on its node, or on none; undefined where there is no such pod, or no scheduler yet. */
+  readonly explainPod: ExplainPod;
   /** A client of this process that acts as `user`. */
   clientFor(user: UserInfo): Client;
   /** Resolves when the signal has fired and everything has ended. The store is the caller's to close, afterwards. */
@@ -101,6 +103,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const schedulerMetrics = options.metrics && createSchedulerMetrics(options.metrics);
   const queueMetrics = options.metrics && createWorkQueueMetrics(options.metrics);
   const accountClient = (account: string) => clientFor(accountUser(account));
+  let explainer: ExplainPod | undefined;
+  const explains = (next: ExplainPod) => {
+    explainer = next;
+  };
   let outside: Client | undefined;
   const aggregated: Pick<Client, 'call'> = { call: (request) => (outside ?? accountClient('horizontal-pod-autoscaler')).call(request) };
   const running = [
@@ -117,7 +123,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),
     ),
-    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock, metrics: schedulerMetrics })),
+    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock, metrics: schedulerMetrics, explains })),
   ];
   const stopped = Promise.all(running)
     .then(() => informers.stopped)
@@ -125,5 +131,5 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const connectAggregated = (client: Client) => {
     outside = client;
   };
-  return { core, nodeUsage, connectAggregated, informers, clientFor, stopped };
+  return { core, nodeUsage, connectAggregated, informers, explainPod: (pod) => explainer?.(pod), clientFor, stopped };
 }

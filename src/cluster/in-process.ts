@@ -4,6 +4,7 @@ import { nodes } from '../api/mod.ts';
 import { type Clock, createLogger, errorText, type Logger, SeededRandom, silentLogger, VirtualClock } from '../base/mod.ts';
 import { systemClock, turn } from '../base/ports/clock.ts';
 import type { Client, Informers, UserInfo } from '../client/mod.ts';
+import type { ExplainPod } from '../scheduler/mod.ts';
 import { openMemoryStore, type Store } from '../store/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from './control-plane.ts';
 import { startSimulatedNodes } from './simulated-nodes.ts';
@@ -31,6 +32,8 @@ export interface Cluster {
   clientFor(user: UserInfo): Client;
   /** Caches that the cluster's own components share. */
   readonly informers: Informers;
+  /** Why a pod is on its node, or on none: every refusal and every score. Undefined where there is no such pod. */
+  readonly explainPod: ExplainPod;
   readonly clock: Clock;
   readonly store: Store;
   stop(): Promise<void>;
@@ -75,8 +78,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await stop();
     throw new Error(`Cannot start the cluster: ${errorText(error)}`, { cause: error });
   }
-  const { informers, clientFor } = controlPlane;
-  return { client: clientFor(adminUser), clientFor, informers, clock, store, stop, ...(time ? { time } : {}) };
+  const { informers, clientFor, explainPod } = controlPlane;
+  return { client: clientFor(adminUser), clientFor, informers, explainPod, clock, store, stop, ...(time ? { time } : {}) };
 }
 
 interface ReadyRequest {

@@ -20,6 +20,10 @@ describe('parseCommand()', () => {
     { words: ['up', '--log-level', 'debug', '--data-dir', 'x'], want: { ...up, dataDir: 'x', logLevel: 'debug' } },
     { words: ['down', '--clean'], want: { do: 'down', dataDir: '/var/lib/minke', clean: true } },
     { words: ['status', '--data-dir=/d'], want: { do: 'status', dataDir: '/d' } },
+    {
+      words: ['why', 'pod/web', '-n', 'shop', '-o', 'json', '--data-dir=/d'],
+      want: { do: 'why', dataDir: '/d', kubeconfig: undefined, namespace: 'shop', name: 'web', all: false, json: true },
+    },
     { words: ['image', 'import', 'a.tar'], want: { do: 'imageImport', dataDir: '/var/lib/minke', file: 'a.tar' } },
     { words: ['image', 'build', 'dir', '-t', 'a:1'], want: { do: 'imageBuild', dataDir: '/var/lib/minke', dir: 'dir', tag: 'a:1' } },
     { words: ['up', '--help'], want: { do: 'help', topic: 'up' } },

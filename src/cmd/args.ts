@@ -6,6 +6,7 @@ import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLe
 import { storageFlags, storageOf } from './storage-flags.ts';
 import type { StoreCommand } from './store.ts';
 import { parseToken, type TokenCommand } from './token-flags.ts';
+import { parseWhy, type WhyCommand } from './why-flags.ts';
 
 export interface UpOptions {
   readonly dataDir: string;
@@ -27,6 +28,7 @@ export type Command =
   | ({ readonly do: 'apiserver' } & ApiServerFlags)
   | { readonly do: 'down'; readonly dataDir: string; readonly clean: boolean }
   | { readonly do: 'status'; readonly dataDir: string }
+  | WhyCommand
   | StoreCommand
   | TokenCommand
   | { readonly do: 'imageImport'; readonly dataDir: string; readonly file: string }
@@ -71,6 +73,8 @@ export function parseCommand(words: readonly string[], environment: Environment)
       const { values } = parse(verb, rest, flag.dataDir, 0);
       return values.help ? { do: 'help', topic: verb } : { do: 'status', dataDir: dataDirOf(values['data-dir'], environment) };
     }
+    case 'why':
+      return parseWhy(rest, environment) ?? { do: 'help', topic: verb };
     case 'image':
       return parseImage(rest, environment);
     case 'store':
@@ -79,7 +83,7 @@ export function parseCommand(words: readonly string[], environment: Environment)
       return parseToken(rest, environment) ?? { do: 'help', topic: verb };
     default:
       throw new CommandError(
-        `Unknown command "${verb}". Commands are: up, apiserver, down, status, token, image, store, version. Try \`minke help\`.`,
+        `Unknown command "${verb}". Commands are: up, apiserver, down, status, why, token, image, store, version. Try \`minke help\`.`,
       );
   }
 }

@@ -7,6 +7,7 @@ Usage:
   minke apiserver [flags]          the API server alone: no controllers, no scheduler, no node
   minke down [--clean]             stop Minke; --clean removes the cluster and every trace of it
   minke status                     whether it runs, and where
+  minke why pod NAME [-n NS]       why a pod is on its node, or on none
   minke image import FILE.tar      import a docker or OCI archive
   minke image list                 the node's images
   minke image build DIR -t NAME    an image of a root file system
@@ -73,6 +74,14 @@ Stops Minke. Containers go on; the next \`minke up\` adopts them.
 `,
   status:
     'Usage: minke status [--data-dir DIR]\n\nSays whether the cluster runs and where; the exit code is 0 when its API server is ready.\n',
+  why: `Usage: minke why pod NAME [-n NAMESPACE] [--all] [-o json] [--kubeconfig FILE] [--data-dir DIR]
+
+Which nodes turn the pod down and by which plugin, the scores of the rest, gates, and what would have the pod tried again. It is
+the decision as it would be made now, over every node. Whoever may get the pod may ask; also GET /debug/minke/why/NAMESPACE/NAME.
+
+  --all                 every node by name, not a few of each kind
+  -o json               all of it, as JSON
+`,
   store: `Usage:
   minke store check [--data-dir DIR]          exit code 1 when something is damaged, which is named
   minke store backup FILE [--data-dir DIR]    one snapshot, with a check sum; FILE must not exist

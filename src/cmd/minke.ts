@@ -60,6 +60,11 @@ async function run(command: Command): Promise<number> {
       const { status } = await import('./status.ts');
       return status(resolve(command.dataDir), machinePorts(), out);
     }
+    case 'why': {
+      const { why } = await import('./why.ts');
+      await why({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
+      return 0;
+    }
     case 'storeCheck':
       return (await import('./store.ts')).store({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
     case 'storeBackup':

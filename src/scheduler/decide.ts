@@ -49,13 +49,14 @@ export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): D
     : { is: 'error', error: new Error('no node was chosen'), plugin: '' };
 }
 
-interface Narrowed {
+/** What the pre-filters leave: nodes (undefined: every one), and filters that need not run. */
+export interface Narrowed {
   readonly only: ReadonlySet<string> | undefined;
   readonly onlyBy: string;
   readonly skipped: ReadonlySet<string>;
 }
 
-function preFilter(pod: V1Pod, state: CycleState, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Narrowed | Decision {
+export function preFilter(pod: V1Pod, state: CycleState, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Narrowed | Decision {
   const skipped = new Set<string>();
   let only: ReadonlySet<string> | undefined;
   let onlyBy = '';
@@ -121,7 +122,11 @@ function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: re
 }
 
 /** Pods that others have made room for count as there, unless this pod is more important. */
-function refusalWithNominated(pod: V1Pod, node: NodeInfo, request: FilterRequest): Verdict | undefined {
+export function refusalWithNominated(
+  pod: V1Pod,
+  node: NodeInfo,
+  request: Pick<DecideOptions, 'plugins' | 'snapshot'>,
+): Verdict | undefined {
   const { snapshot } = request;
   const nominated = snapshot
     .nominatedOn(node.name)
@@ -158,17 +163,33 @@ function explain(failed: ReadonlyMap<string, Verdict>, snapshot: Snapshot, narro
   return { verdicts, plugins };
 }
 
-/** The highest sum of weighted scores; chance decides between equals. */
-function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], options: DecideOptions): NodeInfo | undefined {
+export interface ScoreRequest extends Pick<DecideOptions, 'plugins' | 'snapshot'> {
+  readonly nodes: readonly NodeInfo[];
+  /** Called once for each plugin that has something to say: its weighted scores, node by node. */
+  readonly scored?: (plugin: string, scores: readonly number[]) => void;
+}
+
+/** The sum of weighted scores of each node. */
+export function scoreNodes(pod: V1Pod, state: CycleState, { plugins, snapshot, nodes, scored }: ScoreRequest): readonly number[] {
   const totals = new Array<number>(nodes.length).fill(0);
-  for (const { plugin, weight } of options.plugins) {
+  for (const { plugin, weight } of plugins) {
     if (!plugin.score || weight === 0) continue;
-    if (plugin.preScore && plugin.preScore(state, pod, nodes, options.snapshot).is === 'skip') continue;
+    if (plugin.preScore && plugin.preScore(state, pod, nodes, snapshot).is === 'skip') continue;
     const { score } = plugin;
     const scores = nodes.map((node) => score(state, pod, node));
     plugin.normalize?.(state, scores);
     for (let i = 0; i < scores.length; i++) totals[i] = (totals[i] ?? 0) + weight * (scores[i] ?? 0);
+    if (scored) {
+      const weighted = scores.map((one) => weight * one);
+      scored(plugin.name, weighted);
+    }
   }
+  return totals;
+}
+
+/** The highest sum of weighted scores; chance decides between equals. */
+function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], options: DecideOptions): NodeInfo | undefined {
+  const totals = scoreNodes(pod, state, { ...options, nodes });
   let best = 0;
   let equals = 1;
   for (let i = 1; i < totals.length; i++) {

@@ -44,6 +44,8 @@ export interface Plugin {
    * It errs on the side of true: a false no would leave a pod waiting.
    */
   readonly mayHelp?: (pod: V1Pod, event: ClusterEvent) => boolean;
+  /** What `mayHelp` and `objectMayHelp` look for, in words for people. Default: any change of a node or pod. */
+  readonly helpedBy?: string;
   /** As `mayHelp`, for objects other than nodes and pods. Default: none of them helps. */
   readonly objectMayHelp?: (pod: V1Pod, event: ObjectEvent) => boolean;
   /** Tells of such objects, from the scheduler's start on. Returns what ends that. */

@@ -1,4 +1,5 @@
 // The door of scheduler/: picks a node for every pod, by what the node has room for and what the pod asks.
+export type { DecisionRecord, ExplainPod, PodExplanation } from './explain.ts';
 export type {
   ClusterEvent,
   CycleState,
@@ -12,3 +13,4 @@ export type {
 export { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
 export { defaultProfile, defaultSchedulerName } from './registry.ts';
 export { runScheduler, type SchedulerOptions } from './scheduler.ts';
+export type { NodeRefusal, NodeScore, Refusal, Trial } from './why.ts';

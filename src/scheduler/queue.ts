@@ -17,6 +17,15 @@ export interface QueuedPod {
   readonly sinceMs: number;
 }
 
+/** Where a pod waits, for people. `binding`: it has been decided on, or is looked at just now. */
+export interface Waiting {
+  readonly at: 'active' | 'backoff' | 'unschedulable' | 'gated' | 'binding';
+  readonly attempts: number;
+  readonly sinceMs: number;
+  /** What turned it down the last time, where it waits for something that helps. */
+  readonly plugins: readonly string[];
+}
+
 type Place =
   | { readonly at: 'active' }
   | { readonly at: 'backoff'; readonly timer: Timer }
@@ -27,6 +36,12 @@ interface Entry {
   readonly order: number;
   queued: QueuedPod;
   place: Place;
+}
+
+function kindOfWait({ place, queued }: Entry): Waiting['at'] {
+  if (place.at === 'inFlight') return 'binding';
+  const gated = place.at === 'unschedulable' && (queued.pod.spec?.schedulingGates ?? []).length > 0;
+  return gated ? 'gated' : place.at;
 }
 
 const priorityOf = (entry: Entry): number => entry.queued.pod.spec?.priority ?? 0;
@@ -55,13 +70,21 @@ export class SchedulingQueue {
     return this.#entries.size;
   }
 
+  /** Undefined for a pod that does not wait for this scheduler. */
+  waiting(pod: V1Pod): Waiting | undefined {
+    const entry = this.#entries.get(podKey(pod));
+    if (!entry) return undefined;
+    const { attempts, sinceMs } = entry.queued;
+    const plugins = entry.place.at === 'unschedulable' ? [...entry.place.plugins] : [];
+    return { at: kindOfWait(entry), attempts, sinceMs, plugins };
+  }
+
   /** How many wait where. Looks at every pod: for when somebody asks. */
   pending(): PendingPods {
     const counts = { active: 0, backoff: 0, gated: 0, unschedulable: 0 };
-    for (const { place, queued } of this.#entries.values()) {
-      if (place.at === 'inFlight') continue;
-      const gated = place.at === 'unschedulable' && (queued.pod.spec?.schedulingGates ?? []).length > 0;
-      counts[gated ? 'gated' : place.at]++;
+    for (const entry of this.#entries.values()) {
+      const at = kindOfWait(entry);
+      if (at !== 'binding') counts[at]++;
     }
     return counts;
   }

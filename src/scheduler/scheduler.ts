@@ -4,6 +4,7 @@ import { type Clock, errorText, type Logger, onAbort, type Random, Tasks } from 
 import { type Client, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
 import { decide, type FitFailure, fitMessage } from './decide.ts';
+import { DecisionLog, type ExplainPod, explain, recordOf } from './explain.ts';
 import type { CycleState, Plugin, PostFilterResult, Profile, Verdict } from './framework.ts';
 import type { AttemptResult, SchedulerMetrics } from './metrics.ts';
 import { preempt } from './preempt.ts';
@@ -25,6 +26,8 @@ export interface SchedulerOptions {
   /** Default: upstream's default profile. */
   readonly profiles?: readonly Profile[];
   readonly metrics?: SchedulerMetrics | undefined;
+  /** Is given who answers why a pod is where it is, as long as this scheduler runs. */
+  readonly explains?: ((explainer: ExplainPod) => void) | undefined;
 }
 
 const isFinished = (pod: V1Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
@@ -38,6 +41,7 @@ export async function runScheduler(options: SchedulerOptions): Promise<void> {
   const offPlugins = scheduler.watchForPlugins();
   try {
     await informers.synced();
+    options.explains?.((pod) => scheduler.explain(pod));
     await scheduler.run();
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -56,6 +60,7 @@ class Scheduler {
   readonly #queue: SchedulingQueue;
   readonly #recorder: EventRecorder;
   readonly #tasks: Tasks;
+  readonly #log = new DecisionLog();
   #startAt = 0;
   #inFlight = 0;
   #wake: (() => void) | undefined;
@@ -108,6 +113,22 @@ class Scheduler {
     this.#cache.setPod(pod);
     if (!old?.spec?.nodeName) this.#queue.happened({ is: 'podBound', pod });
     else if (old.metadata?.generation !== pod.metadata?.generation) this.#queue.happened({ is: 'podChanged', old, pod });
+  }
+
+  /** Answers between two decisions: what it pretends is put back before it returns. */
+  explain({ namespace, name }: Parameters<ExplainPod>[0]): ReturnType<ExplainPod> {
+    const { informers, clock } = this.#options;
+    const pod = informers.of(pods).get(`${namespace}/${name}`);
+    return (
+      pod &&
+      explain(pod, {
+        profile: this.#profiles.get(pod.spec?.schedulerName ?? ''),
+        snapshot: this.#cache,
+        waiting: this.#queue.waiting(pod),
+        record: this.#log.get(pod),
+        clock,
+      })
+    );
   }
 
   async run(): Promise<void> {
@@ -163,6 +184,7 @@ class Scheduler {
         this.#startAt += decision.evaluated;
         this.#cache.nominate(pod, undefined);
         this.#cache.assume(pod, decision.name);
+        this.#log.add(pod, recordOf(this.#options.clock, decision, queued.attempts));
         return this.#inBackground('bind', async () => {
           const bound = await this.#bind(pod, decision.name, state, profile);
           this.#measure(bound ? 'scheduled' : 'error', profile, startMs);

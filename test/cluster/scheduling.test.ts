@@ -105,3 +105,26 @@ test('anti-affinity keeps replicas apart, and the one too many waits', async () 
     expect.stringContaining("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules."),
   ]);
 });
+
+test('each decision can be asked for: of a pod that waits, and of one that has its node', async () => {
+  await start(2);
+  await create(makePod('first', '6'));
+  await create(makePod('huge', '60'));
+  await cluster.time.advance(5_000);
+  const waiting = cluster.explainPod({ namespace, name: 'huge' });
+  expect(waiting).toMatchObject({
+    state: 'unschedulable',
+    attempts: 1,
+    wokenBy: [{ plugin: 'NodeResourcesFit', event: expect.stringContaining('a node that could hold the pod is added') }],
+    trial: {
+      nodes: 2,
+      message: '0/2 nodes are available: 2 Insufficient cpu.',
+      reasons: [{ plugin: 'NodeResourcesFit', reason: 'Insufficient cpu', nodes: 2 }],
+      scored: [],
+    },
+  });
+  const bound = cluster.explainPod({ namespace, name: 'first' });
+  expect(bound).toMatchObject({ state: 'bound', decision: { nodeName: bound?.nodeName, evaluated: 2, feasible: 2, attempts: 1 } });
+  expect(bound?.trial?.scored).toHaveLength(2);
+  expect(cluster.explainPod({ namespace, name: 'nobody' })).toBeUndefined();
+});

@@ -99,6 +99,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       authorizer: access.authorizer,
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
       serviceAccounts: access.serviceAccounts,
+      explainPod: controlPlane.explainPod,
       aggregation: aggregationOf(controlPlane.core, pki),
       metrics,
       nodes,

@@ -102,6 +102,7 @@ function wishes(pod: V1Pod, snapshot: Snapshot, namespaceLabels: NamespaceLabels
 
 export const interPodAffinity = (namespaceLabels: NamespaceLabels): Plugin => ({
   name,
+  helpedBy: 'a pod comes, goes or changes, a node is added or changes its labels',
   mayHelp: (_pod, event) => event.is !== 'nodeChanged' || event.old.metadata?.labels !== event.node.metadata?.labels,
   preFilter: (state, pod, snapshot) => {
     const filter = filterState(pod, snapshot, namespaceLabels);

@@ -11,6 +11,7 @@ function namedNodes(pod: V1Pod): readonly string[] | undefined {
 
 export const nodeAffinity: Plugin = {
   name: 'NodeAffinity',
+  helpedBy: "a node is added, or gets labels, that the pod's node selector and affinity match",
   mayHelp: (pod, event) =>
     (event.is === 'nodeAdded' && matchesRequiredAffinity(pod.spec, event.node)) ||
     (event.is === 'nodeChanged' && matchesRequiredAffinity(pod.spec, event.node) && !matchesRequiredAffinity(pod.spec, event.old)),

@@ -6,6 +6,7 @@ const stateKey = 'NodePorts';
 
 export const nodePorts: Plugin = {
   name: 'NodePorts',
+  helpedBy: 'a node is added, or a pod with the same host port goes',
   mayHelp: (pod, event) =>
     event.is === 'nodeAdded' ||
     (event.is === 'podGone' && hostPortsOf(event.pod).some((gone) => hostPortsOf(pod).some((wanted) => wanted.port === gone.port))),

@@ -40,6 +40,7 @@ const coreResources = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
 
 export const nodeResourcesFit: Plugin = {
   name: 'NodeResourcesFit',
+  helpedBy: 'a pod goes or asks for less, or a node that could hold the pod is added or offers more',
   mayHelp: (pod, event) => {
     switch (event.is) {
       case 'podGone':

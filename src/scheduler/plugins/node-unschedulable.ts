@@ -6,6 +6,7 @@ const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
+  helpedBy: 'a node is added or uncordoned',
   mayHelp: (_pod, event) =>
     event.is === 'nodeAdded' || (event.is === 'nodeChanged' && event.old.spec?.unschedulable === true && !event.node.spec?.unschedulable),
   filter: (_state, pod, info) =>

@@ -161,6 +161,7 @@ export const podTopologySpread = (defaultSelector: DefaultSelector): Plugin => {
   };
   return {
     name,
+    helpedBy: 'a pod of its namespace comes, goes or changes, or a node is added or changes',
     mayHelp: (pod, event) => {
       if (event.is === 'nodeAdded' || event.is === 'nodeChanged') return true;
       return event.pod.metadata?.namespace === pod.metadata?.namespace;

@@ -3,6 +3,7 @@ import { type Plugin, success, unresolvable } from '../framework.ts';
 
 export const schedulingGates: Plugin = {
   name: 'SchedulingGates',
+  helpedBy: 'the last of its scheduling gates is removed',
   mayHelp: () => false, // Only a change of the pod itself opens a gate.
   preEnqueue: (pod) => {
     const gates = pod.spec?.schedulingGates ?? [];

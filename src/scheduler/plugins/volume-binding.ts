@@ -60,6 +60,7 @@ export function volumeBinding({ caches, client, clock }: VolumeBindingOptions): 
   const choose = (state: CycleState, node: V1Node) => choiceOn(caches, promised, state.get(name) as Needs, node);
   return {
     name,
+    helpedBy: 'a claim, volume or storage class that concerns the pod changes, or a node is added or changes',
     mayHelp: (_pod, event) => event.is === 'nodeAdded' || event.is === 'nodeChanged',
     objectMayHelp: concerns,
     watch: (happened) => tellOf([cache(caches.claims), cache(caches.volumes), cache(caches.classes)], happened),

@@ -11,6 +11,7 @@ type DriverVolumes = ReadonlyMap<string, string>;
 
 export const nodeVolumeLimits = (caches: VolumeCaches): Plugin => ({
   name,
+  helpedBy: 'a node is added, a pod with volumes goes, or a CSINode or claim changes',
   mayHelp: (_pod, event) => event.is === 'nodeAdded' || (event.is === 'podGone' && hasClaims(event.pod)),
   objectMayHelp: (pod, event) => event.kind === 'CSINode' || concerns(pod, event),
   watch: (happened) => tellOf([cache(caches.csiNodes)], happened),

@@ -16,6 +16,7 @@ const shares = (pod: V1Pod, other: V1Pod, claims: readonly string[]): boolean =>
 
 export const volumeRestrictions = (caches: VolumeCaches): Plugin => ({
   name,
+  helpedBy: 'a pod that uses the same volume goes, or a claim or volume changes',
   mayHelp: (pod, event) => event.is === 'podGone' && shares(pod, event.pod, claimNamesOf(pod)),
   objectMayHelp: concerns,
   preFilter: (state, pod, snapshot) => {

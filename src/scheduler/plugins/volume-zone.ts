@@ -28,6 +28,7 @@ const constraintsOf = (volume: V1PersistentVolume | undefined): readonly Constra
 export const volumeZone = (caches: VolumeCaches): Plugin => ({
   name,
   // VolumeBinding tells of volumes; a claim that is not bound is its own to judge.
+  helpedBy: 'a claim or volume changes, or a node is added or changes',
   mayHelp: (_pod, event) => event.is === 'nodeAdded' || event.is === 'nodeChanged',
   objectMayHelp: concerns,
   preFilter: (state, pod) => {
