@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createHttpClient } from '../base/ports/http-client.ts';
 import { clusterPaths, findHolder, type MachinePorts, readIdentity } from '../cluster/machine/mod.ts';
 import { findPrograms, nodeFacts, runtimePaths } from '../kubelet/containerd/mod.ts';
+import { policySight } from '../network/mod.ts';
 
 const askMs = 5_000;
 
@@ -55,5 +56,9 @@ async function machineReport(ports: MachinePorts): Promise<readonly (readonly [s
   report.push(['cgroups', facts.cgroups.version]);
   if (!facts.canLowerOomScore)
     report.push(['OOM scores', 'cannot be lowered here (no CAP_SYS_RESOURCE): all containers are alike when memory runs out']);
+  if (search.complete && (await policySight(ports.fs, ports.processes, search.programs.paths.nft)) === 'none') {
+    const text = 'hold between nodes only: the kernel has neither br_netfilter nor bridge tables of nftables';
+    report.push(['network policies', text]);
+  }
   return report;
 }

@@ -13,5 +13,8 @@ export { bridgeName } from './cni/conflist.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
 export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
 export { type DnsServerOptions, runDnsServer } from './dns/server.ts';
+export type { SandboxClaim } from './policy/gate.ts';
+export { type NetworkPoliciesOptions, removePolicyRules, runNetworkPolicies } from './policy/policies.ts';
+export { policySight } from './policy/sight.ts';
 export { type LoadBalancerOptions, loadBalancerClass, runLoadBalancers } from './proxy/load-balancer.ts';
 export { type Redirect, removeServiceRules, runServiceProxy, type ServiceProxyOptions } from './proxy/proxy.ts';

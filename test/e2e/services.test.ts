@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { base, service as fixtureService, slice as fixtureSlice, here } from '../../src/network/proxy/fixtures.fake.ts';
 import { frontendsOf } from '../../src/network/proxy/model.ts';
-import { expectedListing, readListing, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';
+import { expectedListing, readServices, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';
 import { Program } from '../../src/network/proxy/plan.ts';
 import { eventually, run, startTestCluster, type TestCluster } from './harness.ts';
 
@@ -92,7 +92,7 @@ test('nft takes every kind of rule that is made, one change after the other, and
     const env = Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text]));
     const done = await run('unshare', ['-n', 'sh', '-c', script], { env });
     expect([i, done.stderr]).toEqual([i, '']);
-    expect(readListing(done.stdout)).toEqual(expectedListing(base, program.standing()));
+    expect(readServices(done.stdout)).toEqual(expectedListing(base, program.standing()));
   }
 });
 

@@ -54,7 +54,7 @@ export async function checkNode(ports: MachinePorts, clusterId: string): Promise
     );
   }
   const { paths } = search.programs;
-  const network = createPodNetwork({ clusterId, fs: ports.fs, processes: ports.processes, programs: { ip: paths.ip, nft: paths.nft } });
+  const network = createPodNetwork({ ...ports, clusterId, programs: { ip: paths.ip, nft: paths.nft } });
   return { programs: search.programs, facts, network };
 }
 
@@ -84,7 +84,14 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
   const { dataDir } = options.paths;
   const of = { clusterId: identity.id, dataDir };
   const runtimeDirs = runtimePaths(of);
-  const runtime = createCriRuntime({ socketPath: runtimeDirs.socket, clock, log, signal, hostPorts: network.hostPorts });
+  const runtime = createCriRuntime({
+    socketPath: runtimeDirs.socket,
+    clock,
+    log,
+    signal,
+    hostPorts: network.hostPorts,
+    podGate: network.gate,
+  });
   // The network first: containerd reads its configuration, and is ready when it has found it.
   await network.setUp({ podCidr: identity.podCidr, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
   const containerd = await startContainerd({ ...of, fs, processes, clock, log, signal, runtime, programs, facts, pauseImage });

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Logger } from '../../base/mod.ts';
 import { cleanNode, findPrograms, runtimePaths } from '../../kubelet/containerd/mod.ts';
 import { createCriRuntime } from '../../kubelet/cri/mod.ts';
-import { createPodNetwork, removeServiceRules } from '../../network/mod.ts';
+import { createPodNetwork, removePolicyRules, removeServiceRules } from '../../network/mod.ts';
 import { clusterIdOf, MachineError } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
 
@@ -32,7 +32,8 @@ export async function removeMachine({ ports, dataDir, log }: RemoveOptions): Pro
     if (search.complete) {
       const { ip, nft } = search.programs.paths;
       await removeServiceRules(clusterId, processes, nft);
-      await createPodNetwork({ clusterId, fs, processes, programs: { ip, nft } }).remove();
+      await removePolicyRules(clusterId, processes, nft);
+      await createPodNetwork({ clusterId, fs, processes, clock, programs: { ip, nft } }).remove();
     }
   }
   await fs.remove(dataDir);

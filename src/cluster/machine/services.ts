@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Logger, Tasks } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { parseResolvConf } from '../../kubelet/mod.ts';
-import { chooseRange, type PodNetwork, runDnsServer, runLoadBalancers, runServiceProxy } from '../../network/mod.ts';
+import { chooseRange, type PodNetwork, runDnsServer, runLoadBalancers, runNetworkPolicies, runServiceProxy } from '../../network/mod.ts';
 import { adminUser, type ControlPlane, componentUser } from '../control-plane.ts';
 import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain } from './addresses.ts';
@@ -38,21 +38,28 @@ export function startNetworkServices(options: NetworkServicesOptions): Promise<v
     const random = ports.random.child(name);
     tasks.run(name, signal, () => supervise({ name, clock, random, log, signal, run: (stop) => run({ log, signal: stop }) }));
   };
+  const { bridge, gate } = options.network;
+  const ofNode = {
+    ...identity,
+    clusterId: identity.id,
+    bridge,
+    informers: controlPlane.informers,
+    processes,
+    programs: options.programs,
+    clock,
+  };
   start('kube-proxy', (own) =>
     runServiceProxy({
       ...own,
-      ...identity,
-      clusterId: identity.id,
-      bridge: options.network.bridge,
+      ...ofNode,
       loadBalancerCidr: options.loadBalancerCidr,
       gateway,
       redirects: [{ from: { address: gateway, port: api.port }, to: api }],
-      informers: controlPlane.informers,
-      processes,
-      programs: options.programs,
-      clock,
       random: ports.random.child('kube-proxy'),
     }),
+  );
+  start('network-policies', (own) =>
+    runNetworkPolicies({ ...own, ...ofNode, gate, fs: ports.fs, random: ports.random.child('network-policies') }),
   );
   start('cluster-dns', (own) =>
     runDnsServer({

@@ -13,7 +13,7 @@ import {
 } from './convert.ts';
 import { followEvents } from './follow-events.ts';
 import { methods } from './messages.ts';
-import { type ContainerRuntime, type RuntimeCall, RuntimeError, type SandboxConfig } from './runtime.ts';
+import { type ContainerRuntime, type Labels, type RuntimeCall, RuntimeError, type SandboxConfig } from './runtime.ts';
 import { SandboxIndex } from './sandbox-index.ts';
 
 const quickMs = 10_000;
@@ -36,6 +36,21 @@ export interface HostPorts {
   remove(sandboxId: string): Promise<void>;
 }
 
+/** Through it goes every sandbox with an address of its own before its first container. The network's part, given by the wiring. */
+export interface PodGate {
+  /** False when nobody wants to know. */
+  readonly isClosed: boolean;
+  /** Resolves when the pod's containers may start. */
+  add(sandbox: {
+    readonly id: string;
+    readonly ip: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly labels: Labels;
+  }): Promise<void>;
+  remove(sandboxId: string): void;
+}
+
 export interface CriRuntimeOptions {
   readonly socketPath: string;
   readonly clock: Clock;
@@ -43,16 +58,17 @@ export interface CriRuntimeOptions {
   /** Firing it closes the connection: later calls fail with `unavailable`. */
   readonly signal: AbortSignal;
   readonly hostPorts?: HostPorts | undefined;
+  readonly podGate?: PodGate | undefined;
 }
 
 /** Connects at the first call; a runtime that is down fails the call with `unavailable`, and is found again within a second of its return. */
 export function createCriRuntime(options: CriRuntimeOptions): ContainerRuntime {
-  const { socketPath, clock, log, signal, hostPorts } = options;
+  const { socketPath, clock, log, signal } = options;
   const channel = openChannel({ socketPath, clock });
   onAbort(signal, () => channel.close());
   const index = new SandboxIndex();
   return {
-    ...sandboxCalls(channel, index, hostPorts),
+    ...sandboxCalls(channel, index, options),
     ...containerCalls(channel, index),
     ...streamCalls(channel),
     ...imageCalls(channel),
@@ -87,7 +103,11 @@ type SandboxCalls = Pick<
   'version' | 'status' | 'runSandbox' | 'stopSandbox' | 'removeSandbox' | 'sandboxStatus' | 'listSandboxes'
 >;
 
-function sandboxCalls(channel: Channel, index: SandboxIndex, hostPorts: HostPorts | undefined): SandboxCalls {
+function sandboxCalls(
+  channel: Channel,
+  index: SandboxIndex,
+  { hostPorts, podGate }: Pick<CriRuntimeOptions, 'hostPorts' | 'podGate'>,
+): SandboxCalls {
   const statusOf = async (id: string, call?: RuntimeCall) => {
     const { status } = await channel.unary(methods.sandboxStatus, { podSandboxId: id }, timing(call, quickMs));
     if (!status) throw new RuntimeError('notFound', `The container runtime gave no status of sandbox "${id}"`);
@@ -119,11 +139,18 @@ function sandboxCalls(channel: Channel, index: SandboxIndex, hostPorts: HostPort
       const { podSandboxId } = await channel.unary(methods.runSandbox, { config: wire }, timing(call, sandboxMs));
       index.addSandbox(podSandboxId);
       const published = config.portMappings.filter(({ hostPort }) => hostPort > 0);
-      if (!hostPorts || published.length === 0 || config.security.namespaces.network === 'node') return podSandboxId;
+      const isPublished = hostPorts !== undefined && published.length > 0;
+      const isGated = podGate?.isClosed === true;
+      if (!(isPublished || isGated) || config.security.namespaces.network === 'node') return podSandboxId;
       try {
         const { ips } = await statusOf(podSandboxId, call);
-        const sandbox = { id: podSandboxId, ip: ips[0] ?? '', ports: published };
-        await asRuntimeError('Publishing the host ports of a sandbox failed', hostPorts.add(sandbox));
+        const sandbox = { id: podSandboxId, ip: ips[0] ?? '' };
+        if (isGated) {
+          const { metadata, labels } = config;
+          await asRuntimeError('Isolating a sandbox failed', podGate.add({ ...sandbox, ...metadata, labels }));
+        }
+        if (isPublished)
+          await asRuntimeError('Publishing the host ports of a sandbox failed', hostPorts.add({ ...sandbox, ports: published }));
       } catch (error) {
         await stop(podSandboxId);
         throw error;
@@ -132,6 +159,7 @@ function sandboxCalls(channel: Channel, index: SandboxIndex, hostPorts: HostPort
     },
     stopSandbox: stop,
     async removeSandbox(id, call) {
+      podGate?.remove(id);
       await withdrawPorts(id);
       await unlessGone(channel.unary(methods.removeSandbox, { podSandboxId: id }, timing(call, setUpMs)));
     },

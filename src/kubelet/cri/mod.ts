@@ -1,3 +1,3 @@
 // The container runtime's seam: the contract, and its implementation over CRI.
-export { type CriRuntimeOptions, createCriRuntime, type HostPorts } from './cri-runtime.ts';
+export { type CriRuntimeOptions, createCriRuntime, type HostPorts, type PodGate } from './cri-runtime.ts';
 export * from './runtime.ts';

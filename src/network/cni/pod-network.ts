@@ -1,7 +1,9 @@
 // The pod network of one cluster on this machine: a bridge, addresses from the node's range, translation for what goes outside.
 import { join } from 'node:path';
+import type { Clock } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
+import { PodGate } from '../policy/gate.ts';
 import { addressAt, parseRange, takenRanges } from './cidr.ts';
 import { bridgeName, conflistName, renderConflist } from './conflist.ts';
 import { HostPortTable } from './host-ports.ts';
@@ -17,6 +19,7 @@ export interface PodNetworkOptions {
   readonly clusterId: string;
   readonly fs: FileSystem;
   readonly processes: Processes;
+  readonly clock: Clock;
   readonly programs: { readonly ip: string; readonly nft: string };
 }
 
@@ -32,6 +35,8 @@ export interface SetUpOptions {
 export interface PodNetwork {
   readonly bridge: string;
   readonly hostPorts: HostPortTable;
+  /** Through it every sandbox goes before its first container. */
+  readonly gate: PodGate;
   /** Can be repeated at any time; running pods keep their connections. Gives the host's address on the bridge. */
   setUp(options: SetUpOptions): Promise<{ readonly gateway: string; readonly bridgeNetfilter: boolean }>;
   /** Takes away bridge, pods' interfaces and rules. Repeating it is harmless. */
@@ -41,7 +46,7 @@ export interface PodNetwork {
 }
 
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
-  const { clusterId, fs, processes, programs } = options;
+  const { clusterId, fs, processes, programs, clock } = options;
   const bridge = bridgeName(clusterId);
   const table = tableName(clusterId);
   const nft = createNft(processes, programs.nft);
@@ -49,6 +54,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   return {
     bridge,
     hostPorts: new HostPortTable(nft, table),
+    gate: new PodGate(clock),
     async setUp({ podCidr, confDir, leasesDir }) {
       const range = parseRange(podCidr);
       if (!range) throw new Error(`Cannot set up the pod network: "${podCidr}" is not an IPv4 range such as 10.42.0.0/24`);

@@ -1,5 +1,6 @@
 // The packet filter's table for services, as text for `nft -f -`, and read back from its listing. Pure.
 // https://www.netfilter.org/projects/nftables/manpage.html
+import { type Listing, readListing } from '../cni/listing.ts';
 import { type Backend, backendKey } from './backends.ts';
 import { type FrontendTable, frontendTables, type Protocol, protocols } from './model.ts';
 import { type Affinity, type Balancer, balancerName, type Change, type Element, refuseChain, type SetName } from './plan.ts';
@@ -206,13 +207,7 @@ function renderElements(verb: 'add' | 'delete', t: string, elements: readonly El
   return [...bySet].map(([set, texts]) => `${verb} element ${t} ${set} { ${texts.join(', ')} }`);
 }
 
-/** What stands in the kernel, as far as it can be compared: elements as `set key : value`, and how many rules each chain has. */
-export interface Listing {
-  readonly elements: ReadonlySet<string>;
-  readonly rules: ReadonlyMap<string, number>;
-}
-
-/** What {@link readListing} gives when nobody has touched the table. */
+/** What {@link readServices} gives when nobody has touched the table. */
 export function expectedListing(base: BaseOptions, everything: Change): Listing {
   const rules = new Map(Object.entries(chainsOf(base)).map(([name, chain]) => [name, chain.rules.length]));
   for (const balancer of everything.balancers) rules.set(balancerName(balancer), 1);
@@ -223,50 +218,5 @@ export function expectedListing(base: BaseOptions, everything: Change): Listing 
   return { elements: new Set(everything.added.map(({ set, key, value }) => `${set} ${key} : ${value}`)), rules };
 }
 
-interface ListedItem {
-  readonly chain?: { readonly name: string };
-  readonly rule?: { readonly chain: string };
-  readonly map?: { readonly name: string; readonly elem?: readonly unknown[] };
-  readonly set?: { readonly name: string; readonly elem?: readonly unknown[] };
-}
-
 /** Reads `nft -j list table ip TABLE`; `{}` for a missing one. */
-export function readListing(json: string): Listing {
-  const { nftables = [] } = JSON.parse(json) as { nftables?: readonly ListedItem[] };
-  const elements = new Set<string>();
-  const rules = new Map<string, number>();
-  for (const { chain, rule, map, set } of nftables) {
-    if (chain) rules.set(chain.name, rules.get(chain.name) ?? 0);
-    if (rule) rules.set(rule.chain, (rules.get(rule.chain) ?? 0) + 1);
-    for (const one of map?.elem ?? []) {
-      const [key, value] = one as readonly [unknown, unknown];
-      elements.add(`${map?.name} ${textOf(key)} : ${textOf(value)}`);
-    }
-    // Who comes and goes in the sets of clients is the kernel's own affair.
-    if (set && set.name in sets) for (const one of set.elem ?? []) elements.add(`${set.name} ${textOf(one)} : `);
-  }
-  return { elements, rules };
-}
-
-interface ListedValue {
-  readonly concat?: readonly unknown[];
-  readonly prefix?: { readonly addr: string; readonly len: number };
-  readonly goto?: { readonly target: string };
-  readonly drop?: null;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number') return String(value);
-  const { concat, prefix, goto, drop } = (value ?? {}) as ListedValue;
-  if (concat) return concat.map(textOf).join(' . ');
-  if (prefix) return `${prefix.addr}/${prefix.len}`;
-  if (goto) return `goto ${goto.target}`;
-  return drop === null ? 'drop' : JSON.stringify(value);
-}
-
-export function sameListing(a: Listing, b: Listing): boolean {
-  if (a.elements.size !== b.elements.size || a.rules.size !== b.rules.size) return false;
-  for (const element of a.elements) if (!b.elements.has(element)) return false;
-  for (const [chain, rules] of a.rules) if (b.rules.get(chain) !== rules) return false;
-  return true;
-}
+export const readServices = (json: string): Listing => readListing(json, (set) => set in sets);

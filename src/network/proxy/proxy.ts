@@ -1,9 +1,11 @@
 // The service proxy: follows services and their endpoint slices, and keeps the kernel's table equal to them.
-// Changes that come together go into one transaction, whose cost is that of its elements.
+// A change costs as much as its elements.
 import { endpointslices, nodes, type Persisted, serviceNameLabel, services, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
-import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
+import type { Clock, Logger, Random } from '../../base/mod.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
+import { Dirty, keepTable, type WantedTable } from '../cni/keep-table.ts';
+import { sameListing } from '../cni/listing.ts';
 import { createNft, type Nft } from '../cni/nft.ts';
 import type { Backend } from './backends.ts';
 import { createFlows } from './flows.ts';
@@ -12,21 +14,14 @@ import { addressKey, type Frontend, frontendsOf } from './model.ts';
 import {
   type BaseOptions,
   expectedListing,
-  readListing,
+  readServices,
   renderAll,
   renderChange,
   renderTableRemoval,
-  sameListing,
   servicesTableName,
 } from './nftables.ts';
-import { Program } from './plan.ts';
+import { type LeftBackend, Program } from './plan.ts';
 
-/** How long the first of several changes waits for the others. */
-const coalesceMs = 5;
-/** Between two looks at whether someone else has changed the table; longer where looking takes long. */
-const checkMs = 15_000;
-const checkShareMax = 0.01;
-const retry = { baseMs: 100, maxMs: 10_000, jitter: 0.5 };
 const ipMs = 10_000;
 /** Not the controllers' index of the same resource, which holds other slices. */
 const sliceIndex = 'proxy/service';
@@ -64,7 +59,8 @@ export async function runServiceProxy(options: ServiceProxyOptions): Promise<voi
   try {
     await options.informers.synced();
     await addServiceRoutes(options);
-    await keep(options, follower, health);
+    const nft = createNft(options.processes, options.programs.nft);
+    await keepTable(wantedTable(options, follower, health, nft), { ...options, nft });
   } catch (error) {
     if (!options.signal.aborted) throw error;
   } finally {
@@ -108,13 +104,9 @@ function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
   const sliceCache: Informer<V1EndpointSlice> = informers.of(endpointslices);
   const nodeCache = informers.of(nodes);
   sliceCache.addIndex(sliceIndex, (slice) => [serviceKeyOf(slice)]);
-  const dirty = new Set<string>();
-  let wake: (() => void) | undefined;
+  const dirty = new Dirty();
   let zone: string | undefined;
-  const mark = (key: string) => {
-    dirty.add(key);
-    wake?.();
-  };
+  const mark = (key: string) => dirty.mark(key);
   const offs = [
     serviceCache.onChange(({ old, next }) => mark(cacheKeyOf((next ?? old) as Persisted<V1Service>))),
     sliceCache.onChange(({ old, next }) => {
@@ -129,25 +121,14 @@ function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
   return {
     program,
     catchUp() {
-      for (const key of dirty) {
+      for (const key of dirty.take()) {
         const service = serviceCache.get(key);
         const slices = service ? sliceCache.byIndex(sliceIndex, key) : [];
         program.want(key, service ? frontendsOf(service, slices, { nodeName, zone }, redirect) : []);
         health.want(key, service && healthCheckOf(service, slices, { nodeName, zone }));
       }
-      dirty.clear();
     },
-    changed: (signal) =>
-      new Promise((resolve) => {
-        if (dirty.size > 0 || signal.aborted) return resolve();
-        const done = () => {
-          signal.removeEventListener('abort', done);
-          wake = undefined;
-          resolve();
-        };
-        wake = done;
-        signal.addEventListener('abort', done, { once: true });
-      }),
+    changed: (signal) => dirty.marked(signal),
     stop: () => {
       for (const off of offs) off();
     },
@@ -167,69 +148,34 @@ function redirectFrontend({ from, to }: Redirect): Frontend {
   };
 }
 
-/** The loop: one transaction after the other, and everything anew after trouble. */
-async function keep(options: ServiceProxyOptions, { program, catchUp, changed }: Follower, health: HealthChecks): Promise<void> {
-  const { clock, log, signal, processes, programs, random } = options;
+/** The table of services, as the loop keeps it. */
+function wantedTable(options: ServiceProxyOptions, { program, catchUp, changed }: Follower, health: HealthChecks, nft: Nft): WantedTable {
   const base: BaseOptions = { ...options, table: servicesTableName(options.clusterId) };
-  const nft = createNft(processes, programs.nft);
-  const flows = createFlows(processes, log);
-  const backoff = new Backoff(retry, random);
-  let state: 'unknown' | 'in step' = 'unknown';
-  let checkAtMs = 0;
+  const flows = createFlows(options.processes, options.log);
+  let left: readonly LeftBackend[] = [];
   let synced = options.onSynced;
-  while (!signal.aborted) {
-    try {
-      catchUp();
-      if (state === 'unknown') await nft(renderAll(base, program.everything()));
-      else {
-        const change = program.plan();
-        if (change) {
-          await nft(renderChange(base.table, change));
-          await flows.forget(change.left);
-        }
-      }
-      if (state === 'unknown') checkAtMs = clock.monotonicMs() + checkMs;
-      state = 'in step';
+  return {
+    what: 'services',
+    name: base.table,
+    catchUp,
+    changed,
+    all: () => renderAll(base, program.everything()),
+    change() {
+      const change = program.plan();
+      left = [...left, ...(change?.left ?? [])];
+      return change && renderChange(base.table, change);
+    },
+    async written() {
+      const gone = left;
+      left = [];
+      await flows.forget(gone);
       await health.settle();
-      backoff.reset();
       synced?.();
       synced = undefined;
-      if (await changedBefore(clock, changed, checkAtMs, signal)) await sleep(clock, coalesceMs, signal);
-      else {
-        const begunMs = clock.monotonicMs();
-        if (!(await isUntouched(nft, base, program))) {
-          log.warn('The rules for services were changed by someone else; writing them anew', { table: base.table });
-          state = 'unknown';
-        }
-        const tookMs = clock.monotonicMs() - begunMs;
-        checkAtMs = clock.monotonicMs() + Math.max(checkMs, tookMs / checkShareMax);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      state = 'unknown';
-      log.warn('Rules for services could not be written; will write all anew', { error: errorText(error) });
-      await sleep(clock, backoff.nextMs(), signal);
-    }
-  }
-}
-
-/** False when the time came first. */
-async function changedBefore(clock: Clock, changed: Follower['changed'], atMs: number, signal: AbortSignal): Promise<boolean> {
-  const timeout = new AbortController();
-  const stop = () => timeout.abort();
-  signal.addEventListener('abort', stop, { once: true });
-  const timer = clock.after(Math.max(0, atMs - clock.monotonicMs()), stop);
-  try {
-    await changed(timeout.signal);
-    signal.throwIfAborted();
-    return !timeout.signal.aborted;
-  } finally {
-    timer.cancel();
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-async function isUntouched(nft: Nft, base: BaseOptions, program: Program): Promise<boolean> {
-  const found = readListing(await nft.list('table', 'ip', base.table));
-  return sameListing(found, expectedListing(base, program.standing()));
+    },
+    async isUntouched() {
+      const found = readServices(await nft.list('table', 'ip', base.table));
+      return sameListing(found, expectedListing(base, program.standing()));
+    },
+  };
 }

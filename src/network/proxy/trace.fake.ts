@@ -8,6 +8,8 @@ export interface Packet {
   readonly port: number;
   /** The interface it comes in by; absent for what the node itself sends. */
   readonly by?: string;
+  /** Of a protocol without ports, or an answer: then `port` is what it comes from. */
+  readonly kind?: 'icmp' | 'related' | 'answer' | 'ipv6';
 }
 
 export interface Surroundings {
@@ -31,6 +33,7 @@ interface Flow {
   iif: string;
   oif: string;
   translated: boolean;
+  kind?: Packet['kind'];
 }
 
 type Verdict = { readonly end: 'accept' | 'drop' | 'masquerade' } | { readonly end: 'reject'; readonly how: string } | undefined;
@@ -64,6 +67,12 @@ export class PacketFilter {
     if (filtered && filtered.end !== 'accept') return fateOf(filtered);
     const rewritten = isOwn || flow.oif !== 'lo' ? this.#run('postrouting', flow) : undefined;
     return { is: 'delivered', to: `${flow.to}:${flow.port}`, masqueraded: rewritten?.end === 'masquerade' };
+  }
+
+  /** Whether a base chain lets a packet through that goes from one interface to another. */
+  passes(chain: string, packet: Packet, oif: string): boolean {
+    const end = this.#run(chain, { ...packet, iif: packet.by ?? '', oif, translated: false })?.end;
+    return end === undefined || end === 'accept';
   }
 
   /** Every place that the packet of a client that has never been seen can get to, whatever chance says. */
@@ -218,10 +227,20 @@ function translate(flow: Flow, to: string, port: string): Outcome {
   return verdict('accept');
 }
 
-const field = '(?:ip saddr|ip daddr|meta l4proto|(?:th|tcp|udp|sctp) dport)';
+const field = '(?:ip saddr|ip daddr|meta l4proto|(?:th|tcp|udp|sctp) [sd]port)';
 const concat = `${field}(?: \\. ${field})*`;
 const statements: readonly (readonly [RegExp, Statement])[] = [
   [/^ct state new/, () => true],
+  [/^ct state related meta l4proto icmp/, (_, { flow }) => flow.kind === 'related'],
+  [/^ct direction reply/, (_, { flow }) => flow.kind === 'answer'],
+  [/^meta nfproto (ipv4|ipv6)/, ([, family], { flow }) => (flow.kind === 'ipv6') === (family === 'ipv6')],
+  [
+    /^(ip [sd]addr|(?:tcp|udp|sctp) [sd]port) \{ (.+?) \}/,
+    ([, name = '', list = ''], { flow }) => {
+      const value = keyOf(name, flow);
+      return value !== undefined && list.split(', ').some((span) => isWithin(value, span));
+    },
+  ],
   [/^ct status (! )?dnat/, ([, not], { flow }) => flow.translated !== (not !== undefined)],
   [/^fib (saddr|daddr) type local/, ([, side], { flow, isLocal }) => isLocal(side === 'saddr' ? flow.from : flow.to)],
   [
@@ -235,8 +254,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
     /^ip (saddr|daddr) (!= )?(\d\S+)/,
     ([, side, not, range = ''], { flow }) => isIn(side === 'saddr' ? flow.from : flow.to, range) !== (not !== undefined),
   ],
-  [/^ip saddr @(\S+)/, ([, set = ''], { flow, sets }) => sets.get(set)?.has(flow.from) === true],
-  [/^meta l4proto (tcp|udp|sctp)(?= |$)/, ([, protocol], { flow }) => flow.protocol === protocol],
+  [/^meta l4proto (tcp|udp|sctp)(?= |$)/, ([, protocol], { flow }) => keyOf('meta l4proto', flow) === protocol],
   [
     new RegExp(`^(${concat}) vmap @(\\S+)`),
     ([, fields = '', set = ''], { flow, sets }) => {
@@ -290,13 +308,24 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
 
 /** Undefined when the packet has no such field. */
 function keyOf(fields: string, flow: Flow): string | undefined {
-  const values = fields.split(' . ').map((name) => {
-    if (name === 'ip saddr') return flow.from;
-    if (name === 'ip daddr') return flow.to;
-    if (name === 'meta l4proto') return flow.protocol;
-    return name === 'th dport' || name === `${flow.protocol} dport` ? String(flow.port) : undefined;
-  });
+  const values = fields.split(' . ').map((name) => fieldOf(name, flow));
   return values.includes(undefined) ? undefined : values.join(' . ');
+}
+
+function fieldOf(name: string, { from, to, protocol, port, kind }: Flow): string | undefined {
+  if (name.startsWith('ip ')) return kind === 'ipv6' ? undefined : name === 'ip saddr' ? from : to;
+  if (kind === 'icmp' || kind === 'related') return name === 'meta l4proto' ? 'icmp' : undefined;
+  if (name === 'meta l4proto') return protocol;
+  const [of, side] = name.split(' ');
+  if (of !== 'th' && of !== protocol) return undefined;
+  return (side === 'sport') === (kind === 'answer') ? String(port) : '0';
+}
+
+/** `10.0.0.0-10.0.0.9`, `80-90`, or one value. */
+function isWithin(value: string, span: string): boolean {
+  const number = (text: string) => (text.includes('.') ? (parseRange(text)?.first ?? Number.NaN) : Number(text));
+  const [first = '', last = first] = span.split('-');
+  return number(first) <= number(value) && number(value) <= number(last);
 }
 
 /** The last part of an element may be a range. */

@@ -1,5 +1,6 @@
 // The pod network seen from pods: outside by translation, host network, names; and setting it up again under running pods.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/base/ports/clock.ts';
 import { systemFiles } from '../../../src/base/ports/fs.ts';
 import { type ProcessId, systemProcesses } from '../../../src/base/ports/process.ts';
 import type { ContainerRuntime } from '../../../src/kubelet/cri/mod.ts';
@@ -87,6 +88,7 @@ describe('pod network', () => {
     try {
       await run('nft', 'add', 'chain', ...chain, '{ type filter hook forward priority 0; policy drop; }');
       const other = createPodNetwork({
+        clock: systemClock,
         clusterId: 'firewall-test',
         fs: systemFiles,
         processes: systemProcesses,

@@ -1,0 +1,76 @@
+// The packet filter's table for network policies, as text for `nft -f -`. Pure.
+import type { Listing } from '../cni/listing.ts';
+import type { Difference } from './ledger.ts';
+import { standingChains, standingSets } from './rules.ts';
+
+export const policiesTableName = (clusterId: string): string => `minke-${clusterId}-policies`;
+
+/** The whole table anew, in one step. */
+export function renderTable(table: string, bridge: string, standing: Difference): string {
+  const t = `inet ${table}`;
+  const chains = Object.entries(standingChains(bridge));
+  return [
+    renderTableRemoval(table).trimEnd(),
+    `add table ${t}`,
+    ...Object.entries(standingSets).map(([name, type]) => `add ${type.replace(/^(\w+) (.*)$/, `$1 ${t} ${name} { $2 ; }`)}`),
+    ...chains.map(([name, { hook }]) => `add chain ${t} ${name}${hook === undefined ? '' : ` { ${hook} ; policy accept ; }`}`),
+    ...chains.flatMap(([name, { rules }]) => rules.map((rule) => `add rule ${t} ${name} ${rule}`)),
+    renderDifference(table, standing),
+  ].join('\n');
+}
+
+/** Works when the table is not there, too. */
+export const renderTableRemoval = (table: string): string => `add table inet ${table}\ndelete table inet ${table}\n`;
+
+/** What is named is made before it is used, and given up before it is taken away. */
+export function renderDifference(table: string, { sets, chains, elements }: Difference): string {
+  const t = `inet ${table}`;
+  const taken = elements.removed.filter(({ set }) => !sets.removed.some(({ name }) => name === set));
+  return [
+    ...sets.added.map(({ name, type }) => `add set ${t} ${name} { type ${type} ; }`),
+    ...chains.added.map(({ name }) => `add chain ${t} ${name}`),
+    ...chains.added.map(({ name }) => `flush chain ${t} ${name}`),
+    ...chains.added.flatMap(({ name, rules }) => rules.map((rule) => `add rule ${t} ${name} ${rule}`)),
+    ...renderElements('delete', t, taken),
+    ...renderElements('add', t, elements.added),
+    ...chains.removed.map(({ name }) => `flush chain ${t} ${name}`),
+    ...chains.removed.map(({ name }) => `delete chain ${t} ${name}`),
+    ...sets.removed.map(({ name }) => `delete set ${t} ${name}`),
+    '',
+  ].join('\n');
+}
+
+function renderElements(verb: 'add' | 'delete', t: string, elements: Difference['elements']['added']): readonly string[] {
+  const bySet = new Map<string, string[]>();
+  for (const { set, key, value } of elements) {
+    const text = verb === 'delete' || value === '' ? key : `${key} : ${value}`;
+    const found = bySet.get(set);
+    if (found) found.push(text);
+    else bySet.set(set, [text]);
+  }
+  return [...bySet].map(([set, texts]) => `${verb} element ${t} ${set} { ${texts.join(', ')} }`);
+}
+
+/** What the listing shows when nobody has touched the table. */
+export function expectedListing(bridge: string, { chains, elements }: Difference): Listing {
+  const rules = new Map(Object.entries(standingChains(bridge)).map(([name, chain]) => [name, chain.rules.length]));
+  for (const chain of chains.added) rules.set(chain.name, chain.rules.length);
+  return { elements: new Set(elements.added.map(({ set, key, value }) => `${set} ${key} : ${value}`)), rules };
+}
+
+/**
+ * For kernels that do not show bridged packets to the filters of IP: what pods of one bridge send to each other goes up to the node, which
+ * routes it back. `mac` is the bridge's own.
+ */
+export function renderDetour(table: string, podCidr: string, mac: string): string {
+  const t = `bridge ${table}`;
+  return [
+    renderDetourRemoval(table).trimEnd(),
+    `add table ${t}`,
+    `add chain ${t} prerouting { type filter hook prerouting priority -300 ; policy accept ; }`,
+    `add rule ${t} prerouting ip saddr ${podCidr} ip daddr ${podCidr} ether daddr set ${mac} meta pkttype set host`,
+    '',
+  ].join('\n');
+}
+
+export const renderDetourRemoval = (table: string): string => `add table bridge ${table}\ndelete table bridge ${table}\n`;
