@@ -2,6 +2,10 @@
 
 export type { Access, AuthorizationMode } from './access.ts';
 export type { AggregationOptions } from './aggregation/aggregator.ts';
+export { createAudit } from './audit/audit.ts';
+export { createAuditLog } from './audit/log-backend.ts';
+export { readPolicy as readAuditPolicy } from './audit/policy.ts';
+export { createAuditWebhook } from './audit/webhook-backend.ts';
 export { type Anonymous, anonymousUser, type TokenAuthenticator } from './authn/authenticate.ts';
 export { type StaticToken, staticTokens } from './authn/static-tokens.ts';
 export { type Attributes, type Authorizer, type Decision, firstOpinion } from './authz/authorizer.ts';
@@ -11,6 +15,7 @@ export { type HealthCheck, type VersionInfo, versionInfo } from './health/health
 export type { ResourceCore } from './http/core-port.ts';
 export { collectStorage, measureStore } from './metrics/storage.ts';
 export { createNodeUsage, type NodeUsageDirectory, type NodeUsageSource } from './metrics-api/node-usage-source.ts';
+export type { AuditSteps } from './pipeline.ts';
 export {
   httpNodeConnection,
   kubeletOrigin,

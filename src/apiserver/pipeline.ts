@@ -2,6 +2,7 @@
 import { badRequest, internalError, type KindDefinition, StatusError } from '../api/mod.ts';
 import { assert, type Clock, errorText, type Logger, type Random } from '../base/mod.ts';
 import type { UserInfo } from '../client/mod.ts';
+import type { AuditRecord } from './audit/record.ts';
 import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } from './authn/authenticate.ts';
 import { readImpersonation } from './authn/impersonate.ts';
 import type { RequestHeaderAuthenticator } from './authn/request-header.ts';
@@ -24,6 +25,8 @@ export interface Exchange {
   deadline: RequestDeadline;
   longRunning: boolean;
   readonly warnings: string[];
+  /** Where the audit log wants to know about the request. */
+  audit: AuditRecord | undefined;
 }
 
 export interface PipelineOptions {
@@ -40,11 +43,21 @@ export interface PipelineOptions {
   readonly measure?: Step | undefined;
   /** Bounds what is under way. Default: nothing does. */
   readonly fairness?: Step | undefined;
+  /** Records requests. Default: nobody does. */
+  readonly audit?: AuditSteps | undefined;
   /** The last step: routes and verbs. */
   readonly dispatch: (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse>;
 }
 
 export type Serve = (request: EdgeRequest) => Promise<EdgeResponse>;
+/** The places of the audit log. */
+export interface AuditSteps {
+  /** Goes around authentication: who is nobody is recorded, too. */
+  readonly failedAuthentication: Step;
+  /** Comes after authentication. */
+  readonly requests: Step;
+}
+
 export type Step = (exchange: Exchange, next: () => Promise<EdgeResponse>) => Promise<EdgeResponse>;
 
 /** Assembles the pipeline. */
@@ -55,8 +68,9 @@ export function createPipeline(options: PipelineOptions): Serve {
     ...(options.measure ? [options.measure] : []),
     deadline(options),
     warnings,
+    ...(options.audit ? [options.audit.failedAuthentication] : []),
     authentication(options),
-    audit,
+    ...(options.audit ? [options.audit.requests] : []),
     impersonation(options),
     ...(options.fairness ? [options.fairness] : []),
     authorization(options),
@@ -72,6 +86,7 @@ export function createPipeline(options: PipelineOptions): Serve {
       deadline: new RequestDeadline({ clock: options.clock, ms: undefined, client: () => request.signal, open: undefined }),
       longRunning: false,
       warnings: [],
+      audit: undefined,
     });
 }
 
@@ -156,7 +171,13 @@ function deadline({ clock, open = new OpenRequests() }: PipelineOptions): Step {
       throw error;
     }
     // A stream goes on after the pipeline has given its answer: its end is the request's.
-    if (response.body.as === 'stream' || response.body.as === 'upgrade') return { ...response, finished: end };
+    if (response.body.as === 'stream' || response.body.as === 'upgrade') {
+      const finished = () => {
+        response.finished?.();
+        end();
+      };
+      return { ...response, finished };
+    }
     end();
     return response;
   };
@@ -177,9 +198,6 @@ function authentication({ clock, tokens, anonymous, frontProxy }: PipelineOption
   };
 }
 
-/** The place of the audit log: it sees who asked for what, and the answer. Nothing is recorded yet. */
-const audit: Step = (_exchange, next) => next();
-
 function impersonation({ authorizer }: PipelineOptions): Step {
   return async (exchange, next) => {
     const wanted = readImpersonation(exchange.request);
@@ -188,6 +206,7 @@ function impersonation({ authorizer }: PipelineOptions): Step {
       await allowOrThrow(authorizer, { as: 'resource', user: exchange.user, verb: 'impersonate', version: '', ...need });
     }
     exchange.user = wanted.user;
+    exchange.audit?.impersonates(wanted.user);
     return next();
   };
 }
@@ -195,7 +214,7 @@ function impersonation({ authorizer }: PipelineOptions): Step {
 function authorization({ authorizer }: PipelineOptions): Step {
   return async (exchange, next) => {
     const attributes = attributesOf(exchange.info, exchange.user);
-    await allowOrThrow(authorizer, attributes);
+    await allowOrThrow(authorizer, attributes, exchange.audit);
     if (runsByWebSocket(exchange)) await allowOrThrow(authorizer, { ...attributes, verb: 'create' });
     return next();
   };
@@ -213,8 +232,10 @@ const runsByWebSocket = ({ info, request }: Exchange): boolean =>
   headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket';
 
 /** Throws the 403 unless it is allowed. */
-export async function allowOrThrow(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+export async function allowOrThrow(authorizer: Authorizer, attributes: Attributes, audit?: AuditRecord): Promise<void> {
   const { decision, reason } = await authorizer.decide(attributes);
+  audit?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
+  audit?.annotate('authorization.k8s.io/reason', reason ?? '');
   if (decision !== 'allow') throw refusal(attributes, reason);
 }
 

@@ -144,7 +144,10 @@ async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInf
   if (subresource?.connects) return connectThrough(parts.options, exchange, { info, context: contextOf(parts.options, exchange) });
   const output = outputOf(exchange.request, info, kind);
   const request = await resourceRequest(exchange, info, kind);
-  return answer(parts, exchange, { info, output, result: await core.execute(request, contextOf(parts.options, exchange)) });
+  if (request.body) await exchange.audit?.tookBody(request.body);
+  const result = await core.execute(request, contextOf(parts.options, exchange));
+  exchange.audit?.gave(result);
+  return answer(parts, exchange, { info, output, result });
 }
 
 /** Throws 404 for a path that no route has, and 405 for a method that the path does not take. */
@@ -239,6 +242,7 @@ function contextOf(options: RoutesOptions, exchange: Exchange): RequestContext {
     },
     userAgent: fieldManagerOf(headerOf(exchange.request.headers, 'user-agent')),
     warn: (text) => addWarning(exchange, text),
+    annotate: exchange.audit?.annotate,
   };
 }
 

@@ -15,7 +15,7 @@ import type { EdgeResponse } from './http/exchange.ts';
 import { apiForms } from './http/forms.ts';
 import { createServerMetrics } from './metrics/server.ts';
 import { apiOpenApi } from './openapi/openapi.ts';
-import { createPipeline, type Serve, type Step } from './pipeline.ts';
+import { type AuditSteps, createPipeline, type Serve, type Step } from './pipeline.ts';
 import type { NodeConnection } from './proxy/node-connection.ts';
 import { createRoutes, type RoutesOptions } from './routes.ts';
 
@@ -45,6 +45,8 @@ export interface ApiServerOptions {
   readonly health?: readonly HealthCheck[] | undefined;
   /** What /metrics shows; requests are counted in it. */
   readonly metrics?: Metrics | undefined;
+  /** Records requests (`createAudit`). Default: nobody does. */
+  readonly audit?: AuditSteps | undefined;
   /** Bounds the requests under way (`createFairness`). Default: nothing does. */
   readonly fairness?: Step | undefined;
   /** Where clients inside the cluster find the server. Default: where it listens. */
@@ -137,6 +139,7 @@ function serveWith(
     tokens,
     authorizer: options.authorizer ?? createDefaultAuthorizer(),
     fairness: options.fairness,
+    audit: options.audit,
     open,
     dispatch: createRoutes({
       core,

@@ -2,7 +2,8 @@
 // Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 import { isIP } from 'node:net';
 import type { LogLevel } from '../base/mod.ts';
-import type { StorageSettings } from '../cluster/machine/mod.ts';
+import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
+import { accessFlags, accessOf } from './access-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 
@@ -22,6 +23,7 @@ export interface ApiServerFlags {
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
   readonly storage: StorageSettings;
+  readonly access: AccessSettings;
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
   readonly tokenFile: string | undefined;
@@ -44,6 +46,7 @@ const flags = {
   'bind-address': text,
   'service-cluster-ip-range': text,
   ...storageFlags,
+  ...accessFlags,
   'enable-admission-plugins': text,
   'disable-admission-plugins': text,
   'token-auth-file': text,
@@ -68,6 +71,7 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     bindAddress: addressFlag(values['bind-address']),
     serviceCidr: cidrFlag('--service-cluster-ip-range', values['service-cluster-ip-range'], { min: 12, max: 28 }),
     storage: storageOf(values),
+    access: accessOf(values),
     enableAdmission: list(values['enable-admission-plugins']),
     disableAdmission: list(values['disable-admission-plugins']),
     tokenFile: pathFlag(values['token-auth-file']),

@@ -1,6 +1,7 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
-import type { StorageSettings } from '../cluster/machine/mod.ts';
+import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
+import { accessFlags, accessOf } from './access-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
@@ -18,6 +19,7 @@ export interface UpOptions {
   readonly serviceCidr: string | undefined;
   readonly podCidr: string | undefined;
   readonly storage: StorageSettings;
+  readonly access: AccessSettings;
   readonly logLevel: LogLevel;
 }
 
@@ -45,6 +47,7 @@ const flag = {
     'service-cidr': { type: 'string' },
     'pod-cidr': { type: 'string' },
     ...storageFlags,
+    ...accessFlags,
     'log-level': { type: 'string' },
   },
 } as const;
@@ -103,6 +106,7 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     serviceCidr: cidrFlag('--service-cidr', values['service-cidr'], { min: 12, max: 28 }),
     podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
     storage: storageOf(values),
+    access: accessOf(values),
     logLevel: logLevelFlag(values['log-level']),
   };
 }

@@ -32,6 +32,13 @@ const storage = `  --store S                          lmdb (default), memory (en
   --encryption-provider-config FILE  an EncryptionConfiguration: what is stored encrypted, and with which keys; mode 0600
 `;
 
+const access = `  --audit-policy-file FILE           which requests are recorded, and how much of them (audit.k8s.io/v1)
+  --audit-log-path FILE              the audit log, lines of JSON
+  --audit-log-maxsize MB, --audit-log-maxbackup N, --audit-log-maxage DAYS
+                                     rotation (default 100, 10, 0; 0: no bound)
+  --audit-webhook-config-file FILE   a kubeconfig: where batches of audit events are posted
+`;
+
 const topics: Readonly<Record<string, string>> = {
   up: `Usage: minke up [flags]
 
@@ -44,14 +51,14 @@ Starts the cluster and stays in the foreground. A second \`minke up\` on the sam
   --simulate N          add N simulated nodes; without root they are the only ones
   --service-cidr C      addresses of services (default: a free range)
   --pod-cidr C          addresses of pods (default: a free range)
-${storage}  --log-level L         error, warn, info (default) or debug
+${storage}${access}  --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]
 
 Runs the API server alone. Objects are stored and served, and nothing acts on them. \`minke down\` and \`minke status\` work as ever.
 
   --data-dir DIR                     certificates, kubeconfig and store
-${storage}  --secure-port N                    default 6443, or what the data dir has had
+${storage}${access}  --secure-port N                    default 6443, or what the data dir has had
   --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
   --service-cluster-ip-range C       addresses of services (default 10.96.0.0/16)
   --authorization-mode M,...         AlwaysAllow, AlwaysDeny, Node, RBAC (default Node,RBAC)

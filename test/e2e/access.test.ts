@@ -8,8 +8,23 @@ import { findKubectl, run, startTestCluster, type TestCluster } from './harness.
 
 let cluster: TestCluster;
 const dir = mkdtempSync(join(tmpdir(), 'minke-access-'));
+const auditLog = join(dir, 'audit.log');
 beforeAll(async () => {
-  cluster = await startTestCluster('--no-node');
+  const policy = join(dir, 'policy.yaml');
+  writeFileSync(
+    policy,
+    `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+- level: Metadata
+  resources: [{ group: '', resources: [secrets] }]
+- level: RequestResponse
+  resources: [{ group: '', resources: [configmaps, pods] }]
+`,
+  );
+  cluster = await startTestCluster('--no-node', '--audit-policy-file', policy, '--audit-log-path', auditLog);
 });
 afterAll(async () => {
   await cluster.destroy();
@@ -86,3 +101,49 @@ test('minke token: whoever has none learns of the cluster, whoever has one may a
   await cluster.minke('token', 'delete', token);
   expect((await kubectlAs([`--token=${token}`], 'auth', 'whoami')).stderr).toMatch(/Unauthorized|must be logged in/);
 });
+
+test('the audit log tells what was asked, in which words, and no secret', async () => {
+  const secret = 'a-word-that-nobody-may-read';
+  await cluster.kubectl('create', 'secret', 'generic', 's', `--from-literal=password=${secret}`);
+  await cluster.kubectl('create', 'configmap', 'c', '--from-literal=a=b');
+  await cluster.kubectl('label', 'namespace', 'default', 'pod-security.kubernetes.io/audit=restricted');
+  await cluster.tryKubectl(['run', 'p', '--image=app:1', '--dry-run=server']);
+  const events = async () =>
+    readFileSync(auditLog, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  const created = (resource: string) => async () =>
+    (await events()).find(
+      (event) => event.verb === 'create' && event.objectRef.resource === resource && event.objectRef.namespace === 'default',
+    );
+  const [aSecret, map, pod] = [
+    await eventually(created('secrets')),
+    await eventually(created('configmaps')),
+    await eventually(created('pods')),
+  ];
+  expect(aSecret).toMatchObject({ level: 'Metadata', objectRef: { name: 's' }, responseStatus: { code: 201 } });
+  expect(aSecret).not.toHaveProperty('requestObject');
+  expect(map).toMatchObject({
+    level: 'RequestResponse',
+    stage: 'ResponseComplete',
+    user: { username: 'kubernetes-admin' },
+    requestObject: { kind: 'ConfigMap', data: { a: 'b' } },
+    responseObject: { kind: 'ConfigMap', metadata: { name: 'c', resourceVersion: expect.any(String) } },
+    annotations: { 'authorization.k8s.io/decision': 'allow' },
+  });
+  expect(map.responseObject.metadata).not.toHaveProperty('managedFields');
+  expect(pod.annotations['pod-security.kubernetes.io/audit-violations']).toContain('would violate PodSecurity "restricted:latest"');
+  const said = readFileSync(auditLog, 'utf8') + readFileSync(join(cluster.dataDir, 'minke.log'), 'utf8');
+  const adminToken = readFileSync(join(cluster.dataDir, 'admin.token'), 'utf8').trim();
+  for (const word of [secret, Buffer.from(secret).toString('base64'), adminToken]) expect(said).not.toContain(word);
+});
+
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('It did not come about within five seconds');
+}

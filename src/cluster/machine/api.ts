@@ -22,6 +22,7 @@ import { adminUser, type ControlPlane, startControlPlane } from '../control-plan
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { createClusterSigner } from '../pki/signer.ts';
+import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
@@ -47,6 +48,8 @@ export interface ApiContext {
   readonly identity: ClusterIdentity;
   readonly paths: ClusterPaths;
   readonly storage: StorageSettings;
+  /** Default: certificates and tokens, RBAC, nothing recorded. */
+  readonly access?: AccessSettings | undefined;
   /** Pods run on this machine, and reach the API server. */
   readonly hasNode: boolean;
   readonly signal: AbortSignal;
@@ -69,6 +72,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const store = measureStore(opened, metrics, clock);
   const advertised = addresses[0];
   try {
+    const gates = await openAccess(context.access, { ports, log, metrics, signal });
+    parts.push(gates.stopped);
     const tokens = [staticTokens([{ token: pki.adminToken, user: adminUser }])];
     const controlPlane = await startControlPlane({
       ...storageFacts(context.storage),
@@ -98,6 +103,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       tokens: access.tokens,
       authorizer: access.authorizer,
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
+      audit: gates.audit,
       serviceAccounts: access.serviceAccounts,
       explainPod: controlPlane.explainPod,
       aggregation: aggregationOf(controlPlane.core, pki),

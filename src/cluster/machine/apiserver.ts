@@ -21,6 +21,7 @@ import { openSigningKey } from '../../base/ports/signing-key.ts';
 import { adminUser } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
+import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
 import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
@@ -40,6 +41,8 @@ export interface ApiServerAloneOptions {
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
   readonly storage: StorageSettings;
+  /** Default: certificates and tokens, RBAC, nothing recorded. */
+  readonly access?: AccessSettings | undefined;
   /** All plugins run unless they are disabled: these names are only checked. */
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
@@ -110,6 +113,8 @@ async function start(options: Start): Promise<void> {
   const opened = await openStorage({ ports, log, paths, storage });
   const store = measureStore(opened, metrics, clock);
   closing.push(() => store.close());
+  const gates = await openAccess(options.access, { ports, log, metrics, signal });
+  parts.push(gates.stopped);
   const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), signal };
   const core = await createApiCore({
     ...common,
@@ -138,6 +143,7 @@ async function start(options: Start): Promise<void> {
     tls: apiServerTls(pki),
     tokens: access.tokens,
     authorizer: access.authorizer,
+    audit: gates.audit,
     anonymous: anonymousOf(options.anonymous),
     health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
     serviceAccounts: access.serviceAccounts,

@@ -5,6 +5,7 @@ import { listenTcp } from '../../base/ports/tcp.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { startSimulatedNodes } from '../simulated-nodes.ts';
 
+import type { AccessSettings } from './access.ts';
 import { keepCertificates, listenHost, portError, type RunningApi, startApi } from './api.ts';
 import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity, writeRecord } from './identity.ts';
@@ -28,6 +29,8 @@ export interface MachineOptions {
   readonly node: boolean;
   readonly simulate: number;
   readonly storage: StorageSettings;
+  /** Default: certificates and tokens, RBAC, nothing recorded. */
+  readonly access?: AccessSettings | undefined;
   readonly log: Logger;
   /** Runs each step of the start: shows what is waited for. */
   readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
@@ -101,7 +104,17 @@ async function start(
         : undefined;
     runtime?.catch(() => {}); // Awaited below; if the API server fails first, that is the error to tell.
     const api = await step('API server', () =>
-      startApi({ ports, log, identity, paths, storage: options.storage, hasNode: requirements !== undefined, signal: own.signal, parts }),
+      startApi({
+        ports,
+        log,
+        identity,
+        paths,
+        storage: options.storage,
+        access: options.access,
+        hasNode: requirements !== undefined,
+        signal: own.signal,
+        parts,
+      }),
     );
     const agent = nodeOptions && nodeModule && runtime ? await startAgent({ options, nodeModule, nodeOptions, runtime, api }) : undefined;
     if (agent) parts.push(agent.stopped);
