@@ -141,7 +141,10 @@ export class ClosedError extends Error {
   override readonly name = 'ClosedError';
 }
 
-/** The disk refused (full, read-only, broken). Nothing of the failed write is visible; later writes may succeed. */
+/**
+ * The disk refused (full, read-only, broken). Nothing of the failed write is visible when this is thrown, and later writes may succeed. Where the
+ * disk broke in the very step that makes a write count, it may still turn out to have happened once the disk can be read again.
+ */
 export class StoreIoError extends Error {
   override readonly name = 'StoreIoError';
 }

@@ -95,7 +95,7 @@ export class Compactor {
     this.#checkSize(state);
   }
 
-  /** Takes compaction one small commit further. Gives the state after it; a failure is for those who asked, not for writers. */
+  /** Takes compaction one small commit further. Gives the state after it. Throws StoreIoError, which those who asked have been told. */
   async step(before: StoreState): Promise<StoreState> {
     if (!this.#stopped) this.#checkSize(before);
     if (!this.due) return before;
@@ -118,11 +118,15 @@ export class Compactor {
       return state;
     } catch (error) {
       if (!(error instanceof StoreIoError)) throw error;
-      const state = this.#file.state(); // The truth, should the failure have come after the commit.
-      this.#compacted = state.compacted;
       this.#giveUp(error);
-      return state;
+      throw error;
     }
+  }
+
+  /** Takes up how the disk stands, after a failure. */
+  resume({ compacted }: StoreState): void {
+    this.#compacted = compacted;
+    this.#target = Math.max(this.#target, compacted);
   }
 
   /** Ends compaction: what has not been done is left for the next start. */

@@ -1,6 +1,7 @@
 // The LMDB file: opening it safely, reading records, committing batches. The only file that knows the native library.
 import { join } from 'node:path';
 import { type Database, open as openNative, type RootDatabase } from 'lmdb';
+import { errorText } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { type Revision, StoreIoError, StoreOpenError } from '../store.ts';
 import type { Expiring } from './expiry.ts';
@@ -54,32 +55,43 @@ export async function openDatabase(
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<LmdbFile> {
   await checkFiles(dir, fs, ours);
-  let root: RootDatabase<Buffer, Buffer> | undefined;
+  const damaged = `Cannot open the store in "${dir}": the file ${dataFile} is damaged. ${restoreHint}`;
+  let file: LmdbFile | undefined;
   try {
-    // overlappingSync off: a commit is synced before it counts. eventTurnBatching off: groups are formed here, and the library's
-    // own would make a promise that nobody holds and whose rejection ends the process when the disk is full.
-    root = openNative<Buffer, Buffer>({
-      path: dir,
-      noSubdir: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-      eventTurnBatching: false,
-      cache: false,
-      maxDbs: 8,
-      pageSize,
-      readOnly,
-    });
+    file = new LmdbFile(
+      () => openRoot(dir, readOnly),
+      () => checkFiles(dir, fs, ours),
+    );
     if (!readOnly) await fs.chmod(join(dir, dataFile), 0o600); // It holds Secrets, and the directory may be somebody else's making.
-    const file = new LmdbFile(root);
     await file.checkFormat(dir);
     return file;
   } catch (error) {
-    await root?.close();
+    await file?.close();
     if (error instanceof StoreOpenError) throw error;
-    throw new StoreOpenError(`Cannot open the store in "${dir}": the file ${dataFile} is damaged. ${restoreHint}`, { cause: error });
+    if (refusal.test(errorText(error)))
+      throw new StoreOpenError(`Cannot open the store in "${dir}": the disk refuses. Make room, or make it writable.`, { cause: error });
+    throw new StoreOpenError(damaged, { cause: error });
   }
 }
+
+// overlappingSync off: a commit is synced before it counts. eventTurnBatching off: groups are formed here, and the library's
+// own would make a promise that nobody holds and whose rejection ends the process when the disk is full.
+const openRoot = (path: string, readOnly: boolean): RootDatabase<Buffer, Buffer> =>
+  openNative<Buffer, Buffer>({
+    path,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    eventTurnBatching: false,
+    cache: false,
+    maxDbs: 8,
+    pageSize,
+    readOnly,
+  });
+
+/** The operating system's words, in English always: the library asks for them without a locale. */
+const refusal = /No space left|Read-only file system|Disk quota exceeded|Permission denied|Input\/output error|File too large/;
 
 const restoreHint = 'Restore the directory from a backup, or name another --data-dir.';
 
@@ -130,38 +142,77 @@ async function nativeCause(error: unknown): Promise<unknown> {
   );
 }
 
-export class LmdbFile {
-  readonly #root: RootDatabase<Buffer, Buffer>;
-  readonly #log: Table;
-  readonly #keys: Table;
-  readonly #marks: Table;
+/** The library's handles, which a failure of the disk can make unusable. */
+interface Handles {
+  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly log: Table;
+  readonly keys: Table;
+  readonly marks: Table;
   /** Undefined where an older version has left none, and none may be made. */
-  readonly #expiry: Table | undefined;
-  readonly #meta: Table;
+  readonly expiry: Table | undefined;
+  readonly meta: Table;
+}
+
+function handlesOf(root: RootDatabase<Buffer, Buffer>): Handles {
+  const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', cache: false });
+  return { root, log: table('log'), keys: table('keys'), marks: table('marks'), expiry: table('expiry'), meta: table('meta') };
+}
+
+export class LmdbFile {
+  readonly #connect: () => RootDatabase<Buffer, Buffer>;
+  readonly #check: () => Promise<void>;
+  /** Undefined while it is being opened anew. */
+  #handles: Handles | undefined;
   /** To be called within a transaction only, where puts and removals are done at once or throw. */
   readonly #changes: Changes = {
-    putRecord: (revision, record) => void this.#log.put(encodeNumber(revision), record),
-    removeRecord: (revision) => void this.#log.remove(encodeNumber(revision)),
-    setEntry: (key, entry) => void (entry ? this.#keys.put(encodeKey(key), entry) : this.#keys.remove(encodeKey(key))),
-    setState: (state) => void this.#meta.put(stateKey, encodeState(state)),
-    putMark: (timeMs, revision) => void this.#marks.put(encodeNumber(timeMs), encodeNumber(revision)),
-    removeMark: (timeMs) => void this.#marks.remove(encodeNumber(timeMs)),
-    putExpiry: ({ timeMs, revision, key }) => void this.#expiry?.put(encodeExpiry(timeMs, revision), encodeKey(key)),
-    removeExpiry: ({ timeMs, revision }) => void this.#expiry?.remove(encodeExpiry(timeMs, revision)),
+    putRecord: (revision, record) => void this.#open.log.put(encodeNumber(revision), record),
+    removeRecord: (revision) => void this.#open.log.remove(encodeNumber(revision)),
+    setEntry: (key, entry) => void (entry ? this.#open.keys.put(encodeKey(key), entry) : this.#open.keys.remove(encodeKey(key))),
+    setState: (state) => void this.#open.meta.put(stateKey, encodeState(state)),
+    putMark: (timeMs, revision) => void this.#open.marks.put(encodeNumber(timeMs), encodeNumber(revision)),
+    removeMark: (timeMs) => void this.#open.marks.remove(encodeNumber(timeMs)),
+    putExpiry: ({ timeMs, revision, key }) => void this.#open.expiry?.put(encodeExpiry(timeMs, revision), encodeKey(key)),
+    removeExpiry: ({ timeMs, revision }) => void this.#open.expiry?.remove(encodeExpiry(timeMs, revision)),
   };
 
-  constructor(root: RootDatabase<Buffer, Buffer>) {
-    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', cache: false });
-    this.#root = root;
-    this.#log = table('log');
-    this.#keys = table('keys');
-    this.#marks = table('marks');
-    this.#expiry = table('expiry');
-    this.#meta = table('meta');
+  /** `check` looks at the file before it is opened again: it throws where the library would crash the process. */
+  constructor(connect: () => RootDatabase<Buffer, Buffer>, check: () => Promise<void>) {
+    this.#connect = connect;
+    this.#check = check;
+    const root = connect();
+    try {
+      this.#handles = handlesOf(root);
+    } catch (error) {
+      void root.close();
+      throw error;
+    }
+  }
+
+  get #open(): Handles {
+    if (!this.#handles) throw new StoreIoError('Cannot use the store: it is being opened anew after a failure of the disk');
+    return this.#handles;
+  }
+
+  /**
+   * Closes the file and opens it again, and throws what stands against that; may be called again then. The library uses no file any more of
+   * which it could not write the meta page: a read fails, and a second write never ends.
+   */
+  async reopen(): Promise<void> {
+    const handles = this.#handles;
+    this.#handles = undefined;
+    await handles?.root.close();
+    await this.#check();
+    const root = this.#connect();
+    try {
+      this.#handles = handlesOf(root);
+    } catch (error) {
+      await root.close();
+      throw error;
+    }
   }
 
   async checkFormat(dir: string): Promise<void> {
-    const format = this.#meta.get(formatKey)?.toString('latin1');
+    const format = this.#open.meta.get(formatKey)?.toString('latin1');
     if (format === formatMarker) return;
     if (format !== undefined) {
       throw new StoreOpenError(
@@ -172,30 +223,30 @@ export class LmdbFile {
       throw new StoreOpenError(`Cannot open the store in "${dir}": its LMDB file is not Minke's. Name another --data-dir.`);
     }
     await this.commit((changes) => {
-      this.#meta.put(formatKey, encodeKey(formatMarker));
+      this.#open.meta.put(formatKey, encodeKey(formatMarker));
       changes.setState({ revision: 0, compacted: 0, historyBytes: 0 });
     });
   }
 
   state(): StoreState {
-    const bytes = this.#meta.get(stateKey);
+    const bytes = this.#open.meta.get(stateKey);
     if (!bytes || bytes.length < 24) throw new Error('the state record is missing');
     return decodeState(bytes);
   }
 
   /** Every key with where it stands, in ascending order. */
   forEachEntry(visit: (key: string, entry: Entry) => void): void {
-    for (const { key, value } of this.#keys.getRange({ start: Buffer.from([0]) })) visit(key.toString('latin1'), decodeEntry(value));
+    for (const { key, value } of this.#open.keys.getRange({ start: Buffer.from([0]) })) visit(key.toString('latin1'), decodeEntry(value));
   }
 
   /** Every record of the log, in ascending order of revisions. */
   forEachRecord(visit: (revision: Revision, bytes: Buffer) => void): void {
-    for (const { key, value } of this.#log.getRange({ start: encodeNumber(0) })) visit(decodeNumber(key), value);
+    for (const { key, value } of this.#open.log.getRange({ start: encodeNumber(0) })) visit(decodeNumber(key), value);
   }
 
   /** Writes a compact copy of the present snapshot into an empty directory, beside whoever writes. */
   async copyTo(dir: string): Promise<void> {
-    await this.#root.backup(dir, true);
+    await this.#open.root.backup(dir, true);
   }
 
   record(revision: Revision): LogRecord | undefined {
@@ -204,13 +255,13 @@ export class LmdbFile {
   }
 
   borrowRecord(revision: Revision): Borrowed | undefined {
-    const bytes = this.#log.getBinaryFast(encodeNumber(revision));
+    const bytes = this.#open.log.getBinaryFast(encodeNumber(revision));
     return bytes && { bytes, length: bytes.length };
   }
 
   /** The newest mark at or before `timeMs`. */
   markAt(timeMs: number): { timeMs: number; revision: Revision } | undefined {
-    for (const { key, value } of this.#marks.getRange({ start: encodeNumber(timeMs), reverse: true, limit: 1 })) {
+    for (const { key, value } of this.#open.marks.getRange({ start: encodeNumber(timeMs), reverse: true, limit: 1 })) {
       return { timeMs: decodeNumber(key), revision: decodeNumber(value) };
     }
     return undefined;
@@ -222,13 +273,13 @@ export class LmdbFile {
 
   /** The times of the marks up to `timeMs`, oldest first. */
   marksUpTo(timeMs: number, limit: number): number[] {
-    const range = this.#marks.getRange({ start: encodeNumber(0), end: encodeNumber(timeMs + 1), limit });
+    const range = this.#open.marks.getRange({ start: encodeNumber(0), end: encodeNumber(timeMs + 1), limit });
     return [...range].map(({ key }) => decodeNumber(key));
   }
 
   /** Those that expire first, at or before `untilMs`, in order. */
   expiring(untilMs: number, limit: number): Expiring[] {
-    const range = this.#expiry?.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit }) ?? [];
+    const range = this.#open.expiry?.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit }) ?? [];
     return [...range].map(({ key, value }) => ({
       timeMs: decodeNumber(key),
       revision: decodeNumber(key.subarray(8)),
@@ -241,23 +292,24 @@ export class LmdbFile {
    * rolled back when a change fails half way, and because its promise means the sync (that of `batch` may resolve before).
    */
   async commit(change: (changes: Changes) => void): Promise<void> {
+    const { root } = this.#open;
     try {
-      await this.#root.childTransaction(() => change(this.#changes));
+      await root.childTransaction(() => change(this.#changes));
     } catch (error) {
       throw new StoreIoError('Cannot write to the store', { cause: await nativeCause(error) });
     } finally {
-      this.#root.resetReadTxn();
+      root.resetReadTxn();
     }
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    await this.#handles?.root.close();
   }
 
   /** True when the file holds named tables beside ours, or plain records. */
   #hasForeignTables(): boolean {
     const own = new Set(['log', 'keys', 'marks', 'expiry', 'meta']);
-    for (const key of this.#root.getKeys({ start: Buffer.from([0]) })) {
+    for (const key of this.#open.root.getKeys({ start: Buffer.from([0]) })) {
       if (!own.has(key.toString('latin1').replace(/\0$/, ''))) return true;
     }
     return false;

@@ -2,7 +2,7 @@
 //
 // Writes queue up; while one group is on its way to the disk the next one gathers, is decided as a whole when its turn comes,
 // and shares one sync. Index, watches and answers change only after the sync: what is not durable is seen by nobody.
-import { assert, Tasks, type Timer } from '../../base/mod.ts';
+import { assert, errorText, sleep, Tasks, type Timer } from '../../base/mod.ts';
 import { assertKey, selectPage } from '../page.ts';
 import { SortedMap } from '../sorted-map.ts';
 import {
@@ -33,7 +33,10 @@ const groupMax = 1_000;
 /** How many values a list reads before others may go on. */
 const listStep = 1_000;
 const takenMessage = 'Cannot write to the store: another process has taken it, while this one stood still. Start Minke anew';
-const brokenMessage = 'Cannot write to the store: a failed write is on the disk nevertheless. Start Minke anew';
+const doubtMessage = 'Cannot write to the store: the disk failed, and is being read anew';
+const lostMessage = 'Cannot write to the store: the disk has lost what was acknowledged. Restore the data directory from a backup';
+/** How long to wait before the disk is tried again, in milliseconds. */
+const recoverDelayMs = 1_000;
 
 interface Waiting {
   readonly op: WriteOp;
@@ -60,8 +63,9 @@ export class LmdbStore implements Store {
   #state: StoreState;
   #waiting: Waiting[] = [];
   #committing = false;
-  /** Set when the disk holds something else than what was shown: nothing may be written on top of that. */
+  /** Set while the disk may hold something else than what was shown: nothing may be written on top of that. */
   #broken: StoreIoError | undefined;
+  readonly #stop = new AbortController();
   /** Times of expiry that have been seen to. */
   #spent: Spent | undefined;
   #retention: Timer | undefined;
@@ -98,7 +102,7 @@ export class LmdbStore implements Store {
       clock: options.clock,
       log: options.log,
       tasks: this.#tasks,
-      first: (untilMs, limit) => file.expiring(untilMs, limit),
+      first: (untilMs, limit) => (this.#broken ? [] : file.expiring(untilMs, limit)),
       expire: (due) => this.#expire(due),
     });
     this.#scheduleRetention();
@@ -153,6 +157,7 @@ export class LmdbStore implements Store {
 
   async compact(revision: Revision): Promise<void> {
     this.#assertOpen();
+    if (this.#broken) throw this.#broken;
     if (revision > this.#state.revision) throw new FutureRevisionError(revision, this.#state.revision);
     const done = this.#compactor.request(revision);
     this.#work();
@@ -172,6 +177,7 @@ export class LmdbStore implements Store {
 
   async #close(): Promise<void> {
     this.#retention?.cancel();
+    this.#stop.abort(new ClosedError('The store has been closed'));
     this.#compactor.stop();
     this.#expiry.stop();
     await this.#tasks.settled();
@@ -209,10 +215,8 @@ export class LmdbStore implements Store {
       try {
         do {
           await this.#options.clock.yield(); // Everything that this turn of the event loop submits goes into one group.
-          if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
-          await this.#forgetSpent();
-          this.#state = await this.#compactor.step(this.#state);
-        } while (this.#waiting.length > 0 || this.#spent || this.#compactor.due);
+          await this.#step().catch((error: unknown) => this.#recover(error));
+        } while (!this.#broken && (this.#waiting.length > 0 || this.#spent || this.#compactor.due));
       } catch (error) {
         for (const { reject } of this.#waiting.splice(0, this.#waiting.length)) reject(error);
         throw error;
@@ -222,6 +226,76 @@ export class LmdbStore implements Store {
     });
   }
 
+  /** Throws what the first write that failed throws: nothing is written after it before the disk has been looked at. */
+  async #step(): Promise<void> {
+    if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
+    await this.#forgetSpent();
+    this.#state = await this.#compactor.step(this.#state);
+  }
+
+  /**
+   * After a failed write: goes on where the disk stands as shown, which is so after nearly all failures (a full disk, a failed sync: the
+   * transaction's pages belong to nobody and are written again). Else opens the file anew, until a write goes through; what failed and is
+   * on the disk nevertheless is shown then.
+   */
+  async #recover(error: unknown): Promise<void> {
+    if (!(error instanceof StoreIoError)) throw error;
+    if (this.#standsAsShown()) return;
+    const { clock, log } = this.#options;
+    const doubt = new StoreIoError(doubtMessage, { cause: error });
+    this.#broken ??= doubt; // From here on nothing is submitted.
+    for (const { reject } of this.#waiting.splice(0, this.#waiting.length)) reject(this.#broken);
+    this.#spent?.reject(this.#broken);
+    this.#spent = undefined;
+    log.error('The disk of the store failed: opening it anew', { error: errorText(error) });
+    while (!this.#stop.signal.aborted && this.#broken === doubt) {
+      try {
+        await this.#file.reopen();
+        const state = this.#file.state();
+        if (state.revision < this.#state.revision) {
+          this.#broken = new StoreIoError(lostMessage);
+          break;
+        }
+        await this.#file.commit((changes) => changes.setState(state)); // Only what a write follows is surely on the disk.
+        this.#takeUp(state);
+        if (this.#broken === doubt) this.#broken = undefined;
+        this.#expiry.noted(0);
+        log.info('The store goes on', { revision: state.revision });
+      } catch (again) {
+        log.warn('The store cannot be opened anew yet', { error: errorText(again) });
+        await sleep(clock, recoverDelayMs, this.#stop.signal).catch(() => {}); // Closed meanwhile: the loop ends.
+      }
+    }
+  }
+
+  #standsAsShown(): boolean {
+    try {
+      const state = this.#file.state();
+      if (state.revision !== this.#state.revision) return false;
+      this.#state = state; // A compaction may have gone through all the same.
+      this.#compactor.resume(state);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Shows what the disk holds beyond what has been shown. */
+  #takeUp(state: StoreState): void {
+    const shown = this.#state.revision;
+    this.#state = state;
+    this.#compactor.resume(state);
+    for (let revision = shown + 1; revision <= state.revision; revision++) {
+      const found = this.#file.borrowRecord(revision);
+      assert(found, `the log has no record of revision ${revision}`);
+      const { length } = found;
+      const event = this.#pastEvent(revision, decodeRecord(found.bytes, length));
+      if (event.type === 'put') this.#index.set(event.key, { revision, createRevision: event.createRevision, bytes: length });
+      else if (event.type === 'delete') this.#index.delete(event.key);
+      if (event.type !== 'progress') this.#watchers.publish(event.key, revision, () => event);
+    }
+  }
+
   async #forgetSpent(): Promise<void> {
     const spent = this.#spent;
     if (!spent) return;
@@ -229,7 +303,8 @@ export class LmdbStore implements Store {
     const forgotten = this.#file.commit((changes) => {
       for (const expiring of spent.due) changes.removeExpiry(expiring);
     });
-    await forgotten.then(spent.resolve, spent.reject);
+    forgotten.then(spent.resolve, spent.reject);
+    await forgotten;
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
@@ -241,9 +316,8 @@ export class LmdbStore implements Store {
     try {
       if (plan.accepted.length > 0) await this.#persist(plan);
     } catch (error) {
-      if (this.#file.state().revision !== this.#state.revision) this.#broken = new StoreIoError(brokenMessage, { cause: error });
       for (const { reject } of group) reject(error);
-      return;
+      throw error;
     }
     this.#show(plan);
     for (const [i, { resolve, reject }] of group.entries()) this.#answer(plan, i, resolve, reject);
@@ -354,8 +428,10 @@ export class LmdbStore implements Store {
 
   #scheduleRetention(): void {
     this.#retention = this.#options.clock.after(this.#compactor.checkMs, () => {
-      this.#compactor.checkRetention(this.#state);
-      this.#work();
+      if (!this.#broken) {
+        this.#compactor.checkRetention(this.#state);
+        this.#work();
+      }
       this.#scheduleRetention();
     });
   }
