@@ -112,6 +112,8 @@ describe('volumes that somebody made', () => {
     await start();
     await cluster.client.create(persistentvolumes, volume('large', { capacity: { storage: '9Gi' } }));
     await cluster.client.create(persistentvolumes, volume('fits', { capacity: { storage: '2Gi' } }));
+    // The binder chooses among the volumes that it has been told of.
+    await cluster.time.advance(1_000);
     await cluster.client.create(persistentvolumeclaims, claim('data', manual));
     await cluster.time.advance(1_000);
     expect((await getClaim('data')).spec?.volumeName).toBe('fits');
