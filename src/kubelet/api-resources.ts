@@ -1,5 +1,5 @@
 // The resources that the kubelet reads and writes.
-import type { CoreV1Event, ResourceType, V1ConfigMap, V1Lease, V1Node, V1Pod, V1Secret, V1Service } from '../api/mod.ts';
+import type { CoreV1Event, ResourceType, V1ConfigMap, V1Lease, V1Node, V1Pod, V1RuntimeClass, V1Secret, V1Service } from '../api/mod.ts';
 
 const core = { group: '', version: 'v1' } as const;
 
@@ -15,4 +15,11 @@ export const leases: ResourceType<V1Lease> = {
   kind: 'Lease',
   resource: 'leases',
   namespaced: true,
+};
+export const runtimeClasses: ResourceType<V1RuntimeClass> = {
+  group: 'node.k8s.io',
+  version: 'v1',
+  kind: 'RuntimeClass',
+  resource: 'runtimeclasses',
+  namespaced: false,
 };

@@ -7,7 +7,7 @@ import type { ProbeIo } from '../base/ports/probe-io.ts';
 import type { Client, EventRecorder, Informers } from '../client/mod.ts';
 import { nodes, pods } from './api-resources.ts';
 import type { ClusterDns } from './container/dns.ts';
-import type { ContainerRuntime } from './cri/runtime.ts';
+import type { ContainerRuntime, RuntimeFeatures } from './cri/runtime.ts';
 import { createEviction, type Eviction, type EvictionPorts, type EvictionSettings } from './eviction/eviction.ts';
 import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
@@ -126,16 +126,24 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
     tasks,
     node,
     references,
+    runtimeFeatures: () => place.features ?? noFeatures,
     admit: (pod) => admit(judged(pod)),
     resizable(pod) {
       const refused = admitResize(judged(pod));
       return refused ? { is: refused.never ? 'Infeasible' : 'Deferred', message: refused.message } : { is: 'go' };
     },
   });
-  tasks.run('node status', signal, () => runNodeStatus(nodeStatusOptions(options, { tasks, node, place })));
+  const looked = new Promise<void>((resolve) => {
+    const onFeatures = (features: RuntimeFeatures) => {
+      place.features = features;
+      resolve();
+    };
+    tasks.run('node status', signal, () => runNodeStatus({ ...nodeStatusOptions(options, { tasks, node, place }), onFeatures }));
+  });
   try {
-    // Before the config maps are known every pod that refers to one would seem to lack it.
-    await Promise.race([references.synced, aborted(signal)]);
+    // Before the config maps are known every pod that refers to one would seem to lack it; before the runtime has been asked it
+    // would seem to be able to do nothing special.
+    await Promise.race([Promise.all([references.synced, looked]), aborted(signal)]);
     if (!signal.aborted) await runPods(options, { context, references, source, place });
   } finally {
     router?.stop();
@@ -146,7 +154,10 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
 interface Place {
   manager?: PodManager;
   eviction?: Eviction;
+  features?: RuntimeFeatures;
 }
+
+const noFeatures: RuntimeFeatures = { handlers: [], supplementalGroupsPolicy: false };
 
 interface PodParts {
   readonly context: PodContext;
@@ -220,7 +231,7 @@ function runningLogs(manager: PodManager): readonly RunningLog[] {
 function nodeStatusOptions(
   options: KubeletOptions,
   of: { readonly tasks: Tasks; readonly node: NodeInput; readonly place: Place },
-): NodeStatusOptions {
+): Omit<NodeStatusOptions, 'onFeatures'> {
   const { nodeName, client, clock, log, signal } = options;
   let leased = false;
   const onRegistered = (registered: V1Node) => {
@@ -268,7 +279,16 @@ function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly
     })
     .map((view) => view.pod);
   const labels = { ...nodeLabels(node), ...informers.of(nodes).get(nodeName)?.metadata.labels };
-  return { pod: of.pod, others, nodeName, labels, allocatable: allocatableOf(node), pressures: of.place.eviction?.pressures ?? [] };
+  const { appArmor = false } = options.machine;
+  return {
+    pod: of.pod,
+    others,
+    nodeName,
+    labels,
+    allocatable: allocatableOf(node),
+    pressures: of.place.eviction?.pressures ?? [],
+    security: { appArmor, supplementalGroupsPolicy: of.place.features?.supplementalGroupsPolicy === true },
+  };
 }
 
 function handle(options: KubeletOptions, manager: PodManager): Kubelet {
@@ -307,6 +327,7 @@ function podContext(
     readonly tasks: Tasks;
     readonly node: NodeInput;
     readonly references: ReferenceCache;
+    readonly runtimeFeatures: PodContext['runtimeFeatures'];
     readonly admit: PodContext['admit'];
     readonly resizable: PodContext['resizable'];
   },
@@ -340,6 +361,7 @@ function podContext(
     hostIPs: machine.addresses,
     allocatable: { cpu, memory, 'ephemeral-storage': disk },
     cgroups: storage.cgroups,
+    runtimeFeatures: of.runtimeFeatures,
     admit: of.admit,
     resizable: of.resizable,
   };

@@ -6,6 +6,7 @@ import type { Mounts } from '../base/ports/mounts.ts';
 import type { Client } from '../client/mod.ts';
 import { type DnsConfig, parseResolvConf } from './container/dns.ts';
 import type { References } from './container/env.ts';
+import type { ImageViews } from './cri/image-views.ts';
 import { createPodCgroups, type PodCgroups } from './node/pod-cgroups.ts';
 import { createKernelUsage, noUsage, type UsageSource } from './node/usage-source.ts';
 import { createPodFiles, type PodFiles } from './pod/files.ts';
@@ -49,19 +50,21 @@ export interface DiskStorageOptions {
     /** Manifests of static pods. Default: `manifests` beside the kubelet's own directory. */
     readonly manifests?: string;
   };
+  /** For volumes of type image. */
+  readonly imageViews?: ImageViews | undefined;
   /** Default `/etc/resolv.conf`. */
   readonly resolvConf?: string;
 }
 
 /** A real machine's storage. */
 export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
-  const { fs, mounts, clock, random, client, dirs, resolvConf = '/etc/resolv.conf' } = options;
+  const { fs, mounts, clock, random, client, dirs, imageViews, resolvConf = '/etc/resolv.conf' } = options;
   const tokens = createTokenSource({ client, clock });
   const claims = createClaimSource(client);
   const cgroups = createPodCgroups({ fs, mounts });
   return {
     files: createPodFiles({ fs, podsDirectory: dirs.pods, logsDirectory: dirs.logs }),
-    volumes: (references) => createVolumes({ fs, mounts, clock, random, references, tokens, claims, directory: dirs.pods }),
+    volumes: (references) => createVolumes({ fs, mounts, clock, random, references, tokens, claims, imageViews, directory: dirs.pods }),
     cgroups,
     usage: (cgroupRoot) => createKernelUsage({ cgroupRoot, cgroups, fs, directory: dirs.pods }),
     disk: { fs, mounts, podsDirectory: dirs.pods, manifests: dirs.manifests ?? join(dirs.pods, '..', '..', 'manifests') },
@@ -80,7 +83,7 @@ export function createNoStorage(usage: UsageSource = noUsage): NodeStorage {
     remove: async () => {},
     list: async () => [],
   };
-  const volumes: Volumes = { setUp: async () => ({}), tearDown: async () => {}, mountsOf: async () => [] };
+  const volumes: Volumes = { setUp: async () => ({}), tearDown: async () => {}, mountImage: async () => {}, mountsOf: async () => [] };
   const cgroups: PodCgroups = {
     limit: async () => [],
     usage: async () => undefined,

@@ -18,6 +18,8 @@ export interface Machine {
   readonly machineId: string;
   readonly systemUuid: string;
   readonly bootId: string;
+  /** The kernel enforces AppArmor profiles. */
+  readonly appArmor: boolean;
 }
 
 const read = (path: string): string => {
@@ -42,6 +44,7 @@ export function readMachine(): Machine {
     machineId: read('/etc/machine-id') || read('/var/lib/dbus/machine-id'),
     systemUuid: read('/sys/class/dmi/id/product_uuid'),
     bootId: read('/proc/sys/kernel/random/boot_id'),
+    appArmor: read('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
   };
 }
 

@@ -8,7 +8,16 @@ export interface TmpfsOptions {
   readonly mode: number;
 }
 
+/** As mount(2) takes it; `bind` for a directory that is to be seen in a second place. */
+export interface MountOptions {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
 export interface Mounts {
+  /** Mounts on an existing directory. Rejects where the process may not. */
+  mount(path: string, options: MountOptions): Promise<void>;
   /** Mounts a memory file system on an existing directory. Rejects where the process may not. */
   tmpfs(path: string, options: TmpfsOptions): Promise<void>;
   /** Nothing mounted there is no error. */
@@ -43,6 +52,7 @@ export const systemMounts: Mounts = {
     const options = [`mode=${mode.toString(8)}`, ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])].join(',');
     return run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]);
   },
+  mount: (path, { type, source, options }) => run('mount', ['-t', type === 'bind' ? 'none' : type, '-o', options.join(','), source, path]),
   async unmount(path) {
     if ((await systemMounts.below(path)).includes(path)) await run('umount', [path]);
   },

@@ -16,7 +16,7 @@ import {
   runtimePaths,
   startContainerd,
 } from '../../kubelet/containerd/mod.ts';
-import { type ContainerRuntime, createCriRuntime } from '../../kubelet/cri/mod.ts';
+import { type ContainerRuntime, createCriRuntime, createImageViews, type ImageViews } from '../../kubelet/cri/mod.ts';
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
 import { createDiskStorage, runKubelet } from '../../kubelet/mod.ts';
 import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
@@ -71,6 +71,7 @@ export interface NodeOptions {
 export interface NodeRuntime {
   readonly runtime: ContainerRuntime;
   readonly images: ImageStore;
+  readonly imageViews: ImageViews;
   readonly adopted: boolean;
   readonly done: Promise<void>;
 }
@@ -109,7 +110,8 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     architecture: architectureOf(ports.machine.architecture),
   });
   await images.ensureLocalImages();
-  return { runtime, images, adopted: containerd.adopted, done: containerd.done };
+  const imageViews = createImageViews({ socketPath: runtimeDirs.socket, snapshotter: containerd.snapshotter, clock, signal });
+  return { runtime, images, imageViews, adopted: containerd.adopted, done: containerd.done };
 }
 
 export interface NodeAgent {
@@ -131,7 +133,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const { ports, identity, paths, requirements, node, controlPlane, pki, signal } = options;
   const { fs, clock, random, machine } = ports;
   const log = options.log.with({ component: 'kubelet' });
-  const { runtime } = node;
+  const { runtime, imageViews } = node;
   const client = controlPlane.clientFor(nodeUser(identity.nodeName));
   const server = await startKubeletServer({
     host: '::',
@@ -155,7 +157,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   });
   const dirs = { pods: join(paths.kubelet, 'pods'), logs: join(paths.kubelet, 'logs') };
   await fs.mkdir(dirs.pods, { mode: 0o750 });
-  const storage = createDiskStorage({ fs, mounts: systemMounts, clock, random: random.child('volumes'), client, dirs });
+  const storage = createDiskStorage({ fs, mounts: systemMounts, clock, random: random.child('volumes'), client, dirs, imageViews });
   const kubelet = (stop: AbortSignal) =>
     runKubelet({
       nodeName: identity.nodeName,

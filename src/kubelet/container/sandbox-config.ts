@@ -4,7 +4,7 @@ import type { SandboxConfig } from '../cri/runtime.ts';
 import { podIdOf, podLabels } from '../pod/labels.ts';
 import { type ClusterDns, type DnsConfig, podDns, podHostname } from './dns.ts';
 import { cgroupParentOf } from './resources.ts';
-import { namespacesOf, seccompOf, supplementalGroupsOf } from './security.ts';
+import { apparmorOf, isStrict, namespacesOf, seccompOf, supplementalGroupsOf } from './security.ts';
 
 export interface SandboxConfigInput {
   readonly pod: V1Pod;
@@ -23,7 +23,7 @@ export function sandboxConfig(input: SandboxConfigInput): SandboxConfig {
   const { pod, attempt, logDirectory, cgroupRoot, hostDns, clusterDns, nodeName } = input;
   const id = podIdOf(pod);
   const { hostname, domain } = podHostname(pod, clusterDns?.domain);
-  const { runAsUser, runAsGroup, seccompProfile, sysctls = [] } = pod.spec?.securityContext ?? {};
+  const { runAsUser, runAsGroup, seccompProfile, appArmorProfile, sysctls = [] } = pod.spec?.securityContext ?? {};
   const host = pod.spec?.hostNetwork === true;
   const full = pod.spec?.setHostnameAsFQDN === true && domain !== '' ? `${hostname}.${domain}` : hostname;
   const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
@@ -43,8 +43,10 @@ export function sandboxConfig(input: SandboxConfigInput): SandboxConfig {
       runAsGroup,
       readonlyRootfs: false,
       supplementalGroups: supplementalGroupsOf(pod),
+      strictGroups: isStrict(pod),
       privileged: containers.some((container) => container.securityContext?.privileged === true),
       seccomp: seccompProfile ? seccompOf(seccompProfile) : { type: 'runtimeDefault' },
+      apparmor: apparmorOf(appArmorProfile),
     },
   };
 }

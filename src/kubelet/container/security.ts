@@ -1,6 +1,6 @@
 // Security contexts: the container's over the pod's, and what the runtime is told.
 // Source: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
-import type { V1Container, V1Pod, V1SeccompProfile } from '../../api/mod.ts';
+import type { V1AppArmorProfile, V1Container, V1Pod, V1SeccompProfile } from '../../api/mod.ts';
 import type { ContainerConfig, Image, NamespaceOptions, SecurityProfile } from '../cri/runtime.ts';
 import { podIdOf, podText } from '../pod/labels.ts';
 import { configError } from './errors.ts';
@@ -36,6 +36,15 @@ export function seccompOf(profile: V1SeccompProfile | undefined): SecurityProfil
   if (profile?.type === 'Localhost') return { type: 'localhost', localhostRef: profile.localhostProfile ?? '' };
   return { type: 'unconfined' };
 }
+
+/** Absent: the runtime's own choice, which is its default profile where the kernel has AppArmor. */
+export function apparmorOf(profile: V1AppArmorProfile | undefined): SecurityProfile | undefined {
+  if (!profile) return undefined;
+  if (profile.type === 'Localhost') return { type: 'localhost', localhostRef: profile.localhostProfile ?? '' };
+  return { type: profile.type === 'Unconfined' ? 'unconfined' : 'runtimeDefault' };
+}
+
+export const isStrict = (pod: V1Pod): boolean => pod.spec?.securityContext?.supplementalGroupsPolicy === 'Strict';
 
 export function supplementalGroupsOf(pod: V1Pod): readonly number[] {
   const { fsGroup, supplementalGroups = [] } = pod.spec?.securityContext ?? {};
@@ -79,8 +88,10 @@ export function containerSecurity(pod: V1Pod, container: V1Container): Container
     runAsGroup: own.runAsGroup ?? shared.runAsGroup,
     readonlyRootfs: own.readOnlyRootFilesystem === true,
     supplementalGroups: supplementalGroupsOf(pod),
+    strictGroups: isStrict(pod),
     noNewPrivileges: own.allowPrivilegeEscalation === false,
     seccomp: privileged ? { type: 'unconfined' } : seccompOf(own.seccompProfile ?? shared.seccompProfile),
+    apparmor: privileged ? undefined : apparmorOf(own.appArmorProfile ?? shared.appArmorProfile),
     maskedPaths: open ? [] : maskedPaths,
     readonlyPaths: open ? [] : readonlyPaths,
   };

@@ -107,12 +107,17 @@ function runtimeSettings(options: ConfigOptions): Readonly<Record<string, Value>
   };
 }
 
+/** What RuntimeClasses may name. The second one is what upstream's tests expect a node to be set up with. */
+const handlers = ['runc', 'test-handler'];
+
 function runcTables(at: readonly string[], paths: RuntimePaths): readonly Table[] {
-  const runc = [...at, 'containerd', 'runtimes', 'runc'];
-  return [
-    [runc, { runtime_type: 'io.containerd.runc.v2' }],
-    [[...runc, 'options'], { SystemdCgroup: false, Root: paths.runcRoot }],
-  ];
+  return handlers.flatMap((handler): readonly Table[] => {
+    const runtime = [...at, 'containerd', 'runtimes', handler];
+    return [
+      [runtime, { runtime_type: 'io.containerd.runc.v2' }],
+      [[...runtime, 'options'], { SystemdCgroup: false, Root: paths.runcRoot }],
+    ];
+  });
 }
 
 function table([path, values]: Table): string {

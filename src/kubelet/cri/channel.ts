@@ -27,6 +27,7 @@ type ResponseOf<M> = M extends Method<AnyMessage, infer R> ? (R extends AnyMessa
 export interface UnaryOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One stream of a service that only answers. */
@@ -75,7 +76,7 @@ export function openChannel(options: ChannelOptions): Channel {
   };
 
   return {
-    async unary(method, request, { deadlineMs, signal }) {
+    async unary(method, request, { deadlineMs, signal, headers = {} }) {
       const name = method.path.slice(method.path.lastIndexOf('/') + 1);
       if (closed) throw new RuntimeError('unavailable', `Cannot call ${name}: the connection to the container runtime is closed`);
       if (signal?.aborted) throw new RuntimeError('unknown', `${name} was stopped before it began`, signal.reason);
@@ -86,7 +87,7 @@ export function openChannel(options: ChannelOptions): Channel {
           (value: typeof request) => method.request.encode(value),
           (bytes: Buffer) => method.response.decode(bytes) as ResponseOf<typeof method>,
           request,
-          new grpc.Metadata(),
+          metadataOf(grpc, headers),
           { deadline: clock.nowMs() + deadlineMs },
           (error, value) => {
             off();
@@ -101,10 +102,8 @@ export function openChannel(options: ChannelOptions): Channel {
     async stream({ path, body, headers, signal }) {
       if (closed) throw new RuntimeError('unavailable', `Cannot call ${path}: the connection to the container runtime is closed`);
       const { grpc, client } = await load();
-      const metadata = new grpc.Metadata();
-      for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
       const identity = (bytes: Buffer) => bytes;
-      const call = client.makeServerStreamRequest(path, identity, identity, body, metadata, {});
+      const call = client.makeServerStreamRequest(path, identity, identity, body, metadataOf(grpc, headers), {});
       const queue = new BoundedQueue<Buffer>(streamQueueMax);
       call.on('data', (bytes: Buffer) => {
         if (queue.push(bytes)) return;
@@ -128,6 +127,12 @@ export function openChannel(options: ChannelOptions): Channel {
       client?.close();
     },
   };
+}
+
+function metadataOf(grpc: typeof Grpc, headers: Readonly<Record<string, string>>): Grpc.Metadata {
+  const metadata = new grpc.Metadata();
+  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
+  return metadata;
 }
 
 async function* readAll(queue: BoundedQueue<Buffer>, done: () => void): AsyncGenerator<Buffer> {

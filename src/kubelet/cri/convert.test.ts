@@ -81,7 +81,7 @@ describe('to the wire and back', () => {
     const { containerConfig } = objectMessages;
     const wire = containerConfig.decode(containerConfig.encode(containerConfigToWire(container)));
     expect(wire).toMatchObject({ image: { image: 'sha256:abc' }, envs: container.env, tty: true, stdin: true, logPath: 'app/1.log' });
-    expect(wire.mounts).toEqual([{ containerPath: '/data', hostPath: '/host', readonly: true, propagation: 2 }]);
+    expect(wire.mounts).toEqual([{ containerPath: '/data', recursiveReadOnly: false, hostPath: '/host', readonly: true, propagation: 2 }]);
     expect(wire.linux?.resources).toMatchObject({ cpuShares: 2n, memoryLimitInBytes: 2n ** 40n, oomScoreAdj: -997n });
     expect(wire.linux?.securityContext).toMatchObject({
       namespaceOptions: { network: 2, pid: 3, ipc: 0, targetId: 't1' },

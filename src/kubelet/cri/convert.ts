@@ -53,8 +53,10 @@ export function sandboxConfigToWire(config: SandboxConfig): WireIn<'sandboxConfi
         runAsGroup: boxed(security.runAsGroup),
         readonlyRootfs: security.readonlyRootfs,
         supplementalGroups: security.supplementalGroups,
+        supplementalGroupsPolicy: security.strictGroups ? 1 : 0,
         privileged: security.privileged,
         seccomp: profileToWire(security.seccomp),
+        apparmor: profileToWire(security.apparmor),
       },
     },
   };
@@ -70,10 +72,11 @@ export function containerConfigToWire(config: ContainerConfig): WireIn<'containe
     args,
     workingDir,
     envs: env,
-    mounts: mounts.map(({ containerPath, hostPath, readonly, propagation }) => ({
+    mounts: mounts.map(({ containerPath, hostPath, readonly, recursiveReadOnly, propagation }) => ({
       containerPath,
       hostPath,
       readonly,
+      recursiveReadOnly,
       propagation: propagations.indexOf(propagation),
     })),
     labels,
@@ -93,10 +96,12 @@ export function containerConfigToWire(config: ContainerConfig): WireIn<'containe
         runAsGroup: boxed(security.runAsGroup),
         readonlyRootfs: security.readonlyRootfs,
         supplementalGroups: security.supplementalGroups,
+        supplementalGroupsPolicy: security.strictGroups ? 1 : 0,
         noNewPrivs: security.noNewPrivileges,
         maskedPaths: security.maskedPaths,
         readonlyPaths: security.readonlyPaths,
         seccomp: profileToWire(security.seccomp),
+        apparmor: profileToWire(security.apparmor),
       },
     },
   };

@@ -159,6 +159,19 @@ describe('calls', () => {
       runtimeReady: true,
       networkReady: false,
       message: 'NetworkPluginNotReady: cni plugin not initialized',
+      features: { handlers: [], supplementalGroupsPolicy: false },
+    });
+  });
+
+  test('the status says which handlers there are, and what they can do', async () => {
+    const handlers = [{ name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: true } }, { name: 'test-handler' }];
+    answers.set('status', () => methods.status.response.encode({ handlers, features: { supplementalGroupsPolicy: true } }));
+    expect((await connect().status()).features).toEqual({
+      handlers: [
+        { name: '', recursiveReadOnlyMounts: true, userNamespaces: true },
+        { name: 'test-handler', recursiveReadOnlyMounts: false, userNamespaces: false },
+      ],
+      supplementalGroupsPolicy: true,
     });
   });
 });

@@ -124,7 +124,7 @@ function sandboxCalls(
       return { name: found.runtimeName, version: found.runtimeVersion, apiVersion: found.runtimeApiVersion };
     },
     async status(call) {
-      const { status } = await channel.unary(methods.status, { verbose: false }, timing(call, quickMs));
+      const { status, handlers, features } = await channel.unary(methods.status, { verbose: false }, timing(call, quickMs));
       const conditions = status?.conditions ?? [];
       const isTrue = (type: string) => conditions.some((condition) => condition.type === type && condition.status);
       const failing = conditions.filter((condition) => !condition.status);
@@ -132,11 +132,20 @@ function sandboxCalls(
         runtimeReady: isTrue('RuntimeReady'),
         networkReady: isTrue('NetworkReady'),
         message: failing.map(({ reason, message }) => `${reason}: ${message}`).join('; '),
+        features: {
+          handlers: handlers.map(({ name, features: can }) => ({
+            name,
+            recursiveReadOnlyMounts: can?.recursiveReadOnlyMounts === true,
+            userNamespaces: can?.userNamespaces === true,
+          })),
+          supplementalGroupsPolicy: features?.supplementalGroupsPolicy === true,
+        },
       };
     },
     async runSandbox(config, call) {
       const wire = sandboxConfigToWire(config);
-      const { podSandboxId } = await channel.unary(methods.runSandbox, { config: wire }, timing(call, sandboxMs));
+      const request = { config: wire, runtimeHandler: config.runtimeHandler };
+      const { podSandboxId } = await channel.unary(methods.runSandbox, request, timing(call, sandboxMs));
       index.addSandbox(podSandboxId);
       const published = config.portMappings.filter(({ hostPort }) => hostPort > 0);
       const isPublished = hostPorts !== undefined && published.length > 0;

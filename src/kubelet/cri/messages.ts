@@ -23,6 +23,7 @@ const mount = message({
   hostPath: field(2, string),
   readonly: field(3, bool),
   propagation: field(5, int32),
+  recursiveReadOnly: field(8, bool),
 });
 const namespaceOption = message({ network: field(1, int32), pid: field(2, int32), ipc: field(3, int32), targetId: field(4, string) });
 const securityProfile = message({ profileType: field(1, int32), localhostRef: field(2, string) });
@@ -44,6 +45,8 @@ const sandboxSecurity = message({
   privileged: field(6, bool),
   runAsGroup: field(8, int64Value),
   seccomp: field(9, securityProfile),
+  apparmor: field(10, securityProfile),
+  supplementalGroupsPolicy: field(11, int32),
 });
 const linuxSandbox = message({ cgroupParent: field(1, string), securityContext: field(2, sandboxSecurity), sysctls: stringMap(3) });
 const sandboxMetadata = message({ name: field(1, string), uid: field(2, string), namespace: field(3, string), attempt: field(4, int32) });
@@ -95,6 +98,8 @@ const containerSecurity = message({
   maskedPaths: repeated(13, string),
   readonlyPaths: repeated(14, string),
   seccomp: field(15, securityProfile),
+  apparmor: field(16, securityProfile),
+  supplementalGroupsPolicy: field(17, int32),
 });
 const linuxContainer = message({ resources: field(1, linuxResources), securityContext: field(2, containerSecurity) });
 const containerMetadata = message({ name: field(1, string), attempt: field(2, int32) });
@@ -176,6 +181,8 @@ const auth = message({
   registryToken: field(6, string),
 });
 
+const handlerFeatures = message({ recursiveReadOnlyMounts: field(1, bool), userNamespaces: field(2, bool) });
+const runtimeHandler = message({ name: field(1, string), features: field(2, handlerFeatures) });
 const condition = message({ type: field(1, string), status: field(2, bool), reason: field(3, string), message: field(4, string) });
 
 /** One unary call: its path, what it takes and what it gives. */
@@ -209,7 +216,11 @@ export const methods = {
     runtime,
     'Status',
     message({ verbose: field(1, bool) }),
-    message({ status: field(1, message({ conditions: repeated(1, condition) })) }),
+    message({
+      status: field(1, message({ conditions: repeated(1, condition) })),
+      handlers: repeated(3, runtimeHandler),
+      features: field(4, message({ supplementalGroupsPolicy: field(1, bool) })),
+    }),
   ),
   runSandbox: method(runtime, 'RunPodSandbox', message({ config: field(1, sandboxConfig), runtimeHandler: field(2, string) }), sandboxId),
   stopSandbox: method(runtime, 'StopPodSandbox', sandboxId, empty),

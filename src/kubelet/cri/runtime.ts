@@ -35,6 +35,8 @@ export interface SandboxConfig {
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly cgroupParent: string;
+  /** Which of the runtime's handlers runs the pod; absent: its default one. */
+  readonly runtimeHandler?: string;
   readonly sysctls?: Readonly<Record<string, string>>;
   readonly security: {
     readonly namespaces: NamespaceOptions;
@@ -42,8 +44,10 @@ export interface SandboxConfig {
     readonly runAsGroup?: number | undefined;
     readonly readonlyRootfs: boolean;
     readonly supplementalGroups: readonly number[];
+    readonly strictGroups?: boolean;
     readonly privileged: boolean;
     readonly seccomp?: SecurityProfile | undefined;
+    readonly apparmor?: SecurityProfile | undefined;
   };
 }
 
@@ -56,6 +60,8 @@ export interface Mount {
   readonly containerPath: string;
   readonly hostPath: string;
   readonly readonly: boolean;
+  /** What is mounted below it is read-only too. Only for a handler with `recursiveReadOnlyMounts`. */
+  readonly recursiveReadOnly?: boolean;
   readonly propagation: 'private' | 'hostToContainer' | 'bidirectional';
 }
 
@@ -97,8 +103,11 @@ export interface ContainerConfig {
     readonly runAsGroup?: number | undefined;
     readonly readonlyRootfs: boolean;
     readonly supplementalGroups: readonly number[];
+    /** Without the groups that the image's own /etc/group gives the user. Only for a runtime with `supplementalGroupsPolicy`. */
+    readonly strictGroups?: boolean;
     readonly noNewPrivileges: boolean;
     readonly seccomp?: SecurityProfile | undefined;
+    readonly apparmor?: SecurityProfile | undefined;
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
   };
@@ -191,10 +200,34 @@ export class RuntimeError extends Error {
   }
 }
 
+/** One way in which the runtime runs pods. The default one has no name, and its own name too. */
+export interface RuntimeHandler {
+  readonly name: string;
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
+
+/** What a runtime says it can do. One from before containerd 2.0 says nothing: no handlers, no features. */
+export interface RuntimeFeatures {
+  readonly handlers: readonly RuntimeHandler[];
+  readonly supplementalGroupsPolicy: boolean;
+}
+
+/** Of the default handler: those of RuntimeClasses are taken to be like it. */
+export const canMountRecursively = ({ handlers }: RuntimeFeatures): boolean =>
+  handlers.some((handler) => handler.name === '' && handler.recursiveReadOnlyMounts);
+
+export interface RuntimeStatus {
+  readonly runtimeReady: boolean;
+  readonly networkReady: boolean;
+  readonly message: string;
+  readonly features: RuntimeFeatures;
+}
+
 /** CRI v1's RuntimeService and ImageService. Every method rejects with {@link RuntimeError}. Stopping or removing what is gone succeeds. */
 export interface ContainerRuntime {
   version(call?: RuntimeCall): Promise<{ readonly name: string; readonly version: string; readonly apiVersion: string }>;
-  status(call?: RuntimeCall): Promise<{ readonly runtimeReady: boolean; readonly networkReady: boolean; readonly message: string }>;
+  status(call?: RuntimeCall): Promise<RuntimeStatus>;
 
   runSandbox(config: SandboxConfig, call?: RuntimeCall): Promise<string>;
   stopSandbox(id: string, call?: RuntimeCall): Promise<void>;

@@ -1,6 +1,7 @@
 // The node's own word on a pod that was assigned to it: does it fit, now that the node knows what it really runs? Pure.
 import { matchesRequiredAffinity, type V1Pod, type V1Toleration } from '../../api/mod.ts';
 import { numbersOf, podAmounts } from './pod-amounts.ts';
+import { admitSecurity, type SecurityFacts } from './security-admission.ts';
 
 export interface AdmissionInput {
   readonly pod: V1Pod;
@@ -11,6 +12,7 @@ export interface AdmissionInput {
   readonly allocatable: Readonly<Record<string, string>>;
   /** Node conditions that are True and say that something runs short: `MemoryPressure`, ... */
   readonly pressures: readonly string[];
+  readonly security: SecurityFacts;
 }
 
 /** `reason` and `message` are upstream's; the message goes into the event as it is, and into the status after "Pod was rejected: ". */
@@ -21,7 +23,7 @@ export interface Rejection {
 
 /** Undefined when the pod may run here. */
 export function admit(input: AdmissionInput): Rejection | undefined {
-  return byPressure(input) ?? byResources(input) ?? byAffinity(input) ?? byPorts(input);
+  return byPressure(input) ?? byResources(input) ?? byAffinity(input) ?? byPorts(input) ?? admitSecurity(input.pod, input.security);
 }
 
 const systemCriticalPriority = 2_000_000_000;

@@ -8,7 +8,7 @@ import {
   type V1NodeStatus,
   type V1NodeSystemInfo,
 } from '../../api/mod.ts';
-import type { Image } from '../cri/runtime.ts';
+import type { Image, RuntimeFeatures } from '../cri/runtime.ts';
 
 /** What a node is and has, found out once by whoever starts the kubelet. */
 export interface MachineFacts {
@@ -28,6 +28,8 @@ export interface MachineFacts {
   readonly addresses: readonly string[];
   /** The lowest OOM score that this process may set: -1000 with CAP_SYS_RESOURCE, 0 in many containers. */
   readonly oomScoreAdjMin: number;
+  /** The kernel enforces AppArmor profiles. Default: it does not. */
+  readonly appArmor?: boolean;
 }
 
 export interface NodeInput {
@@ -51,6 +53,7 @@ export interface NodeFacts {
   readonly images: readonly Image[];
   /** `MemoryPressure`, `DiskPressure`, `PIDPressure`, where they are true. */
   readonly pressures?: readonly string[];
+  readonly features: RuntimeFeatures;
   readonly nowMs: number;
 }
 
@@ -116,7 +119,14 @@ export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; re
     ...(input.listenPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: input.listenPort } } }),
     nodeInfo: systemInfo(input, facts),
     images: imagesOf(facts.images),
+    features: { supplementalGroupsPolicy: facts.features.supplementalGroupsPolicy },
+    ...handlersOf(facts.features),
   };
+}
+
+function handlersOf({ handlers }: RuntimeFeatures): Pick<V1NodeStatus, 'runtimeHandlers'> {
+  if (handlers.length === 0) return {};
+  return { runtimeHandlers: handlers.map(({ name, ...features }) => ({ name, features })) };
 }
 
 function addressesOf({ nodeName, machine }: NodeInput): V1NodeAddress[] {

@@ -3,7 +3,7 @@ import { hasReason, type Persisted, type V1Node, type V1NodeStatus } from '../..
 import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
 import type { Client, EventRecorder } from '../../client/mod.ts';
 import { nodes } from '../api-resources.ts';
-import type { ContainerRuntime } from '../cri/runtime.ts';
+import type { ContainerRuntime, RuntimeFeatures } from '../cri/runtime.ts';
 import { sameJson } from '../pod/status-patch.ts';
 import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus } from './node-object.ts';
 
@@ -22,6 +22,8 @@ export interface NodeStatusOptions {
   readonly signal: AbortSignal;
   /** The node's conditions of pressure that are True at the moment. */
   readonly pressures: () => readonly string[];
+  /** Called with what the runtime says that it can do, whenever it was asked. */
+  readonly onFeatures: (features: RuntimeFeatures) => void;
   /** Called once the node is in the API. */
   readonly onRegistered: (node: Persisted<V1Node>) => void;
 }
@@ -29,8 +31,8 @@ export interface NodeStatusOptions {
 /** What of a status makes it another one: not the heartbeat. */
 function withoutHeartbeat(status: V1NodeStatus | undefined): unknown {
   const conditions = status?.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest);
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images } = status ?? {};
-  return { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images: images ?? [], conditions };
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, features, runtimeHandlers } = status ?? {};
+  return { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images: images ?? [], conditions, features, runtimeHandlers };
 }
 
 export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
@@ -122,7 +124,7 @@ function adoption(node: NodeInput, found: V1Node): unknown {
 }
 
 /** Asks the runtime how it is. A runtime that does not answer makes the node not ready, and is no error. */
-async function look({ runtime, clock, signal, node, pressures }: NodeStatusOptions): Promise<NodeFacts> {
+async function look({ runtime, clock, signal, node, pressures, onFeatures }: NodeStatusOptions): Promise<NodeFacts> {
   const call = { signal, deadlineMs: callDeadlineMs };
   const nowMs = clock.nowMs();
   try {
@@ -133,14 +135,18 @@ async function look({ runtime, clock, signal, node, pressures }: NodeStatusOptio
       : status.networkReady
         ? undefined
         : `container runtime network not ready: ${status.message}`;
-    return { notReady: problem, runtimeVersion, images, pressures: pressures(), nowMs };
+    onFeatures(status.features);
+    return { notReady: problem, runtimeVersion, images, pressures: pressures(), features: status.features, nowMs };
   } catch (error) {
     signal.throwIfAborted();
+    const features = { handlers: [], supplementalGroupsPolicy: false };
+    onFeatures(features);
     return {
       notReady: `container runtime is down: ${errorText(error)}`,
       runtimeVersion: `${node.version === '' ? '' : 'containerd://'}unknown`,
       images: [],
       pressures: pressures(),
+      features,
       nowMs,
     };
   }

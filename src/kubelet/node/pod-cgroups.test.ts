@@ -14,6 +14,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const line = (path: string, controller: string) => `30 29 0:25 / ${path} rw - cgroup cgroup rw,${controller}\n`;
 const mounts: Mounts = {
+  mount: async () => {},
   tmpfs: async () => {},
   unmount: async () => {},
   below: async () => [],

@@ -62,7 +62,19 @@ export function containerStatusOf(input: StatusInput, of: SpecContainer, waiting
     restartCount: run.metadata.attempt,
     started,
     state,
+    ...mountStatuses(input, of),
   };
+}
+
+/** As upstream: a mount that may be written to says no more than where it is. */
+function mountStatuses({ recursiveReadOnly }: StatusInput, { spec }: SpecContainer): Pick<V1ContainerStatus, 'volumeMounts'> {
+  if (!spec.volumeMounts?.length) return {};
+  const volumeMounts = spec.volumeMounts.map(({ name, mountPath, readOnly, recursiveReadOnly: wanted = 'Disabled' }) => {
+    if (readOnly !== true) return { name, mountPath };
+    const recursive = wanted === 'Enabled' || (wanted === 'IfPossible' && recursiveReadOnly);
+    return { name, mountPath, readOnly, recursiveReadOnly: recursive ? 'Enabled' : 'Disabled' };
+  });
+  return { volumeMounts };
 }
 
 const sameAttempt = (before: V1ContainerStatus | undefined, run: ContainerStatus): boolean => before?.restartCount === run.metadata.attempt;

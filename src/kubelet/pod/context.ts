@@ -5,7 +5,7 @@ import type { Client, EventRecorder } from '../../client/mod.ts';
 import type { ClusterDns, DnsConfig } from '../container/dns.ts';
 import type { RunningFacts } from '../container/fields.ts';
 import type { MachineLimits } from '../container/resources.ts';
-import type { ContainerRuntime } from '../cri/runtime.ts';
+import type { ContainerRuntime, RuntimeFeatures } from '../cri/runtime.ts';
 import type { ImageManager } from '../image-manager.ts';
 import type { Rejection } from '../node/admission.ts';
 import type { PodCgroups } from '../node/pod-cgroups.ts';
@@ -39,6 +39,8 @@ export interface PodContext {
   readonly cgroups: PodCgroups;
   /** Whether the node has room for a pod of its own whose resources have grown. */
   readonly resizable: (pod: V1Pod) => ResizeVerdict;
+  /** What the runtime said that it can do when it was asked last. */
+  readonly runtimeFeatures: () => RuntimeFeatures;
   /** The node's own word on a pod that it has not taken up yet; undefined when it may run here. */
   readonly admit: (pod: V1Pod) => Rejection | undefined;
 }

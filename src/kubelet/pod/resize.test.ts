@@ -61,7 +61,14 @@ describe('changed resources', () => {
     ['never', '5', { never: true, message: "Node didn't have enough capacity: cpu, requested: 5000, capacity: 4000" }],
   ])('the node has room: %s', (_name, cpu, expected) => {
     const others = [pod({ requests: { cpu: '2' } })];
-    const input = { others, nodeName: 'n', labels: {}, allocatable: { cpu: '4', pods: '10' }, pressures: [] };
+    const input = {
+      others,
+      nodeName: 'n',
+      labels: {},
+      allocatable: { cpu: '4', pods: '10' },
+      pressures: [],
+      security: { appArmor: false, supplementalGroupsPolicy: false },
+    };
     expect(admitResize({ ...input, pod: pod({ requests: { cpu } }) })).toEqual(expected);
   });
 });

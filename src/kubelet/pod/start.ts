@@ -1,6 +1,7 @@
 // Brings up a sandbox or one container: the longest of the worker's actions.
 import type { V1Pod } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
+import { runtimeClasses } from '../api-resources.ts';
 import { containerConfig } from '../container/config.ts';
 import { buildEnv } from '../container/env.ts';
 import { configError, StartError } from '../container/errors.ts';
@@ -8,7 +9,8 @@ import type { RunningFacts } from '../container/fields.ts';
 import { cgroupParentOf, podGroupLimits } from '../container/resources.ts';
 import { sandboxConfig } from '../container/sandbox-config.ts';
 import { checkNonRoot } from '../container/security.ts';
-import { RuntimeError, type SandboxConfig } from '../cri/runtime.ts';
+import { canMountRecursively, RuntimeError, type SandboxConfig } from '../cri/runtime.ts';
+import type { EmitEvent } from '../image-manager.ts';
 import type { PodContext } from './context.ts';
 import { emitterFor } from './events.ts';
 import { runHook } from './hooks.ts';
@@ -37,11 +39,27 @@ export async function createSandbox(context: PodContext, pod: V1Pod, attempt: nu
   try {
     await context.files.prepareSandbox(pod);
     await limitPod(context, pod);
-    await context.runtime.runSandbox(await sandboxConfigFor(context, pod, attempt), { signal, deadlineMs: sandboxDeadlineMs });
+    const runtimeHandler = await handlerOf(context, pod, signal);
+    checkUserNamespace(pod, runtimeHandler);
+    const config = { ...(await sandboxConfigFor(context, pod, attempt)), runtimeHandler };
+    await context.runtime.runSandbox(config, { signal, deadlineMs: sandboxDeadlineMs });
   } catch (error) {
     if (!signal.aborted) emit('Warning', 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${errorText(error)}`);
     throw error;
   }
+}
+
+/** By the pod's RuntimeClass; empty: the runtime's default one. */
+async function handlerOf({ client }: PodContext, pod: V1Pod, signal: AbortSignal): Promise<string> {
+  const name = pod.spec?.runtimeClassName ?? '';
+  return name === '' ? '' : (await client.get(runtimeClasses, { name }, { signal })).handler;
+}
+
+/** To run the pod as users of the host's own would be less than it asks for. */
+function checkUserNamespace(pod: V1Pod, handler: string): void {
+  if (pod.spec?.hostUsers !== false) return;
+  const who = handler === '' ? 'runtime' : `RuntimeClass handler ${JSON.stringify(handler)}`;
+  throw new Error(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
 }
 
 /** A host that refuses a limit runs the pod without it: its containers have limits of their own. */
@@ -92,6 +110,7 @@ async function create(context: PodContext, options: StartOptions, container: Spe
   checkNonRoot(pod, spec, image);
   await context.references.load(referencesOf(pod), signal);
   const env = buildEnv({ pod, container: spec, facts, references: context.references });
+  await mountImageVolumes(context, { pod, container, sandbox, emit, signal });
   const mounts = await prepareMounts(context, { pod, container, env, facts, attempt: action.attempt });
   const target = container.kind === 'ephemeral' ? targetOf(pod, spec.name, observed) : undefined;
   const config = containerConfig({
@@ -113,17 +132,35 @@ async function create(context: PodContext, options: StartOptions, container: Spe
   return id;
 }
 
+/** Images that the container mounts are pulled as its own is, and fail in the same words. */
+async function mountImageVolumes(
+  context: PodContext,
+  of: { pod: V1Pod; container: SpecContainer; sandbox: SandboxConfig; emit: EmitEvent; signal: AbortSignal },
+): Promise<void> {
+  const { pod, container, ...request } = of;
+  const wanted = new Set((container.spec.volumeMounts ?? []).map((mount) => mount.name));
+  for (const volume of pod.spec?.volumes ?? []) {
+    if (!volume.image?.reference || !wanted.has(volume.name)) continue;
+    const { reference, pullPolicy } = volume.image;
+    const asked = { name: container.spec.name, image: reference, imagePullPolicy: pullPolicy };
+    const image = await context.images.ensure({ ...request, pod, container: asked });
+    await orStartError('CreateContainerError', () => context.volumes.mountImage(pod, volume, image.id || reference));
+  }
+}
+
 async function prepareMounts(
   context: PodContext,
   of: { pod: V1Pod; container: SpecContainer; env: ReadonlyMap<string, string>; facts: RunningFacts; attempt: number },
 ) {
   const { pod, container, env, facts, attempt } = of;
   try {
-    const volumes = await context.volumes.mountsOf(pod, container.spec, env);
+    const recursiveReadOnly = canMountRecursively(context.runtimeFeatures());
+    const volumes = await context.volumes.mountsOf(pod, container.spec, { env, recursiveReadOnly });
     const clusterDomain = context.clusterDns?.domain;
     const own = await context.files.prepareContainer(pod, container.spec, { attempt, podIPs: facts.podIPs, clusterDomain });
     return [...volumes, ...own];
   } catch (error) {
+    if (error instanceof StartError) throw error;
     throw new StartError(
       'CreateContainerConfigError',
       `failed to prepare mounts for container "${container.spec.name}": ${errorText(error)}`,

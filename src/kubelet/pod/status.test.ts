@@ -8,6 +8,7 @@ import type { StatusInput } from './status-input.ts';
 function status(pod: V1Pod, observed: Observed, more: Partial<StatusInput> = {}): V1PodStatus {
   const running = observed.containers.filter((run) => run.state === 'running');
   return podStatus({
+    recursiveReadOnly: false,
     pod,
     before: pod.status,
     state: { at: 'syncing' },

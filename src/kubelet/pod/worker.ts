@@ -5,7 +5,7 @@ import { parseTime, type V1Pod, type V1PodStatus } from '../../api/mod.ts';
 import { Backoff, childController, errorText, type Logger, StoppedError } from '../../base/mod.ts';
 import { containerHash } from '../container/config.ts';
 import type { RunningFacts } from '../container/fields.ts';
-import type { ContainerStatus } from '../cri/runtime.ts';
+import { type ContainerStatus, canMountRecursively } from '../cri/runtime.ts';
 import type { EmitEvent } from '../image-manager.ts';
 import { createPodProbes, type PodProbes, type ProbeCount, type ProbedContainer } from '../probes/pod-probes.ts';
 import type { ProbeTargetContainer } from '../probes/run-probe.ts';
@@ -337,6 +337,7 @@ class Worker implements PodWorker {
       startTimeMs: this.#startTimeMs,
       resources: this.#resources,
       resize: this.#resize,
+      recursiveReadOnly: canMountRecursively(this.#context.runtimeFeatures()),
       hostIPs: this.#context.hostIPs,
       nowMs: this.#context.clock.nowMs(),
     });

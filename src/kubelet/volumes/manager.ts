@@ -1,14 +1,17 @@
 // The volumes of this node's pods: set up, kept up to date, taken down. One directory a pod, <dir>/<uid>.
 import { join } from 'node:path';
-import type { V1Container, V1Pod, V1Volume } from '../../api/mod.ts';
+import type { V1Container, V1Pod, V1Volume, V1VolumeMount } from '../../api/mod.ts';
+import type { FileSystem } from '../../base/ports/fs.ts';
 import { expand } from '../container/expand.ts';
 import type { RunningFacts } from '../container/fields.ts';
+import type { ImageViews } from '../cri/image-views.ts';
 import type { Mount } from '../cri/runtime.ts';
 import { setUpConfigMap } from './config-map.ts';
 import type { SetUp, VolumeContext } from './context.ts';
 import { setUpDownwardApi } from './downward-api.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { setUpHostPath } from './host-path.ts';
+import { closeImages, imageVolumeFolder, missingPart, mountImage, setUpImageVolume } from './image-volume.ts';
 import { VolumeError } from './payload.ts';
 import { setUpPersistentClaim } from './persistent-claim.ts';
 import { setUpProjected } from './projected.ts';
@@ -25,6 +28,7 @@ const plugins: readonly { readonly source: keyof V1Volume; readonly folder: stri
   { source: 'hostPath', folder: 'kubernetes.io~host-path', setUp: setUpHostPath },
   { source: 'persistentVolumeClaim', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
   { source: 'ephemeral', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
+  { source: 'image', folder: imageVolumeFolder, setUp: setUpImageVolume },
 ];
 /** Those whose content is the containers' own, and no copy of what the API has. */
 const writable: readonly (keyof V1Volume)[] = ['emptyDir', 'hostPath', 'persistentVolumeClaim', 'ephemeral'];
@@ -37,21 +41,31 @@ export class MountError extends Error {
 export interface Volumes {
   /** Sets up whatever is missing and rewrites whatever has changed. Rejects with MountError. */
   setUp(pod: V1Pod, facts: RunningFacts): Promise<{ readonly refreshAtMs?: number | undefined }>;
+  /** Mounts a volume of type image: the image is present, under this id. */
+  mountImage(pod: V1Pod, volume: V1Volume, imageId: string): Promise<void>;
   /** Unmounts and removes every volume of the pod. Doing it again is harmless. */
   tearDown(uid: string): Promise<void>;
   /** The mounts that a container asks for; its volumes are set up. */
-  mountsOf(pod: V1Pod, container: V1Container, env: ReadonlyMap<string, string>): Promise<readonly Mount[]>;
+  mountsOf(pod: V1Pod, container: V1Container, of: MountsInput): Promise<readonly Mount[]>;
+}
+
+export interface MountsInput {
+  readonly env: ReadonlyMap<string, string>;
+  /** The runtime can make what is mounted below a read-only mount read-only too. */
+  readonly recursiveReadOnly: boolean;
 }
 
 export interface VolumesOptions extends VolumeContext {
   /** `<dataDir>/pods` */
   readonly directory: string;
+  /** Absent: a runtime without them, and image volumes are refused. */
+  readonly imageViews?: ImageViews | undefined;
 }
 
 const pluginOf = (volume: V1Volume) => plugins.find((plugin) => volume[plugin.source] !== undefined);
 
 export function createVolumes(options: VolumesOptions): Volumes {
-  const { directory, fs, mounts, tokens } = options;
+  const { directory, fs, mounts, tokens, imageViews: views } = options;
   const podPath = (uid: string) => join(directory, uid);
   const volumePath = (uid: string, folder: string, name: string) => join(podPath(uid), 'volumes', folder, name);
 
@@ -79,14 +93,21 @@ export function createVolumes(options: VolumesOptions): Volumes {
       }
       return { refreshAtMs };
     },
+    async mountImage(pod, volume, imageId) {
+      const uid = pod.metadata?.uid ?? '';
+      if (!views) throw new VolumeError(`the container runtime cannot mount the image of volume "${volume.name}"`);
+      const path = volumePath(uid, imageVolumeFolder, volume.name);
+      await mountImage({ fs, mounts, views }, { uid, volume: volume.name, imageId, path });
+    },
     async tearDown(uid) {
       tokens?.forget(uid);
       const path = join(podPath(uid), 'volumes');
       if (!(await fs.exists(path))) return;
       for (const point of await mounts.below(path)) await mounts.unmount(point);
+      if (views) await closeImages({ fs, views }, { uid, volumes: path });
       await fs.remove(path);
     },
-    async mountsOf(pod, container, env) {
+    async mountsOf(pod, container, { env, recursiveReadOnly }) {
       const found: Mount[] = [];
       const device = container.volumeDevices?.[0];
       if (device) {
@@ -101,18 +122,47 @@ export function createVolumes(options: VolumesOptions): Volumes {
         const own = volumePath(pod.metadata?.uid ?? '', plugin.folder, volume.name);
         // A claim's volume is elsewhere: what is ours is a link.
         const root = volume.hostPath?.path ?? (await fs.readLink(own)) ?? own;
-        const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
         found.push({
           containerPath: mount.mountPath,
-          hostPath: subPath === '' ? root : await resolveSubPath(fs, root, subPath),
+          hostPath: await partOf(fs, { root, volume, subPath: subPathOf(mount, env) }),
           // Files made from API objects are never a container's to change.
           readonly: mount.readOnly === true || volume.persistentVolumeClaim?.readOnly === true || !writable.includes(plugin.source),
+          ...(isRecursive(mount, recursiveReadOnly) ? { recursiveReadOnly: true } : {}),
           propagation: propagationOf(mount.mountPropagation),
         });
       }
       return found;
     },
   };
+}
+
+/** The part of the volume at `root` that is to be mounted. */
+async function partOf(fs: FileSystem, of: { readonly root: string; readonly volume: V1Volume; readonly subPath: string }): Promise<string> {
+  const { root, volume, subPath } = of;
+  if (subPath === '') return root;
+  if (volume.image && !(await fs.exists(join(root, subPath)))) throw missingPart(subPath, volume.image.reference ?? '');
+  return resolveSubPath(fs, root, subPath);
+}
+
+function subPathOf(mount: V1VolumeMount, env: ReadonlyMap<string, string>): string {
+  if (!mount.subPathExpr) return mount.subPath ?? '';
+  // A part that depends on a variable without a value would be another one than was meant.
+  const missing = new Set<string>();
+  const expanded = expand(mount.subPathExpr, (name) => {
+    const value = env.get(name) ?? '';
+    if (value === '') missing.add(name);
+    return value;
+  });
+  if (missing.size > 0) throw new VolumeError(`missing value for ${[...missing].sort().join(', ')}`);
+  return expanded;
+}
+
+/** True when what is mounted below the mount is read-only too. Throws VolumeError when that is asked for and cannot be had. */
+function isRecursive(mount: V1VolumeMount, possible: boolean): boolean {
+  if (mount.recursiveReadOnly === 'Enabled' && !possible) {
+    throw new VolumeError(`volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
+  }
+  return possible && (mount.recursiveReadOnly === 'Enabled' || mount.recursiveReadOnly === 'IfPossible');
 }
 
 function propagationOf(text: string | undefined): Mount['propagation'] {

@@ -25,7 +25,7 @@ beforeEach(async () => {
   persistent = { v: volume({ local: { path: join(dir, 'data') } }) };
   volumes = createVolumes({
     fs,
-    mounts: { tmpfs: async () => {}, unmount: async () => {}, removeEmpty: async () => true, below: async () => [] },
+    mounts: { mount: async () => {}, tmpfs: async () => {}, unmount: async () => {}, removeEmpty: async () => true, below: async () => [] },
     clock: new VirtualClock({ settle: turn }),
     random: new SeededRandom(1),
     references: { configMap: () => undefined, secret: () => undefined, services: { list: () => [], get: () => undefined } },
@@ -57,7 +57,11 @@ const pod = (data: V1Volume, spec: Partial<V1PodSpec> = {}): V1Pod => ({
 const facts = { podIPs: [], hostIPs: [], allocatable: { cpu: '1', memory: '1Gi' } };
 const setUp = (of: V1Pod) => volumes.setUp(of, facts);
 const mountsOf = (of: V1Pod, mount: object = {}) =>
-  volumes.mountsOf(of, { name: 'app', volumeMounts: [{ name: 'd', mountPath: '/d', ...mount }] }, new Map());
+  volumes.mountsOf(
+    of,
+    { name: 'app', volumeMounts: [{ name: 'd', mountPath: '/d', ...mount }] },
+    { env: new Map(), recursiveReadOnly: false },
+  );
 
 describe('a claim', () => {
   test('is the directory of its volume, and taking the pod down leaves what is in it', async () => {
@@ -168,7 +172,9 @@ describe('is refused, in words', () => {
   test('a container that wants a device', async () => {
     await setUp(pod(using()));
     const container = { name: 'app', volumeDevices: [{ name: 'd', devicePath: '/dev/x' }] };
-    await expect(volumes.mountsOf(pod(using()), container, new Map())).rejects.toThrow('this node has no block volumes');
+    await expect(volumes.mountsOf(pod(using()), container, { env: new Map(), recursiveReadOnly: false })).rejects.toThrow(
+      'this node has no block volumes',
+    );
   });
 });
 

@@ -16,6 +16,7 @@ let mounted: string[] = [];
 let configMaps: Record<string, V1ConfigMap> = {};
 let secrets: Record<string, V1Secret> = {};
 const mounts: Mounts = {
+  mount: async (path) => void mounted.push(path),
   tmpfs: async (path) => void mounted.push(path),
   unmount: async (path) => {
     mounted = mounted.filter((one) => one !== path);
@@ -171,9 +172,13 @@ test.each([
 });
 
 describe('mounts', () => {
-  const mountsOf = (volume: V1Volume, mount: object) => {
+  const mountsOf = (volume: V1Volume, mount: object, recursiveReadOnly = false) => {
     const pod = podWith(volume);
-    return volumes.mountsOf(pod, { name: 'app', volumeMounts: [{ name: 'v', mountPath: '/data', ...mount }] }, new Map([['WHO', 'me']]));
+    return volumes.mountsOf(
+      pod,
+      { name: 'app', volumeMounts: [{ name: 'v', mountPath: '/data', ...mount }] },
+      { env: new Map([['WHO', 'me']]), recursiveReadOnly },
+    );
   };
   test('files made from API objects cannot be changed by containers', async () => {
     await setUp({ name: 'v', configMap: { name: 'cm' } });
@@ -186,6 +191,23 @@ describe('mounts', () => {
     const [mount] = await mountsOf({ name: 'v', emptyDir: {} }, { subPathExpr: 'logs/$(WHO)' });
     expect(mount).toMatchObject({ hostPath: join(pathOf('empty-dir'), 'logs/me'), readonly: false });
     expect((await fs.stat(mount?.hostPath ?? ''))?.kind).toBe('directory');
+  });
+  test('a subPath from a variable without a value is refused', async () => {
+    await setUp({ name: 'v', emptyDir: {} });
+    const mounted = mountsOf({ name: 'v', emptyDir: {} }, { subPathExpr: '$(NOBODY)/$(WHO)/$(ELSE)' });
+    await expect(mounted).rejects.toThrow('missing value for ELSE, NOBODY');
+  });
+  test.each([
+    ['Enabled', true, true],
+    ['Enabled', false, 'volume "v" requested recursive read-only mode, but it is not supported by the runtime'],
+    ['IfPossible', true, true],
+    ['IfPossible', false, undefined],
+    ['Disabled', true, undefined],
+  ])('recursiveReadOnly %s where the runtime can (%s): %s', async (recursiveReadOnly, can, want) => {
+    await setUp({ name: 'v', emptyDir: {} });
+    const mounted = mountsOf({ name: 'v', emptyDir: {} }, { readOnly: true, recursiveReadOnly }, can);
+    if (typeof want === 'string') await expect(mounted).rejects.toThrow(want);
+    else expect((await mounted)[0]).toMatchObject({ readonly: true, ...(want ? { recursiveReadOnly: true } : {}) });
   });
   test('a subPath that a link leads out of the volume is refused', async () => {
     await setUp({ name: 'v', emptyDir: {} });

@@ -193,6 +193,7 @@ describe('a pod on a simulated node', () => {
         return {};
       },
       tearDown: async () => {},
+      mountImage: async () => {},
       mountsOf: async () => [],
     };
     const { api, until, advance } = begin({ kubelet: { storage: { ...createNoStorage(), volumes: () => volumes } } });

@@ -102,7 +102,12 @@ class Simulated implements SimRuntime {
   }
 
   status(call?: RuntimeCall) {
-    return this.#call('status', { call }, () => ({ runtimeReady: true, networkReady: true, message: '' }));
+    return this.#call('status', { call }, () => ({
+      runtimeReady: true,
+      networkReady: true,
+      message: '',
+      features: { handlers: [], supplementalGroupsPolicy: false },
+    }));
   }
 
   runSandbox(config: SandboxConfig, call?: RuntimeCall) {
