@@ -3,6 +3,7 @@
 import type { DecodedOf, EncodableOf } from '../../base/protobuf/mod.ts';
 import {
   containerStates,
+  type methods,
   namespaceModes,
   type objectMessages,
   profileTypes,
@@ -18,6 +19,7 @@ import type {
   Image,
   LinuxResources,
   NamespaceOptions,
+  RuntimeStatus,
   Sandbox,
   SandboxConfig,
   SandboxStatus,
@@ -160,6 +162,25 @@ export function containerStatusFromWire(wire: Wire<'containerStatus'>, sandboxId
     reason: wire.reason,
     message: wire.message,
     logPath: wire.logPath,
+  };
+}
+
+export function runtimeStatusFromWire({ status, handlers, features }: DecodedOf<(typeof methods)['status']['response']>): RuntimeStatus {
+  const conditions = status?.conditions ?? [];
+  const isTrue = (type: string) => conditions.some((condition) => condition.type === type && condition.status);
+  const failing = conditions.filter((condition) => !condition.status);
+  return {
+    runtimeReady: isTrue('RuntimeReady'),
+    networkReady: isTrue('NetworkReady'),
+    message: failing.map(({ reason, message }) => `${reason}: ${message}`).join('; '),
+    features: {
+      handlers: handlers.map(({ name, features: can }) => ({
+        name,
+        recursiveReadOnlyMounts: can?.recursiveReadOnlyMounts === true,
+        userNamespaces: can?.userNamespaces === true,
+      })),
+      supplementalGroupsPolicy: features?.supplementalGroupsPolicy === true,
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import {
   containerStatusFromWire,
   imageFromWire,
   resourcesToWire,
+  runtimeStatusFromWire,
   sandboxConfigToWire,
   sandboxFromWire,
   sandboxStatusFromWire,
@@ -124,23 +125,7 @@ function sandboxCalls(
       return { name: found.runtimeName, version: found.runtimeVersion, apiVersion: found.runtimeApiVersion };
     },
     async status(call) {
-      const { status, handlers, features } = await channel.unary(methods.status, { verbose: false }, timing(call, quickMs));
-      const conditions = status?.conditions ?? [];
-      const isTrue = (type: string) => conditions.some((condition) => condition.type === type && condition.status);
-      const failing = conditions.filter((condition) => !condition.status);
-      return {
-        runtimeReady: isTrue('RuntimeReady'),
-        networkReady: isTrue('NetworkReady'),
-        message: failing.map(({ reason, message }) => `${reason}: ${message}`).join('; '),
-        features: {
-          handlers: handlers.map(({ name, features: can }) => ({
-            name,
-            recursiveReadOnlyMounts: can?.recursiveReadOnlyMounts === true,
-            userNamespaces: can?.userNamespaces === true,
-          })),
-          supplementalGroupsPolicy: features?.supplementalGroupsPolicy === true,
-        },
-      };
+      return runtimeStatusFromWire(await channel.unary(methods.status, { verbose: false }, timing(call, quickMs)));
     },
     async runSandbox(config, call) {
       const wire = sandboxConfigToWire(config);

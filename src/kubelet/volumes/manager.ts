@@ -109,12 +109,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     },
     async mountsOf(pod, container, { env, recursiveReadOnly }) {
       const found: Mount[] = [];
-      const device = container.volumeDevices?.[0];
-      if (device) {
-        throw new VolumeError(
-          `volume "${device.name}" is asked for as the block device ${device.devicePath}, and this node has no block volumes`,
-        );
-      }
+      refuseDevices(container);
       for (const mount of container.volumeMounts ?? []) {
         const volume = pod.spec?.volumes?.find((one) => one.name === mount.name);
         const plugin = volume && pluginOf(volume);
@@ -134,6 +129,14 @@ export function createVolumes(options: VolumesOptions): Volumes {
       return found;
     },
   };
+}
+
+function refuseDevices({ volumeDevices }: V1Container): void {
+  const device = volumeDevices?.[0];
+  if (!device) return;
+  throw new VolumeError(
+    `volume "${device.name}" is asked for as the block device ${device.devicePath}, and this node has no block volumes`,
+  );
 }
 
 /** The part of the volume at `root` that is to be mounted. */
