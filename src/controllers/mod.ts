@@ -27,7 +27,7 @@ import { runTaintEvictionController } from './nodelifecycle/taint-eviction.ts';
 import { runPersistentVolumeBinder } from './persistentvolume/persistentvolume.ts';
 import { runPodGarbageCollector } from './podgc/podgc.ts';
 import { runClaimProtection, runVolumeProtection } from './pvprotection/pvprotection.ts';
-import { runReplicaSetController } from './replicaset/replicaset.ts';
+import { runReplicaSetController, runReplicationController } from './replicaset/replicaset.ts';
 import { runResourceQuotaController } from './resourcequota/resourcequota.ts';
 import { runRootCaPublisher } from './rootca/rootca.ts';
 import type { ControllerContext } from './runtime/controller.ts';
@@ -59,6 +59,7 @@ const controllers: Readonly<Record<string, Run>> = {
   namespace: runNamespaceController,
   serviceAccount: runServiceAccountController,
   replicaSet: runReplicaSetController,
+  replicationController: runReplicationController,
   deployment: runDeploymentController,
   daemonSet: runDaemonSetController,
   statefulSet: runStatefulSetController,

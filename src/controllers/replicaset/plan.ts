@@ -1,4 +1,4 @@
-// What a ReplicaSet wants: how many pods more or fewer, which go first, what its status says. Pure.
+// What a ReplicaSet or a ReplicationController wants: how many pods more or fewer, which go first, what its status says. Pure.
 import {
   getCondition,
   type Labels,
@@ -8,8 +8,11 @@ import {
   type V1ReplicaSet,
   type V1ReplicaSetCondition,
   type V1ReplicaSetStatus,
+  type V1ReplicationController,
 } from '../../api/mod.ts';
 import { availableInMs, isAvailable, isReady, readySinceMs, restartsOf } from '../runtime/pods.ts';
+
+export type ReplicaOwner = V1ReplicaSet | V1ReplicationController;
 
 /** The most pods that one reconcile creates or deletes. */
 export const burstReplicas = 500;
@@ -93,10 +96,10 @@ function compareRanks(a: Rank, b: Rank): number {
 }
 
 export interface StatusInput {
-  readonly set: V1ReplicaSet;
+  readonly set: ReplicaOwner;
   readonly pods: readonly V1Pod[];
-  /** Pods of the set that are going away. */
-  readonly terminating: number;
+  /** Pods of the set that are going away; undefined where the status has no word for them. */
+  readonly terminating: number | undefined;
   /** What went wrong with this reconcile's creations or deletions. */
   readonly failure: { readonly reason: 'FailedCreate' | 'FailedDelete'; readonly message: string } | undefined;
   readonly nowMs: number;
@@ -114,7 +117,7 @@ export function planStatus(input: StatusInput): V1ReplicaSetStatus {
     fullyLabeledReplicas: pods.filter((pod) => hasAll(pod.metadata?.labels)).length,
     readyReplicas: pods.filter(isReady).length,
     availableReplicas: pods.filter((pod) => isAvailable(pod, minReadySeconds, nowMs)).length,
-    terminatingReplicas: input.terminating,
+    ...(input.terminating === undefined ? {} : { terminatingReplicas: input.terminating }),
     observedGeneration: set.metadata?.generation ?? 0,
     ...(conditions.length === 0 ? {} : { conditions }),
   };
@@ -131,7 +134,7 @@ function planConditions({ set, failure, nowTime }: StatusInput): readonly V1Repl
 }
 
 /** In how many milliseconds the next ready pod becomes available; undefined when none is waiting. */
-export function nextAvailabilityMs(set: V1ReplicaSet, pods: readonly V1Pod[], nowMs: number): number | undefined {
+export function nextAvailabilityMs(set: ReplicaOwner, pods: readonly V1Pod[], nowMs: number): number | undefined {
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
   if (minReadySeconds === 0) return undefined;
   const waits = pods.map((pod) => availableInMs(pod, minReadySeconds, nowMs)).filter((ms) => ms !== undefined && ms > 0);

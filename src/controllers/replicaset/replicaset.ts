@@ -1,12 +1,15 @@
-// The ReplicaSet controller: keeps as many pods of a template as the set says.
+// The ReplicaSet and ReplicationController controllers: each keeps as many pods of a template as its objects say.
 import {
   compileLabelSelector,
+  compileSelector,
   controllerOf,
   formatTime,
+  type Labels,
   type Persisted,
+  type ResourceType,
+  selectorOfLabels,
+  type V1LabelSelector,
   type V1Pod,
-  type V1ReplicaSet,
-  type V1ReplicaSetStatus,
 } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
 import { type Again, cacheKeyOf, type EventRecorder, type Informer, type WorkQueue } from '../../client/mod.ts';
@@ -15,34 +18,62 @@ import { createExpectations, type Expectations } from '../runtime/expectations.t
 import { adoptObject, claim, controlledBy, controllerKey, indexByController, orphansIn, releaseObject } from '../runtime/ownership.ts';
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from '../runtime/pod-control.ts';
 import { isActive, isTerminating } from '../runtime/pods.ts';
-import { podType, replicaSetType } from '../runtime/resource-types.ts';
+import { podType, replicaSetType, replicationControllerType } from '../runtime/resource-types.ts';
 import { slowStart } from '../runtime/slow-start.ts';
-import { nextAvailabilityMs, planReplicas, planStatus, type ReplicaPlan, type StatusInput, sameStatus } from './plan.ts';
+import { nextAvailabilityMs, planReplicas, planStatus, type ReplicaOwner, type ReplicaPlan, type StatusInput, sameStatus } from './plan.ts';
 
 const countedEachTime = 100;
 const countAgainMs = 1_000;
 const leavingCountMs = 100;
 
+/** What the two kinds differ in. */
+interface ReplicaKind {
+  readonly controller: string;
+  readonly type: ResourceType<ReplicaOwner>;
+  readonly selects: (set: ReplicaOwner) => (labels: Labels | undefined) => boolean;
+  /** Whether the status tells of pods that are going away. */
+  readonly countsTerminating: boolean;
+}
+
+const replicaSetKind: ReplicaKind = {
+  controller: 'replicaset-controller',
+  type: replicaSetType as ResourceType<ReplicaOwner>,
+  selects: (set) => compileLabelSelector(set.spec?.selector as V1LabelSelector | undefined),
+  countsTerminating: true,
+};
+
+const replicationControllerKind: ReplicaKind = {
+  controller: 'replication-controller',
+  type: replicationControllerType as ResourceType<ReplicaOwner>,
+  selects: (set) => compileSelector(selectorOfLabels(set.spec?.selector as Labels | undefined)),
+  countsTerminating: false,
+};
+
 interface Parts {
+  readonly kind: ReplicaKind;
   readonly context: ControllerContext;
-  readonly sets: Informer<V1ReplicaSet>;
+  readonly sets: Informer<ReplicaOwner>;
   readonly pods: Informer<V1Pod>;
   readonly expectations: Expectations;
   readonly events: EventRecorder;
 }
 
-export async function runReplicaSetController(context: ControllerContext): Promise<void> {
+export const runReplicaSetController = (context: ControllerContext): Promise<void> => run(context, replicaSetKind);
+export const runReplicationController = (context: ControllerContext): Promise<void> => run(context, replicationControllerKind);
+
+async function run(context: ControllerContext, kind: ReplicaKind): Promise<void> {
   const { informers, clock } = context;
-  const sets = informers.of(replicaSetType);
+  const sets = informers.of(kind.type);
   const pods = informers.of(podType);
   indexByController(sets);
   indexByController(pods);
   const expectations = createExpectations(clock);
   const controller: Controller = startController(context, {
-    name: 'replicaset-controller',
+    name: kind.controller,
     workers: 8,
     caches: [cache(sets), cache(pods)],
-    reconcile: (key, signal) => reconcile({ context: { ...context, signal }, sets, pods, expectations, events: controller.events }, key),
+    reconcile: (key, signal) =>
+      reconcile({ kind, context: { ...context, signal }, sets, pods, expectations, events: controller.events }, key),
   });
   controller.on(sets, ({ old, next }) => {
     const object = next ?? old;
@@ -51,19 +82,20 @@ export async function runReplicaSetController(context: ControllerContext): Promi
     if (!next) expectations.forget(key);
     controller.queue.add(key);
   });
-  controller.on(pods, ({ old, next }) => onPod({ sets, expectations, queue: controller.queue }, old, next));
+  controller.on(pods, ({ old, next }) => onPod({ kind, sets, expectations, queue: controller.queue }, old, next));
   await controller.stopped;
 }
 
 interface PodWatch {
-  readonly sets: Informer<V1ReplicaSet>;
+  readonly kind: ReplicaKind;
+  readonly sets: Informer<ReplicaOwner>;
   readonly expectations: Expectations;
   readonly queue: Pick<WorkQueue, 'add' | 'addAfter'>;
 }
 
 /** Wakes the sets that a changed pod concerns, and counts what was expected of it. */
 function onPod(watch: PodWatch, old: Persisted<V1Pod> | undefined, next: Persisted<V1Pod> | undefined): void {
-  const { sets, expectations, queue } = watch;
+  const { kind, sets, expectations, queue } = watch;
   // A set that is going away has nothing to do but to count.
   const add = (key: string) => queue.addAfter(key, sets.get(key)?.metadata.deletionTimestamp === undefined ? 0 : leavingCountMs);
   const before = controllerKey(old, sets);
@@ -80,7 +112,7 @@ function onPod(watch: PodWatch, old: Persisted<V1Pod> | undefined, next: Persist
   if (!next || controllerOf(next)) return;
   if (old && !controllerOf(old) && sameLabels(old, next)) return;
   for (const set of sets.list(next.metadata.namespace ?? '')) {
-    if (compileLabelSelector(set.spec?.selector)(next.metadata.labels)) add(cacheKeyOf(set));
+    if (kind.selects(set)(next.metadata.labels)) add(cacheKeyOf(set));
   }
 }
 
@@ -106,7 +138,7 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
   await writeStatus(parts, set, {
     set,
     pods: active,
-    terminating: owned.filter(isTerminating).length,
+    terminating: parts.kind.countsTerminating ? owned.filter(isTerminating).length : undefined,
     failure: outcome,
     nowMs,
     nowTime: formatTime(nowMs),
@@ -120,16 +152,16 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
 }
 
 /** All pods of the set, those going away included; adopts and releases on the way. */
-async function claimPods(parts: Parts, set: Persisted<V1ReplicaSet>): Promise<readonly Persisted<V1Pod>[]> {
+async function claimPods(parts: Parts, set: Persisted<ReplicaOwner>): Promise<readonly Persisted<V1Pod>[]> {
   const { client, signal } = parts.context;
   const candidates = [...controlledBy(parts.pods, set), ...orphansIn(parts.pods, set.metadata.namespace ?? '').filter(isActive)];
-  const { keep, adopt, release } = claim(set, candidates, compileLabelSelector(set.spec?.selector));
+  const { keep, adopt, release } = claim(set, candidates, parts.kind.selects(set));
   if (adopt.length === 0 && release.length === 0) return keep;
   // The cache may not know yet that the set is going away, or is another one by now.
   const { namespace, name } = set.metadata;
-  const fresh = await client.get(replicaSetType, { namespace, name }, { signal });
+  const fresh = await client.get(parts.kind.type, { namespace, name }, { signal });
   if (fresh.metadata.uid !== set.metadata.uid || fresh.metadata.deletionTimestamp !== undefined) return keep;
-  const write = { client, ownerType: replicaSetType, owner: set, type: podType, signal };
+  const write = { client, ownerType: parts.kind.type, owner: set, type: podType, signal };
   for (const pod of release) await releaseObject(write, pod);
   const adopted: Persisted<V1Pod>[] = [];
   for (const pod of adopt) adopted.push(await adoptObject(write, pod));
@@ -146,7 +178,7 @@ interface Failure {
 
 async function scale(
   parts: Parts,
-  set: Persisted<V1ReplicaSet>,
+  set: Persisted<ReplicaOwner>,
   key: string,
   active: readonly Persisted<V1Pod>[],
 ): Promise<Failure | undefined> {
@@ -159,7 +191,7 @@ async function scale(
 }
 
 /** The active pods of all sets that the set's owner controls: those of a Deployment's old and new ReplicaSets. */
-function relatedPods(parts: Parts, set: Persisted<V1ReplicaSet>, own: readonly V1Pod[]): readonly V1Pod[] {
+function relatedPods(parts: Parts, set: Persisted<ReplicaOwner>, own: readonly V1Pod[]): readonly V1Pod[] {
   const owner = controllerOf(set);
   if (!owner) return own;
   return controlledBy(parts.sets, { metadata: { uid: owner.uid } }).flatMap((sibling) =>
@@ -168,15 +200,15 @@ function relatedPods(parts: Parts, set: Persisted<V1ReplicaSet>, own: readonly V
 }
 
 /** Gives the first error. What did not come about is no longer expected. */
-async function carryOut(parts: Parts, set: Persisted<V1ReplicaSet>, key: string, plan: ReplicaPlan): Promise<unknown> {
+async function carryOut(parts: Parts, set: Persisted<ReplicaOwner>, key: string, plan: ReplicaPlan): Promise<unknown> {
   const { client, signal } = parts.context;
-  const owner = { client, events: parts.events, type: replicaSetType, owner: set, signal };
+  const owner = { client, events: parts.events, type: parts.kind.type, owner: set, signal };
   switch (plan.do) {
     case 'nothing':
       return undefined;
     case 'create': {
       parts.expectations.expectCreations(key, plan.count);
-      const pod = podFromTemplate(replicaSetType, set, set.spec?.template);
+      const pod = podFromTemplate(parts.kind.type, set, set.spec?.template);
       const { started, error } = await slowStart(plan.count, async () => {
         try {
           await createPod(owner, pod);
@@ -205,10 +237,10 @@ async function carryOut(parts: Parts, set: Persisted<V1ReplicaSet>, key: string,
   }
 }
 
-async function writeStatus(parts: Parts, set: Persisted<V1ReplicaSet>, input: StatusInput): Promise<void> {
-  const status: V1ReplicaSetStatus = planStatus({ ...input, failure: input.failure && pick(input.failure) });
+async function writeStatus(parts: Parts, set: Persisted<ReplicaOwner>, input: StatusInput): Promise<void> {
+  const status = planStatus({ ...input, failure: input.failure && pick(input.failure) });
   if (sameStatus(set.status, status)) return;
-  await parts.context.client.updateStatus(replicaSetType, { ...set, status }, { signal: parts.context.signal });
+  await parts.context.client.updateStatus(parts.kind.type, { ...set, status }, { signal: parts.context.signal });
 }
 
 const pick = ({ reason, message }: NonNullable<StatusInput['failure']>) => ({ reason, message });

@@ -11,6 +11,7 @@ export {
   persistentvolumes as persistentVolumeType,
   pods as podType,
   replicasets as replicaSetType,
+  replicationcontrollers as replicationControllerType,
   serviceaccounts as serviceAccountType,
   services as serviceType,
   storageclasses as storageClassType,

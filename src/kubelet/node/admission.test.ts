@@ -48,8 +48,15 @@ describe('admission on the node', () => {
       ['OutOfpods', "Node didn't have enough resource: pods, requested: 1, used: 3, capacity: 3"],
     ],
     [
-      'a resource that the node does not have',
+      'a resource that the node has never heard of',
       input(aPod({ containers: [aContainer('app', { resources: { requests: { 'example.com/gpu': '1' } } })] })),
+      undefined,
+    ],
+    [
+      'a resource of its own that is taken',
+      input(aPod({ containers: [aContainer('app', { resources: { requests: { 'example.com/gpu': '1' } } })] }), {
+        allocatable: { cpu: '2', memory: '1Gi', pods: '3', 'example.com/gpu': '0' },
+      }),
       ['OutOfexample.com/gpu', "Node didn't have enough resource: example.com/gpu, requested: 1, used: 0, capacity: 0"],
     ],
     ['a node selector that fits', input(aPod({ nodeSelector: { zone: 'a' } })), undefined],

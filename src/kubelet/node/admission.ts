@@ -53,6 +53,8 @@ function byResources({ pod, others, allocatable }: AdmissionInput): Rejection | 
   const used = new Map<string, number>();
   for (const other of others) for (const [name, value] of podAmounts(other, 'requests')) used.set(name, (used.get(name) ?? 0) + value);
   for (const [name, requested] of podAmounts(pod, 'requests')) {
+    // What the node has never heard of is no resource of the node: the cluster counts it.
+    if (name.includes('/') && !capacity.has(name)) continue;
     const amounts = { requested, used: used.get(name) ?? 0, capacity: capacity.get(name) ?? 0 };
     if (requested > 0 && amounts.used + requested > amounts.capacity) return short(name, amounts);
   }
