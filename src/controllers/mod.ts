@@ -16,6 +16,7 @@ import { runDeploymentController } from './deployment/deployment.ts';
 import { runDisruptionController } from './disruption/disruption.ts';
 import { runEndpointsController } from './endpoints/endpoints.ts';
 import { runEndpointSliceController } from './endpointslice/endpointslice.ts';
+import { runEndpointSliceMirroringController } from './endpointslicemirroring/endpointslicemirroring.ts';
 import { runEphemeralVolumeController } from './ephemeralvolume/ephemeralvolume.ts';
 import { runGarbageCollector } from './garbagecollector/garbagecollector.ts';
 import { runHorizontalPodAutoscalerController } from './horizontalpodautoscaler/horizontalpodautoscaler.ts';
@@ -67,6 +68,7 @@ const controllers: Readonly<Record<string, Run>> = {
   cronJob: runCronJobController,
   ttlAfterFinished: runTtlAfterFinishedController,
   endpointSlice: runEndpointSliceController,
+  endpointSliceMirroring: runEndpointSliceMirroringController,
   endpoints: runEndpointsController,
   nodeLifecycle: runNodeLifecycleController,
   taintEviction: runTaintEvictionController,

@@ -6,8 +6,9 @@ import { againAfter, type Controller, type ControllerContext, cache, done, start
 import { createExpectations, type Expectations } from '../runtime/expectations.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';
 import { endpointSliceType, nodeType, podType, serviceType } from '../runtime/resource-types.ts';
-import { managedBy, managedByLabel, planSlices, type SlicePlan } from './plan.ts';
+import { managedBy, managedByLabel, planSlices } from './plan.ts';
 import { createPacer, hasSelector, matters, type Pacer, selecting, selectorOfService } from './service-pods.ts';
+import { writeSlices } from './write-slices.ts';
 
 const serviceIndex = 'service';
 
@@ -70,7 +71,7 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
     parts.pacer.forget(key);
     expectations.forget(key);
     // Their owner is gone: the garbage collector takes them, here it is only sooner.
-    await carryOut(parts, key, { create: [], update: [], delete: standing });
+    await writeSlices(parts, key, { create: [], update: [], delete: standing });
     return done;
   }
   // Without a selector its endpoints are the user's.
@@ -82,7 +83,7 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
   parts.pacer.ran(key, selected.length);
   const plan = planSlices({ service, pods: selected, slices: standing, nodeOf: (name) => nodes.get(name) });
   try {
-    await carryOut(parts, key, plan);
+    await writeSlices(parts, key, plan);
   } catch (error) {
     if (isNamespaceTerminating(error)) return done;
     if (!parts.context.signal.aborted) {
@@ -92,24 +93,4 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
     throw error;
   }
   return expectations.met(key) ? done : againAfter(expectations.givenUpInMs(key));
-}
-
-async function carryOut(parts: Parts, key: string, plan: SlicePlan): Promise<void> {
-  const { client, signal } = parts.context;
-  parts.expectations.expectCreations(key, plan.create.length);
-  const writes = [
-    ...plan.create.map(async (slice) => {
-      try {
-        await client.create(endpointSliceType, slice, { signal });
-      } catch (error) {
-        parts.expectations.creationObserved(key);
-        throw error;
-      }
-    }),
-    ...plan.update.map((slice) => client.update(endpointSliceType, slice, { signal })),
-    ...plan.delete.map(({ metadata }) => client.delete(endpointSliceType, metadata, { preconditions: { uid: metadata.uid }, signal })),
-  ];
-  const results = await Promise.allSettled(writes);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
 }

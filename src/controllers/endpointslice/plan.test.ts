@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Persisted, V1EndpointSlice, V1Pod, V1Service, V1ServiceSpec } from '../../api/mod.ts';
 import { nodeOf, podOf } from '../runtime/world.fake.ts';
-import { endpointsPerSliceMax, planSlices, type SlicePlan } from './plan.ts';
+import { endpointsPerSliceMax, planSlices } from './plan.ts';
+import type { SlicePlan } from './spread.ts';
 
 const service = (spec: V1ServiceSpec = {}, labels: Record<string, string> = {}): Persisted<V1Service> => ({
   metadata: { name: 'web', namespace: 'default', uid: 's', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z', labels },
@@ -99,6 +100,19 @@ describe('endpoints', () => {
     ['is done', { phase: 'Succeeded' }],
   ])('a pod that %s has none: one empty slice stands for them', (_, traits) => {
     expect(plan(service(), [pod('p', traits)]).create).toMatchObject([{ endpoints: [], ports: [] }]);
+  });
+
+  test.each<[string | undefined, object | undefined]>([
+    [undefined, undefined],
+    ['PreferClose', { forZones: [{ name: 'z1' }] }],
+    ['PreferSameZone', { forZones: [{ name: 'z1' }] }],
+    ['PreferSameNode', { forNodes: [{ name: 'n1' }], forZones: [{ name: 'z1' }] }],
+  ])('hints of the traffic distribution %s, for what is ready', (trafficDistribution, hints) => {
+    const of = service(trafficDistribution === undefined ? {} : { trafficDistribution });
+    const { create } = plan(of, [pod('a'), pod('b', { ip: '10.0.0.2', ready: false })]);
+    expect(create[0]?.endpoints?.map((endpoint) => endpoint.hints)).toEqual([hints, undefined]);
+    const plain = carriedOut([], plan(service(), [pod('a')]));
+    expect(plan(of, [pod('a')], plain).update.map((slice) => slice.endpoints?.[0]?.hints)).toEqual(hints ? [hints] : []);
   });
 
   test('a named port is looked up in each pod; pods with other numbers have slices of their own', () => {
