@@ -9,7 +9,7 @@ import {
   qualifiedResource,
   StatusError,
 } from '../../api/mod.ts';
-import { assert } from '../../base/mod.ts';
+import { assert, errorText } from '../../base/mod.ts';
 import { keyMaxBytes, StoreIoError, type WriteOp } from '../../store/mod.ts';
 import { type CacheEntry, type Caller, entryOfOwn, type WatchCache } from '../watch-cache/mod.ts';
 import type { HooksByResource } from './hooks.ts';
@@ -130,6 +130,6 @@ async function explained<T>(write: Promise<T>): Promise<T> {
     return await write;
   } catch (error) {
     if (!(error instanceof StoreIoError)) throw error;
-    throw new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${error.message}`, cause: error });
+    throw new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${errorText(error)}`, cause: error });
   }
 }

@@ -136,11 +136,16 @@ async function readMeta(path: string, offset: number, fs: FileSystem): Promise<M
 /** The library's errors carry a promise of the error beneath them. Left alone, its rejection would end the process. */
 async function nativeCause(error: unknown): Promise<unknown> {
   if (!(error instanceof Error && 'commitError' in error)) return error;
-  return Promise.resolve(error.commitError).then(
+  const cause: unknown = await Promise.resolve(error.commitError).then(
     () => error,
-    (cause: unknown) => cause,
+    (beneath: unknown) => beneath,
   );
+  // LMDB says this also of a write that came short, as the last one before a disk is full does.
+  const isIoError = cause instanceof Error && 'code' in cause && cause.code === ioErrorCode;
+  return isIoError ? new Error('Input/output error, or no space left on the device', { cause }) : cause;
 }
+
+const ioErrorCode = 5;
 
 /** The library's handles, which a failure of the disk can make unusable. */
 interface Handles {
