@@ -14,7 +14,7 @@ import {
   type UserInfo,
 } from '../client/mod.ts';
 import { type CertificateSigner, runControllers } from '../controllers/mod.ts';
-import { createSchedulerMetrics, type ExplainPod, runScheduler } from '../scheduler/mod.ts';
+import { createSchedulerMetrics, type ExplainPod, runScheduler, type SchedulerConfiguration } from '../scheduler/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { supervise } from './supervise.ts';
 
@@ -38,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly metrics?: Metrics;
   /** True when other servers write to the same store. Default false. */
   readonly sharedStore?: boolean;
+  /** Profiles, plugins and their arguments. Default: upstream's. */
+  readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
   /** How long events stand. Default one hour. */
   readonly eventTtlSeconds?: number | undefined;
   readonly signal: AbortSignal;
@@ -123,7 +125,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),
     ),
-    component('kube-scheduler', (own) => runScheduler({ ...own, informers, clock, metrics: schedulerMetrics, explains })),
+    component('kube-scheduler', (own) =>
+      runScheduler({ ...own, informers, clock, configuration: options.schedulerConfiguration, metrics: schedulerMetrics, explains }),
+    ),
   ];
   const stopped = Promise.all(running)
     .then(() => informers.stopped)

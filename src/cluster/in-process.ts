@@ -4,7 +4,7 @@ import { nodes } from '../api/mod.ts';
 import { type Clock, createLogger, errorText, type Logger, SeededRandom, silentLogger, VirtualClock } from '../base/mod.ts';
 import { systemClock, turn } from '../base/ports/clock.ts';
 import type { Client, Informers, UserInfo } from '../client/mod.ts';
-import type { ExplainPod } from '../scheduler/mod.ts';
+import { type ExplainPod, readSchedulerConfiguration } from '../scheduler/mod.ts';
 import { openMemoryStore, type Store } from '../store/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from './control-plane.ts';
 import { startSimulatedNodes } from './simulated-nodes.ts';
@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly seed?: number;
   /** `10.96.0.0/16` */
   readonly serviceCidr?: string;
+  /** A KubeSchedulerConfiguration (v1): profiles, plugins and their arguments. Default: upstream's own. */
+  readonly schedulerConfiguration?: object;
   /** Receives log lines. Default: none. */
   readonly log?: (line: string) => void;
 }
@@ -56,6 +58,7 @@ export interface VirtualCluster extends Cluster {
 export async function startCluster(options: ClusterOptions & { readonly clock: 'virtual' }): Promise<VirtualCluster>;
 export async function startCluster(options?: ClusterOptions): Promise<Cluster>;
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster | VirtualCluster> {
+  const schedulerConfiguration = options.schedulerConfiguration && readSchedulerConfiguration(options.schedulerConfiguration);
   const time = options.clock === 'virtual' ? new VirtualClock({ settle: turn }) : undefined;
   const clock = time ?? systemClock;
   const random = new SeededRandom(options.seed ?? 1);
@@ -63,7 +66,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const stopping = new AbortController();
   const { signal } = stopping;
   const store = openMemoryStore({ clock });
-  const controlPlane = await startControlPlane({ store, clock, random, log, serviceCidr: options.serviceCidr ?? '10.96.0.0/16', signal });
+  const controlPlane = await startControlPlane({
+    store,
+    clock,
+    random,
+    log,
+    serviceCidr: options.serviceCidr ?? '10.96.0.0/16',
+    schedulerConfiguration,
+    signal,
+  });
   const simulated = startSimulatedNodes({ controlPlane, count: options.nodes ?? 1, clock, random: random.child('nodes'), log, signal });
   const stop = async () => {
     stopping.abort();

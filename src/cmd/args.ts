@@ -20,6 +20,8 @@ export interface UpOptions {
   readonly podCidr: string | undefined;
   readonly storage: StorageSettings;
   readonly access: AccessSettings;
+  /** The file of a KubeSchedulerConfiguration. */
+  readonly schedulerConfig: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -48,6 +50,7 @@ const flag = {
     'pod-cidr': { type: 'string' },
     ...storageFlags,
     ...accessFlags,
+    'scheduler-config': { type: 'string' },
     'log-level': { type: 'string' },
   },
 } as const;
@@ -107,6 +110,7 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
     storage: storageOf(values),
     access: accessOf(values),
+    schedulerConfig: values['scheduler-config'],
     logLevel: logLevelFlag(values['log-level']),
   };
 }

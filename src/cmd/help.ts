@@ -51,7 +51,8 @@ Starts the cluster and stays in the foreground. A second \`minke up\` on the sam
   --simulate N          add N simulated nodes; without root they are the only ones
   --service-cidr C      addresses of services (default: a free range)
   --pod-cidr C          addresses of pods (default: a free range)
-${storage}${access}  --log-level L         error, warn, info (default) or debug
+${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
+  --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]
 

@@ -5,14 +5,15 @@ import { SeededRandom, VirtualClock } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
 import { type Decision, decide, feasibleNodesWanted, fitMessage } from './decide.ts';
-import { defaultProfile } from './registry.ts';
+import type { Profile } from './framework.ts';
+import { createProfiles } from './registry.ts';
 import { makeInformers, makeNamespace, makeNode, makePod } from './testing.fake.ts';
 
-const { plugins } = defaultProfile({
+const [{ plugins }] = createProfiles({
   client: {} as Client,
   clock: new VirtualClock({ settle: async () => {} }),
   informers: makeInformers([makeNamespace('default'), makeNamespace('other', { team: 'b' })]),
-});
+}) as readonly [Profile];
 
 function cacheOf(nodes: readonly V1Node[], placed: readonly V1Pod[] = []): SchedulerCache {
   const cache = new SchedulerCache();

@@ -31,6 +31,8 @@ export interface DecideOptions {
   readonly random: Random;
   /** Where to begin in the list of nodes, so that sampling is fair: raised by `evaluated` from pod to pod. */
   readonly startAt: number;
+  /** How many of the nodes that fit are enough, in percent; 0 (default): the share for a cluster of this size. */
+  readonly percentageOfNodesToScore?: number | undefined;
 }
 
 export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): Decision {
@@ -90,7 +92,7 @@ interface FilterRequest extends DecideOptions {
 
 function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Map<string, Verdict> } | Decision {
   const { candidates, filters, startAt } = request;
-  const wanted = feasibleNodesWanted(candidates.length);
+  const wanted = feasibleNodesWanted(candidates.length, request.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
   const failed = new Map<string, Verdict>();
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
@@ -141,8 +143,9 @@ export function refusalWithNominated(
 }
 
 /** A twentieth of the nodes, at least 100: the choice among them is nearly as good as among all, and costs what it costs. */
-export function feasibleNodesWanted(nodes: number): number {
-  return Math.min(nodes, Math.max(feasibleNodesMin, Math.floor(nodes * feasibleNodesShare)));
+export function feasibleNodesWanted(nodes: number, percentage = 0): number {
+  const share = percentage === 0 ? feasibleNodesShare : percentage / 100;
+  return Math.min(nodes, Math.max(feasibleNodesMin, Math.floor(nodes * share)));
 }
 
 /** Adds the nodes that pre-filters ruled out, so that the message counts every node. */

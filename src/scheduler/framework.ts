@@ -102,6 +102,7 @@ export interface EnabledPlugin {
 /** A named way to schedule: pods choose it by `spec.schedulerName`. */
 export interface Profile {
   readonly schedulerName: string;
+  readonly percentageOfNodesToScore?: number;
   readonly plugins: readonly EnabledPlugin[];
 }
 

@@ -1,4 +1,8 @@
 // The door of scheduler/: picks a node for every pod, by what the node has room for and what the pod asks.
+export {
+  type SchedulerConfiguration,
+  SchedulerConfigurationError,
+} from './config/configuration.ts';
 export type { DecisionRecord, ExplainPod, PodExplanation } from './explain.ts';
 export type {
   ClusterEvent,
@@ -11,6 +15,6 @@ export type {
   Verdict,
 } from './framework.ts';
 export { createSchedulerMetrics, type SchedulerMetrics } from './metrics.ts';
-export { defaultProfile, defaultSchedulerName } from './registry.ts';
+export { readSchedulerConfiguration } from './registry.ts';
 export { runScheduler, type SchedulerOptions } from './scheduler.ts';
 export type { NodeRefusal, NodeScore, Refusal, Trial } from './why.ts';

@@ -23,7 +23,7 @@ export async function preempt(options: PreemptOptions, { pod, victim, nodeName }
   const { client, clock, log, signal, recorder } = options;
   const { namespace, name = '', uid } = victim.metadata ?? {};
   if (victim.metadata?.deletionTimestamp) return;
-  const message = `default-scheduler: preempting to accommodate a higher priority pod`;
+  const message = `${pod.spec?.schedulerName}: preempting to accommodate a higher priority pod`;
   const condition = {
     type: 'DisruptionTarget',
     status: 'True',

@@ -4,16 +4,19 @@ import type { V1Node, V1Pod, V1PodDisruptionBudget } from '../api/mod.ts';
 import { SeededRandom, VirtualClock } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
+import { defaultArgs } from './config/plugin-args.ts';
 import { decide } from './decide.ts';
+import type { Profile } from './framework.ts';
 import { findPreemption } from './preemption.ts';
-import { defaultProfile } from './registry.ts';
+import { createProfiles } from './registry.ts';
 import { makeInformers, makeNode, makePod } from './testing.fake.ts';
 
-const { plugins } = defaultProfile({
+const [{ plugins }] = createProfiles({
   client: {} as Client,
   informers: makeInformers([]),
   clock: new VirtualClock({ settle: async () => {} }),
-});
+}) as readonly [Profile];
+const args = defaultArgs.DefaultPreemption;
 const on = (nodeName: string, name: string, shape: Parameters<typeof makePod>[1]): V1Pod => makePod(name, { ...shape, nodeName });
 
 function tryFor(pod: V1Pod, nodes: readonly V1Node[], placed: readonly V1Pod[], budgets: readonly V1PodDisruptionBudget[] = []) {
@@ -24,7 +27,7 @@ function tryFor(pod: V1Pod, nodes: readonly V1Node[], placed: readonly V1Pod[], 
   const decision = decide(pod, new Map(), { plugins, snapshot: cache, random, startAt: 0 });
   if (decision.is !== 'none') throw new Error('the pod fits without anyone going');
   const before = JSON.stringify(cache.nodes.map((node) => [node.name, [...node.pods.keys()].sort(), [...node.requested].sort()]));
-  const result = findPreemption(pod, { plugins, snapshot: cache, failed: decision.why.verdicts, budgets, random });
+  const result = findPreemption(pod, { plugins, snapshot: cache, failed: decision.why.verdicts, budgets, random, args });
   const after = JSON.stringify(cache.nodes.map((node) => [node.name, [...node.pods.keys()].sort(), [...node.requested].sort()]));
   expect(after).toBe(before);
   return result.is === 'possible' ? { node: result.nodeName, victims: result.victims.map((victim) => victim.metadata?.name) } : result.text;
@@ -98,7 +101,7 @@ describe('findPreemption()', () => {
         const random = new SeededRandom(1);
         const decision = decide(pod, new Map(), { plugins, snapshot: cache, random, startAt: 0 });
         if (decision.is !== 'none') return;
-        const result = findPreemption(pod, { plugins, snapshot: cache, failed: decision.why.verdicts, budgets: [], random });
+        const result = findPreemption(pod, { plugins, snapshot: cache, failed: decision.why.verdicts, budgets: [], random, args });
         const gain = (name: string) =>
           [...(cache.get(name)?.pods.values() ?? [])].filter(({ pod: placed }) => (placed.spec?.priority ?? 0) < 10);
         if (result.is === 'futile') {

@@ -1,16 +1,15 @@
 // Preemption: which pods of lower priority would have to go so that a pod fits, and on which node that hurts least.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { compileLabelSelector, timeMs, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
+import type { PluginArgs } from './config/plugin-args.ts';
 import { refusalOn } from './decide.ts';
 import type { PostFilterRequest, PostFilterResult } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 
-/** How many nodes are tried: a tenth of them, at least so many. Source: upstream's minCandidateNodes arguments. */
-const candidatesMin = 100;
-const candidatesShare = 0.1;
-
 export interface PreemptionRequest extends PostFilterRequest {
   readonly budgets: readonly V1PodDisruptionBudget[];
+  /** How many nodes are tried: this share of them, at least so many. */
+  readonly args: PluginArgs['DefaultPreemption'];
 }
 
 interface Candidate {
@@ -24,13 +23,13 @@ export const priorityOf = (pod: V1Pod): number => pod.spec?.priority ?? 0;
 const startMsOf = (pod: V1Pod): number => timeMs(pod.status?.startTime, Number.MAX_SAFE_INTEGER);
 
 export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilterResult {
-  const { snapshot, failed } = request;
+  const { snapshot, failed, args } = request;
   const total = snapshot.nodes.length;
   if (pod.spec?.preemptionPolicy === 'Never') return futile(total, new Map([['Preemption is not helpful for scheduling', total]]));
   const helpful = snapshot.nodes.filter((node) => failed.get(node.name)?.is === 'unschedulable');
   const reasons = new Map<string, number>();
   if (total > helpful.length) reasons.set('Preemption is not helpful for scheduling', total - helpful.length);
-  const wanted = Math.max(candidatesMin, Math.floor(total * candidatesShare));
+  const wanted = Math.max(args.minCandidateNodesAbsolute, Math.floor((total * args.minCandidateNodesPercentage) / 100));
   const offset = helpful.length > 0 ? request.random.below(helpful.length) : 0;
   const candidates: Candidate[] = [];
   for (let i = 0; i < helpful.length && candidates.length < wanted; i++) {

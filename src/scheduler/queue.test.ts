@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { VirtualClock } from '../base/mod.ts';
 import { turn } from '../base/ports/clock.ts';
-import { nodeResourcesFit } from './plugins/node-resources-fit.ts';
+import { createNodeResourcesFit } from './plugins/node-resources-fit.ts';
 import { schedulingGates } from './plugins/scheduling-gates.ts';
 import { SchedulingQueue } from './queue.ts';
 import { makeNode, makePod } from './testing.fake.ts';
@@ -10,7 +10,7 @@ let clock: VirtualClock;
 let queue: SchedulingQueue;
 beforeEach(() => {
   clock = new VirtualClock({ settle: turn });
-  queue = new SchedulingQueue({ clock, plugins: [schedulingGates, nodeResourcesFit], onReady: () => {} });
+  queue = new SchedulingQueue({ clock, plugins: [schedulingGates, createNodeResourcesFit()], onReady: () => {} });
 });
 const popName = () => queue.pop()?.pod.metadata?.name;
 const fit = new Set(['NodeResourcesFit']);

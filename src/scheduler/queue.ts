@@ -6,7 +6,6 @@ import type { ClusterEvent, ObjectEvent, Plugin } from './framework.ts';
 import type { PendingPods } from './metrics.ts';
 import { podKey } from './node-info.ts';
 
-const backoff = { baseMs: 1_000, maxMs: 10_000 };
 /** A pod that nothing has helped for this long is tried again all the same: the net under the queueing hints. */
 const unschedulableMaxMs = 5 * 60 * 1000;
 
@@ -44,6 +43,16 @@ function kindOfWait({ place, queued }: Entry): Waiting['at'] {
   return gated ? 'gated' : place.at;
 }
 
+export interface SchedulingQueueOptions {
+  readonly clock: Clock;
+  readonly plugins: readonly Plugin[];
+  readonly onReady: () => void;
+  /** Default 1. */
+  readonly podInitialBackoffSeconds?: number;
+  /** Default 10. */
+  readonly podMaxBackoffSeconds?: number;
+}
+
 const priorityOf = (entry: Entry): number => entry.queued.pod.spec?.priority ?? 0;
 
 /**
@@ -52,6 +61,7 @@ const priorityOf = (entry: Entry): number => entry.queued.pod.spec?.priority ?? 
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
+  readonly #backoff: { readonly baseMs: number; readonly maxMs: number };
   readonly #plugins: ReadonlyMap<string, Plugin>;
   readonly #onReady: () => void;
   readonly #entries = new Map<string, Entry>();
@@ -60,7 +70,8 @@ export class SchedulingQueue {
   );
   #order = 0;
 
-  constructor(options: { readonly clock: Clock; readonly plugins: readonly Plugin[]; readonly onReady: () => void }) {
+  constructor(options: SchedulingQueueOptions) {
+    this.#backoff = { baseMs: (options.podInitialBackoffSeconds ?? 1) * 1000, maxMs: (options.podMaxBackoffSeconds ?? 10) * 1000 };
     this.#clock = options.clock;
     this.#plugins = new Map(options.plugins.map((plugin) => [plugin.name, plugin]));
     this.#onReady = options.onReady;
@@ -170,7 +181,7 @@ export class SchedulingQueue {
 
   #retry(entry: Entry, triedAtMs: number): void {
     this.#leave(entry);
-    const waitMs = triedAtMs + backoffMs(backoff, Math.max(0, entry.queued.attempts - 1)) - this.#clock.monotonicMs();
+    const waitMs = triedAtMs + backoffMs(this.#backoff, Math.max(0, entry.queued.attempts - 1)) - this.#clock.monotonicMs();
     if (waitMs <= 0) return this.#enqueue(entry);
     entry.place = { at: 'backoff', timer: this.#clock.after(waitMs, () => this.#enqueue(entry)) };
   }

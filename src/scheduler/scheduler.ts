@@ -3,13 +3,14 @@ import { equal, formatTime, nodes, pods, type V1Node, type V1Pod } from '../api/
 import { type Clock, errorText, type Logger, onAbort, type Random, Tasks } from '../base/mod.ts';
 import { type Client, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
+import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
 import { decide, type FitFailure, fitMessage } from './decide.ts';
 import { DecisionLog, type ExplainPod, explain, recordOf } from './explain.ts';
 import type { CycleState, Plugin, PostFilterResult, Profile, Verdict } from './framework.ts';
 import type { AttemptResult, SchedulerMetrics } from './metrics.ts';
 import { preempt } from './preempt.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
-import { defaultProfile } from './registry.ts';
+import { createProfiles } from './registry.ts';
 
 /** Bindings and reports that are being written at one time; further pods wait. */
 const inFlightMax = 256;
@@ -24,7 +25,7 @@ export interface SchedulerOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   /** Default: upstream's default profile. */
-  readonly profiles?: readonly Profile[];
+  readonly configuration?: SchedulerConfiguration | undefined;
   readonly metrics?: SchedulerMetrics | undefined;
   /** Is given who answers why a pod is where it is, as long as this scheduler runs. */
   readonly explains?: ((explainer: ExplainPod) => void) | undefined;
@@ -67,10 +68,16 @@ class Scheduler {
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    const profiles = options.profiles ?? [defaultProfile(options)];
+    const { configuration = defaultConfiguration } = options;
+    const profiles = createProfiles(options, configuration);
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const plugins = new Map(profiles.flatMap((profile) => profile.plugins.map(({ plugin }) => [plugin.name, plugin] as const)));
-    this.#queue = new SchedulingQueue({ clock: options.clock, plugins: [...plugins.values()], onReady: () => this.#notify() });
+    this.#queue = new SchedulingQueue({
+      ...configuration,
+      clock: options.clock,
+      plugins: [...plugins.values()],
+      onReady: () => this.#notify(),
+    });
     options.metrics?.countPending(() => this.#queue.pending());
     this.#recorder = createEventRecorder({ ...options, component: 'default-scheduler' });
     this.#tasks = new Tasks(options.log);
@@ -178,6 +185,7 @@ class Scheduler {
       snapshot: this.#cache,
       random: this.#options.random,
       startAt: this.#startAt,
+      percentageOfNodesToScore: profile.percentageOfNodesToScore,
     });
     switch (decision.is) {
       case 'node':

@@ -10,9 +10,6 @@ import { type Clock, onAbort } from '../base/mod.ts';
 import { type Client, referenceTo } from '../client/mod.ts';
 import { type Claim, claimKeyOf, isReachable, type Volume, type VolumeCaches } from './volumes.ts';
 
-/** As upstream's bindTimeoutSeconds: a provisioner may take its time. */
-const bindMs = 600_000;
-
 /** What is to be done on a node for the claims of a pod that are not bound yet. */
 export interface VolumeChoice {
   readonly bind: readonly { readonly claim: Claim; readonly volume: Volume }[];
@@ -24,6 +21,8 @@ export interface BinderContext {
   readonly clock: Clock;
   readonly caches: VolumeCaches;
   readonly signal: AbortSignal;
+  /** How long claims may take to be bound: a provisioner may take its time. */
+  readonly bindMs: number;
 }
 
 /** Rejects when a claim cannot be bound any more, or is not in time. */
@@ -51,7 +50,7 @@ interface Awaited {
   readonly nodeName: string;
 }
 
-function untilBound({ clock, caches, signal }: BinderContext, awaited: Awaited): Promise<void> {
+function untilBound({ clock, caches, signal, bindMs }: BinderContext, awaited: Awaited): Promise<void> {
   const left = new Map(awaited.claims.map((claim) => [claimKeyOf(claim), claim] as const));
   // The patch's own event may be still to come: only a node that was there and is gone again means anything.
   const seen = new Set<string>();

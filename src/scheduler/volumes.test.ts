@@ -16,7 +16,7 @@ import type { Client } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
 import { decide, fitMessage } from './decide.ts';
 import type { CycleState } from './framework.ts';
-import { volumeBinding } from './plugins/volume-binding.ts';
+import { createPromised, volumeBinding } from './plugins/volume-binding.ts';
 import { nodeVolumeLimits } from './plugins/volume-limits.ts';
 import { volumeRestrictions } from './plugins/volume-restrictions.ts';
 import { volumeZone } from './plugins/volume-zone.ts';
@@ -67,7 +67,13 @@ const pluginsOf = (caches: VolumeCaches) =>
   [
     volumeRestrictions(caches),
     nodeVolumeLimits(caches),
-    volumeBinding({ caches, client: {} as Client, clock: new VirtualClock({ settle: async () => {} }) }),
+    volumeBinding({
+      caches,
+      client: {} as Client,
+      clock: new VirtualClock({ settle: async () => {} }),
+      promised: createPromised(),
+      bindTimeoutSeconds: 600,
+    }),
     volumeZone(caches),
   ].map((plugin) => ({ plugin, weight: 0 }));
 const uses = (...names: string[]): V1Volume[] => names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
@@ -165,7 +171,13 @@ test('whatever pods reserve at one time, no volume is promised twice, and what i
       const volumes = at.map((name, i) => volume(`v${i}`, onNode(name)));
       const claims = Array.from({ length: pods }, (_, i) => claim(`c${i}`));
       const caches = volumeCaches(makeInformers([...classes, ...nodes, ...volumes, ...claims]));
-      const binding = volumeBinding({ caches, client: {} as Client, clock: new VirtualClock({ settle: async () => {} }) });
+      const binding = volumeBinding({
+        caches,
+        client: {} as Client,
+        clock: new VirtualClock({ settle: async () => {} }),
+        promised: createPromised(),
+        bindTimeoutSeconds: 600,
+      });
       const snapshot = new SchedulerCache();
       for (const node of nodes) snapshot.setNode(node);
       const reserve = (i: number): CycleState | undefined => {

@@ -4,15 +4,16 @@ import type { Client } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
 import { decide, fitMessage } from './decide.ts';
 import { DecisionLog } from './explain.ts';
-import { defaultProfile } from './registry.ts';
+import type { Profile } from './framework.ts';
+import { createProfiles } from './registry.ts';
 import { makeInformers, makeNamespace, makeNode, makePod } from './testing.fake.ts';
 import { tryPod } from './why.ts';
 
-const { plugins } = defaultProfile({
+const [{ plugins }] = createProfiles({
   client: {} as Client,
   clock: new VirtualClock({ settle: async () => {} }),
   informers: makeInformers([makeNamespace('default')]),
-});
+}) as readonly [Profile];
 
 function snapshotOf() {
   const cache = new SchedulerCache();

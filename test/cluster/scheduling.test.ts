@@ -128,3 +128,29 @@ test('each decision can be asked for: of a pod that waits, and of one that has i
   expect(bound?.trial?.scored).toHaveLength(2);
   expect(cluster.explainPod({ namespace, name: 'nobody' })).toBeUndefined();
 });
+
+test('profiles: pods choose by schedulerName, and a pod of a scheduler that is not there waits', async () => {
+  const scoringStrategy = { type: 'MostAllocated', resources: [{ name: 'cpu', weight: 1 }] };
+  const plugins = { multiPoint: { disabled: [{ name: 'NodeResourcesBalancedAllocation' }, { name: 'PodTopologySpread' }] } };
+  cluster = await startCluster({
+    clock: 'virtual',
+    nodes: 3,
+    schedulerConfiguration: {
+      apiVersion: 'kubescheduler.config.k8s.io/v1',
+      kind: 'KubeSchedulerConfiguration',
+      profiles: [
+        { schedulerName: 'default-scheduler' },
+        { schedulerName: 'packer', plugins, pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy } }] },
+      ],
+    },
+  });
+  for (let i = 0; i < 4; i++) await create(makePod(`packed-${i}`, '500m', { schedulerName: 'packer' }));
+  await create(makePod('other', '500m', { schedulerName: 'nobody' }));
+  await create(makePod('plain', '500m'));
+  await cluster.time.advance(10_000);
+  const nodesOf = await Promise.all([0, 1, 2, 3].map(async (i) => (await get(`packed-${i}`)).spec?.nodeName));
+  expect(new Set(nodesOf).size).toBe(1);
+  expect((await get('plain')).spec?.nodeName).toBeDefined();
+  expect((await get('other')).spec?.nodeName).toBeUndefined();
+  expect(cluster.explainPod({ namespace, name: 'other' })?.state).toBe('elsewhere');
+});

@@ -18,6 +18,7 @@ import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { type Client, createClient, createHttpTransport } from '../../client/mod.ts';
+import type { SchedulerConfiguration } from '../../scheduler/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
@@ -50,6 +51,7 @@ export interface ApiContext {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
+  readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
   /** Pods run on this machine, and reach the API server. */
   readonly hasNode: boolean;
   readonly signal: AbortSignal;
@@ -77,6 +79,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     const tokens = [staticTokens([{ token: pki.adminToken, user: adminUser }])];
     const controlPlane = await startControlPlane({
       ...storageFacts(context.storage),
+      schedulerConfiguration: context.schedulerConfiguration,
       store,
       clock,
       random,

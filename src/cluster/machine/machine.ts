@@ -2,6 +2,7 @@
 import { kubernetesVersion, nodes } from '../../api/mod.ts';
 import type { Logger } from '../../base/mod.ts';
 import { listenTcp } from '../../base/ports/tcp.ts';
+import type { SchedulerConfiguration } from '../../scheduler/mod.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { startSimulatedNodes } from '../simulated-nodes.ts';
 
@@ -12,6 +13,7 @@ import { establishIdentity, writeRecord } from './identity.ts';
 import { takeLock } from './lock.ts';
 import type { NodeAgent, NodeOptions, NodeRequirements } from './node.ts';
 import type { MachinePorts } from './ports.ts';
+import { readSchedulerConfig } from './scheduler-config.ts';
 import type { StorageSettings } from './storage.ts';
 
 /** How long the node may take to become Ready before the start is called failed. */
@@ -31,6 +33,8 @@ export interface MachineOptions {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
+  /** A file with a KubeSchedulerConfiguration. Default: upstream's own. */
+  readonly schedulerConfig?: string | undefined;
   readonly log: Logger;
   /** Runs each step of the start: shows what is waited for. */
   readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
@@ -58,7 +62,9 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const release = await takeLock({ fs: ports.fs, processes: ports.processes, dataDir, self: ports.pid, url });
   try {
     await checkPort(port);
-    const running = await start({ ...options, port }, requirements, nodeModule);
+    const { schedulerConfig: path } = options;
+    const schedulerConfiguration = path === undefined ? undefined : await readSchedulerConfig(ports.fs, path);
+    const running = await start({ ...options, port, schedulerConfiguration }, requirements, nodeModule);
     return { ...running, stopped: running.stopped.finally(release) };
   } catch (error) {
     await release();
@@ -80,7 +86,7 @@ async function checkPort(port: number): Promise<void> {
 type NodeModule = typeof import('./node.ts');
 
 async function start(
-  options: MachineOptions & { readonly port: number },
+  options: MachineOptions & { readonly port: number; readonly schedulerConfiguration: SchedulerConfiguration | undefined },
   requirements: NodeRequirements | undefined,
   nodeModule: NodeModule | undefined,
 ): Promise<RunningMachine> {
@@ -104,17 +110,7 @@ async function start(
         : undefined;
     runtime?.catch(() => {}); // Awaited below; if the API server fails first, that is the error to tell.
     const api = await step('API server', () =>
-      startApi({
-        ports,
-        log,
-        identity,
-        paths,
-        storage: options.storage,
-        access: options.access,
-        hasNode: requirements !== undefined,
-        signal: own.signal,
-        parts,
-      }),
+      startApi({ ...options, identity, paths, hasNode: requirements !== undefined, signal: own.signal, parts }),
     );
     const agent = nodeOptions && nodeModule && runtime ? await startAgent({ options, nodeModule, nodeOptions, runtime, api }) : undefined;
     if (agent) parts.push(agent.stopped);

@@ -1,5 +1,6 @@
 // InterPodAffinity: near or far from other pods, by topology domain; and what pods that run already ask of those to come.
 import type { V1Pod } from '../../api/mod.ts';
+import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
 import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { type CompiledTerm, type NamespaceLabels, preferredTerms, requiredTerms } from '../pod-affinity-terms.ts';
@@ -8,8 +9,6 @@ import { TopologyCounts } from '../topology-counts.ts';
 
 const name = 'InterPodAffinity';
 const scoreKey = `${name}/score`;
-/** What a required affinity of a running pod counts as a preference of pods to come. Source: upstream's hardPodAffinityWeight. */
-const hardAffinityWeight = 1;
 
 interface FilterState {
   readonly affinity: readonly CompiledTerm[];
@@ -81,26 +80,38 @@ function filterState(pod: V1Pod, snapshot: Snapshot, namespaceLabels: NamespaceL
   return { affinity, antiAffinity, near, far, refused: refused.counts, refusedKeys: refused.keys, matchesItself };
 }
 
+interface InterPodAffinityOptions {
+  readonly namespaceLabels: NamespaceLabels;
+  /** `hardPodAffinityWeight`: what a required affinity of a running pod counts as a preference of pods to come. */
+  readonly args: PluginArgs['InterPodAffinity'];
+}
+
 /** How much this pod, and the pods that run, would like it in each domain. */
-function wishes(pod: V1Pod, snapshot: Snapshot, namespaceLabels: NamespaceLabels): TopologyCounts {
+function wishes(pod: V1Pod, snapshot: Snapshot, { namespaceLabels, args }: InterPodAffinityOptions): TopologyCounts {
   const scores = new TopologyCounts();
-  for (const term of preferredTerms(pod, namespaceLabels)) {
+  const own = preferredTerms(pod, namespaceLabels);
+  for (const term of own) {
     forMatching(snapshot, {
       terms: [term],
       visit: (node, count) => scores.add(term.topologyKey, labelsOf(node)[term.topologyKey], term.weight * count),
     });
   }
+  const { hardPodAffinityWeight, ignorePreferredTermsOfExistingPods } = args;
+  if (ignorePreferredTermsOfExistingPods && own.length === 0) return scores;
   for (const { node, pod: running } of snapshot.podsWithAffinity()) {
     const theirs = [...preferredTerms(running, namespaceLabels), ...requiredTerms(running, 'podAffinity', namespaceLabels)];
     for (const term of theirs) {
       if (term.matches(namespaceOf(pod), ownLabels(pod)))
-        scores.add(term.topologyKey, labelsOf(node)[term.topologyKey], term.weight || hardAffinityWeight);
+        scores.add(term.topologyKey, labelsOf(node)[term.topologyKey], term.weight || hardPodAffinityWeight);
     }
   }
   return scores;
 }
 
-export const interPodAffinity = (namespaceLabels: NamespaceLabels): Plugin => ({
+export const interPodAffinity = (
+  namespaceLabels: NamespaceLabels,
+  args: PluginArgs['InterPodAffinity'] = defaultArgs.InterPodAffinity,
+): Plugin => ({
   name,
   helpedBy: 'a pod comes, goes or changes, a node is added or changes its labels',
   mayHelp: (_pod, event) => event.is !== 'nodeChanged' || event.old.metadata?.labels !== event.node.metadata?.labels,
@@ -127,7 +138,7 @@ export const interPodAffinity = (namespaceLabels: NamespaceLabels): Plugin => ({
     return success;
   },
   preScore: (state, pod, _nodes, snapshot) => {
-    const scores = wishes(pod, snapshot, namespaceLabels);
+    const scores = wishes(pod, snapshot, { namespaceLabels, args });
     if (scores.isEmpty) return skip;
     state.set(scoreKey, scores);
     return success;

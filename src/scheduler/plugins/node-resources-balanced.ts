@@ -1,18 +1,25 @@
-// NodeResourcesBalancedAllocation: likes nodes where the shares of CPU and memory in use stay close to each other.
+// NodeResourcesBalancedAllocation: likes nodes where the shares of the resources in use stay close to each other.
+import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
 import { type Plugin, scoreMax } from '../framework.ts';
-import { podScoreRequests } from '../pod-resources.ts';
+import { usedWith } from '../resource-scores.ts';
 
-export const nodeResourcesBalancedAllocation: Plugin = {
+export const createNodeResourcesBalancedAllocation = (
+  { resources }: PluginArgs['NodeResourcesBalancedAllocation'] = defaultArgs.NodeResourcesBalancedAllocation,
+): Plugin => ({
   name: 'NodeResourcesBalancedAllocation',
   score: (_state, pod, info) => {
-    const asked = podScoreRequests(pod);
-    const taken = info.scoreRequested;
-    const share = (name: 'cpu' | 'memory') => {
-      const offered = info.allocatable.get(name) ?? 0;
-      return offered === 0 ? 1 : Math.min(1, (taken[name] + asked[name]) / offered);
-    };
-    const [cpu, memory] = [share('cpu'), share('memory')];
-    // The standard deviation of two numbers is half their distance.
-    return Math.floor((1 - Math.abs(cpu - memory) / 2) * scoreMax);
+    const shares: number[] = [];
+    for (const { name } of resources) {
+      const used = usedWith(pod, info, name);
+      if (used !== undefined) shares.push(Math.min(1, used / (info.allocatable.get(name) ?? 0)));
+    }
+    return Math.floor((1 - standardDeviation(shares)) * scoreMax);
   },
-};
+});
+
+function standardDeviation(shares: readonly number[]): number {
+  // The standard deviation of two numbers is half their distance.
+  if (shares.length <= 2) return shares.length < 2 ? 0 : Math.abs((shares[0] ?? 0) - (shares[1] ?? 0)) / 2;
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  return Math.sqrt(shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / shares.length);
+}

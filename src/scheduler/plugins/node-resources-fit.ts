@@ -1,8 +1,10 @@
-// NodeResourcesFit: the node has room for what the pod asks for; a node with more room left is liked better (LeastAllocated).
+// NodeResourcesFit: the node has room for what the pod asks for; by default a node with more room left is liked better.
 import type { V1Pod } from '../../api/mod.ts';
-import { type Plugin, scoreMax, success, unresolvable, unschedulable } from '../framework.ts';
+import { defaultArgs, type FitArgs } from '../config/plugin-args.ts';
+import { type Plugin, success, unresolvable, unschedulable } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
-import { podRequests, podScoreRequests, type Resources, toResources } from '../pod-resources.ts';
+import { podRequests, type Resources, toResources } from '../pod-resources.ts';
+import { createResourceScore } from '../resource-scores.ts';
 
 const stateKey = 'NodeResourcesFit';
 const requestsIn = (state: Map<string, unknown>, pod: V1Pod): Resources =>
@@ -38,39 +40,43 @@ function fits(requests: Resources, info: NodeInfo): boolean {
 
 const coreResources = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods']);
 
-export const nodeResourcesFit: Plugin = {
-  name: 'NodeResourcesFit',
-  helpedBy: 'a pod goes or asks for less, or a node that could hold the pod is added or offers more',
-  mayHelp: (pod, event) => {
-    switch (event.is) {
-      case 'podGone':
-      case 'podChanged':
-        return true;
-      case 'nodeAdded':
-      case 'nodeChanged': {
-        const offered = toResources(event.node.status?.allocatable);
-        return [...podRequests(pod)].every(([name, wanted]) => wanted <= (offered.get(name) ?? 0));
+/** What the pod asks for, but for extended resources that somebody else looks after. */
+function createRequests({ ignoredResources, ignoredResourceGroups }: FitArgs): (pod: V1Pod) => Resources {
+  if (ignoredResources.length + ignoredResourceGroups.length === 0) return podRequests;
+  const isIgnored = (name: string) =>
+    !coreResources.has(name) && (ignoredResources.includes(name) || ignoredResourceGroups.includes(name.slice(0, name.indexOf('/'))));
+  return (pod) => new Map([...podRequests(pod)].filter(([name]) => !isIgnored(name)));
+}
+
+export function createNodeResourcesFit(args: FitArgs = defaultArgs.NodeResourcesFit): Plugin {
+  const requestsOf = createRequests(args);
+  const score = createResourceScore(args);
+  return {
+    name: 'NodeResourcesFit',
+    helpedBy: 'a pod goes or asks for less, or a node that could hold the pod is added or offers more',
+    mayHelp: (pod, event) => {
+      switch (event.is) {
+        case 'podGone':
+        case 'podChanged':
+          return true;
+        case 'nodeAdded':
+        case 'nodeChanged': {
+          const offered = toResources(event.node.status?.allocatable);
+          return [...requestsOf(pod)].every(([name, wanted]) => wanted <= (offered.get(name) ?? 0));
+        }
+        case 'podBound':
+          return false;
       }
-      case 'podBound':
-        return false;
-    }
-  },
-  preFilter: (state, pod) => {
-    state.set(stateKey, podRequests(pod));
-    return success;
-  },
-  filter: (state, pod, info) => {
-    const { reasons, neverFits } = lacking(requestsIn(state, pod), info);
-    if (reasons.length === 0) return success;
-    return neverFits ? unresolvable(...reasons) : unschedulable(...reasons);
-  },
-  score: (_state, pod, info) => {
-    const asked = podScoreRequests(pod);
-    const taken = info.scoreRequested;
-    const free = (name: 'cpu' | 'memory') => {
-      const offered = info.allocatable.get(name) ?? 0;
-      return offered === 0 ? 0 : Math.max(0, Math.floor(((offered - taken[name] - asked[name]) * scoreMax) / offered));
-    };
-    return Math.floor((free('cpu') + free('memory')) / 2);
-  },
-};
+    },
+    preFilter: (state, pod) => {
+      state.set(stateKey, requestsOf(pod));
+      return success;
+    },
+    filter: (state, pod, info) => {
+      const { reasons, neverFits } = lacking(requestsIn(state, pod), info);
+      if (reasons.length === 0) return success;
+      return neverFits ? unresolvable(...reasons) : unschedulable(...reasons);
+    },
+    score: (_state, pod, info) => score(pod, info),
+  };
+}

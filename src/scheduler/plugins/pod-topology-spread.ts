@@ -10,6 +10,7 @@ import {
   type V1Pod,
   type V1TopologySpreadConstraint,
 } from '../../api/mod.ts';
+import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
 import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -20,9 +21,9 @@ const scoreKey = `${name}/score`;
 const lacksKey = -1;
 
 /** For pods without constraints of their own that belong to a workload or service. Source: upstream's system defaults. */
-const systemDefaults = [
-  { maxSkew: 3, topologyKey: 'kubernetes.io/hostname' },
-  { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone' },
+const systemDefaults: readonly V1TopologySpreadConstraint[] = [
+  { maxSkew: 3, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' },
+  { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
 ];
 
 /** The selector of the services and workloads that a pod belongs to; undefined when it belongs to none. */
@@ -151,14 +152,28 @@ interface ScoreState {
   readonly ignored: ReadonlySet<string>;
 }
 
-export const podTopologySpread = (defaultSelector: DefaultSelector): Plugin => {
-  const softConstraints = (pod: V1Pod): readonly Constraint[] => {
-    if ((pod.spec?.topologySpreadConstraints ?? []).length > 0) return constraintsOf(pod, 'ScheduleAnyway');
-    const selector = defaultSelector(pod);
+/** A pod's own constraints; where it has none, `defaults` over what its services and workload select. */
+function createConstraintsOf(
+  defaultSelector: DefaultSelector,
+  defaults: readonly V1TopologySpreadConstraint[],
+): (pod: V1Pod, whenUnsatisfiable: string) => readonly Constraint[] {
+  const hard = defaults.filter((one) => one.whenUnsatisfiable === 'DoNotSchedule');
+  const soft = defaults.filter((one) => one.whenUnsatisfiable === 'ScheduleAnyway');
+  return (pod, whenUnsatisfiable) => {
+    if ((pod.spec?.topologySpreadConstraints ?? []).length > 0) return constraintsOf(pod, whenUnsatisfiable);
+    const chosen = whenUnsatisfiable === 'DoNotSchedule' ? hard : soft;
+    const selector = chosen.length > 0 ? defaultSelector(pod) : undefined;
     if (!selector) return [];
     const matches = compileSelector(selector);
-    return systemDefaults.map((one) => ({ ...one, minDomains: 1, honorAffinity: true, honorTaints: false, matches }));
+    return chosen.map((one) => ({ ...compile(pod, one), matches }));
   };
+}
+
+export const podTopologySpread = (
+  defaultSelector: DefaultSelector,
+  { defaultConstraints = systemDefaults }: PluginArgs['PodTopologySpread'] = defaultArgs.PodTopologySpread,
+): Plugin => {
+  const constraintsFor = createConstraintsOf(defaultSelector, defaultConstraints);
   return {
     name,
     helpedBy: 'a pod of its namespace comes, goes or changes, or a node is added or changes',
@@ -167,7 +182,7 @@ export const podTopologySpread = (defaultSelector: DefaultSelector): Plugin => {
       return event.pod.metadata?.namespace === pod.metadata?.namespace;
     },
     preFilter: (state, pod, snapshot) => {
-      const hard = constraintsOf(pod, 'DoNotSchedule');
+      const hard = constraintsFor(pod, 'DoNotSchedule');
       if (hard.length === 0) return skip;
       const counted = count(pod, snapshot, hard).map((one) => ({
         ...one,
@@ -188,7 +203,7 @@ export const podTopologySpread = (defaultSelector: DefaultSelector): Plugin => {
       return success;
     },
     preScore: (state, pod, nodes, snapshot) => {
-      const soft = softConstraints(pod);
+      const soft = constraintsFor(pod, 'ScheduleAnyway');
       if (soft.length === 0) return skip;
       const own = (pod.spec?.topologySpreadConstraints ?? []).length > 0;
       // Nodes that lack a key of the pod's own constraints are liked least; of the defaults, the key does not count.

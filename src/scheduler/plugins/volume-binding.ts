@@ -44,19 +44,23 @@ interface Needs {
 }
 
 /** What pods on their way to a node have been promised: volumes to claims by uid, and nodes to claims by key. */
-interface Promised {
+export interface Promised {
   readonly volumes: Map<string, string>;
   readonly nodes: Map<string, string>;
 }
+
+export const createPromised = (): Promised => ({ volumes: new Map(), nodes: new Map() });
 
 export interface VolumeBindingOptions {
   readonly caches: VolumeCaches;
   readonly client: Client;
   readonly clock: Clock;
+  /** Shared by every profile: two of them must not promise one volume. */
+  readonly promised: Promised;
+  readonly bindTimeoutSeconds: number;
 }
 
-export function volumeBinding({ caches, client, clock }: VolumeBindingOptions): Plugin {
-  const promised: Promised = { volumes: new Map(), nodes: new Map() };
+export function volumeBinding({ caches, client, clock, promised, bindTimeoutSeconds }: VolumeBindingOptions): Plugin {
   const choose = (state: CycleState, node: V1Node) => choiceOn(caches, promised, state.get(name) as Needs, node);
   return {
     name,
@@ -94,7 +98,7 @@ export function volumeBinding({ caches, client, clock }: VolumeBindingOptions): 
       const choice = state.get(choiceKey) as VolumeChoice | undefined;
       if (!choice) return success;
       try {
-        await bindVolumes({ client, clock, caches, signal }, choice, nodeName);
+        await bindVolumes({ client, clock, caches, signal, bindMs: bindTimeoutSeconds * 1000 }, choice, nodeName);
         release(state, promised);
         return success;
       } catch (error) {
