@@ -17,7 +17,7 @@ export function flowArguments({ frontend, backend }: LeftBackend): readonly stri
   const parts = frontend.key.split(' . ');
   const port = parts.at(-1) ?? '';
   const address = parts.length === 3 ? ['--orig-dst', parts[0] ?? ''] : [];
-  return ['-D', '-p', 'udp', ...address, '--orig-port-dst', port, '--dst-nat', backend.address];
+  return ['-D', '-p', 'udp', ...address, '--orig-port-dst', port, '--dst-nat', backend.address, '--reply-port-src', String(backend.port)];
 }
 
 /** Uses the program `conntrack`, where the machine has it. */
