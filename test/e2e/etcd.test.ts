@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bodyOf, startTestCore } from '../../src/apiserver/testing/fixture.ts';
 import { silentLogger } from '../../src/base/mod.ts';
 import { systemClock } from '../../src/base/ports/clock.ts';
+import { etcdRecord } from '../../src/store/etcd-record.suite.ts';
 import {
   CompactedError,
   type EtcdStoreOptions,
@@ -80,6 +81,23 @@ describe.each([1, 3])('%i etcd', (count) => {
   afterAll(() => servers.destroy());
 
   storeContract(`etcd x ${count}`, async (options = {}) => fromZero(await open(servers, freshPrefix(), options)));
+
+  const places = new Map<Store, { readonly prefix: string; readonly base: number }>();
+  const openIn = async (prefix: string, base?: number, options: Partial<EtcdStoreOptions> = {}) => {
+    const inner = await open(servers, prefix, options);
+    const from = base ?? (await inner.revision());
+    const store = await fromZero(inner, from);
+    places.set(store, { prefix, base: from });
+    return store;
+  };
+  etcdRecord(`etcd x ${count}`, {
+    open: (options) => openIn(freshPrefix(), undefined, options),
+    reopen: async (store) => {
+      const { prefix, base } = places.get(store) ?? { prefix: freshPrefix(), base: undefined };
+      await store.close();
+      return openIn(prefix, base);
+    },
+  });
 
   test('random histories are what the model says', async () => {
     await fc.assert(

@@ -6,7 +6,8 @@ import { afterAll, expect, test } from 'vitest';
 import { SeededRandom, silentLogger } from '../../base/mod.ts';
 import { systemClock } from '../../base/ports/clock.ts';
 import { systemFiles } from '../../base/ports/fs.ts';
-import { openLmdbStore } from '../mod.ts';
+import { etcdRecord } from '../etcd-record.suite.ts';
+import { openLmdbStore, type Store } from '../mod.ts';
 import { storeContract, takeChanges } from '../store.suite.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'minke-store-'));
@@ -14,9 +15,26 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 const roundsMax = 20;
 let stores = 0;
-storeContract('lmdb', (options) =>
-  openLmdbStore({ dir: join(root, `${stores++}`), clock: systemClock, fs: systemFiles, log: silentLogger, ...options }),
-);
+const openAt = (dir: string, options: { readonly watchQueueMax?: number } = {}): Promise<Store> =>
+  openLmdbStore({ dir, clock: systemClock, fs: systemFiles, log: silentLogger, ...options });
+storeContract('lmdb', (options) => openAt(join(root, `${stores++}`), options));
+
+const dirs = new Map<Store, string>();
+etcdRecord('lmdb', {
+  open: async (options) => {
+    const dir = join(root, `${stores++}`);
+    const store = await openAt(dir, options);
+    dirs.set(store, dir);
+    return store;
+  },
+  reopen: async (store) => {
+    const dir = dirs.get(store) ?? '';
+    await store.close();
+    const next = await openAt(dir);
+    dirs.set(next, dir);
+    return next;
+  },
+});
 
 test('closed in the middle of writes, lists, watches and compaction: each ends well or with an error of the contract', async () => {
   const random = new SeededRandom(7);
