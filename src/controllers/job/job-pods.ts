@@ -24,16 +24,8 @@ export async function claimPods(parts: Parts, job: Job): Promise<readonly Pod[]>
   const write = { client, ownerType: jobType, owner: job, type: podType, signal };
   for (const pod of release) await releaseObject(write, pod);
   const adopted: Pod[] = [];
-  for (const pod of adopt) {
-    const held = await client.patch(
-      podType,
-      pod.metadata,
-      strategic,
-      { metadata: { uid: pod.metadata.uid, finalizers: [trackingFinalizer] } },
-      { signal },
-    );
-    adopted.push(await adoptObject(write, held));
-  }
+  // One write: an orphan that has the finalizer would lose it again.
+  for (const pod of adopt) adopted.push(await adoptObject(write, pod, trackingFinalizer));
   return [...keep, ...adopted];
 }
 

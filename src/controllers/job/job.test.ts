@@ -247,6 +247,28 @@ describe('an indexed job', () => {
   });
 });
 
+describe('the pods of a job', () => {
+  test('are taken back when they lose their owner, and let go when they lose their labels', async () => {
+    const { time, client, pods } = await start(jobOf({ completions: 2, parallelism: 2 }, {}));
+    await time.advance(2_000);
+    const [pod] = await pods();
+    if (pod === undefined) throw new Error('the job has no pod');
+    const change = async (metadata: object) => {
+      await client.patch(podKind, pod.metadata, merge, { metadata });
+      await time.advance(20_000);
+      return (await client.get(podKind, pod.metadata)).metadata;
+    };
+    const { ownerReferences, finalizers } = await change({ ownerReferences: null });
+    expect(ownerReferences).toEqual(pod.metadata.ownerReferences);
+    expect(finalizers).toEqual([trackingFinalizer]);
+    expect(await pods()).toHaveLength(2);
+    const released = await change({ labels: null });
+    expect(released.ownerReferences ?? []).toEqual([]);
+    expect(released.finalizers ?? []).toEqual([]);
+    expect(await pods()).toHaveLength(3);
+  });
+});
+
 describe('the pod failure policy', () => {
   const rule = (action: string) => ({ rules: [{ action, onExitCodes: { operator: 'In', values: [42] } }] });
 

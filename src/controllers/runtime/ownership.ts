@@ -64,14 +64,17 @@ export interface OwnershipWrite<O extends KubeObject, T extends KubeObject> {
   readonly signal: AbortSignal;
 }
 
-/** Adds the controller reference. The uid in the patch makes sure that it is this object and no other of its name. */
+/** Adds the controller reference, and the finalizer when there is one. The uid in the patch makes sure that it is this object and no other of its name. */
 export async function adoptObject<O extends KubeObject, T extends KubeObject>(
   write: OwnershipWrite<O, T>,
   object: Persisted<T>,
+  finalizer?: string,
 ): Promise<Persisted<T>> {
   const { client, ownerType, owner, type, signal } = write;
+  const { uid, resourceVersion, finalizers = [] } = object.metadata;
   const ownerReferences = [...(object.metadata.ownerReferences ?? []), controllerReference(ownerType, owner)];
-  const patch = { metadata: { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion, ownerReferences } };
+  const held = finalizer === undefined || finalizers.includes(finalizer) ? {} : { finalizers: [...finalizers, finalizer] };
+  const patch = { metadata: { uid, resourceVersion, ownerReferences, ...held } };
   return client.patch(type, keyOf(object), 'application/merge-patch+json', patch, { signal });
 }
 
