@@ -24,6 +24,8 @@ export interface ControlPlaneOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly serviceCidr: string;
+  /** The range of all nodes' pods, of which each node gets a part. Default: nodes bring their own. */
+  readonly clusterCidr?: string;
   /** Where pods reach the API server, where they can. */
   readonly advertise?: { readonly address: string; readonly port: number };
   /** Tokens besides those of service accounts, for TokenReviews. */
@@ -76,7 +78,7 @@ export const adminUser: UserInfo = { name: 'kubernetes-admin', groups: ['system:
 
 /** Resolves when the API answers. Controllers and scheduler start right after. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { clock, random, log, signal, rootCaPem } = options;
+  const { clock, random, log, signal, rootCaPem, clusterCidr } = options;
   // Every component listens to it: many listeners are no leak.
   setMaxListeners(0, signal);
   const nodeUsage = createNodeUsage(clock);
@@ -122,6 +124,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         queueMetrics,
         clientFor: accountClient,
         aggregated,
+        clusterCidr,
         ...(rootCaPem === undefined ? {} : { rootCaPem }),
       }),
     ),

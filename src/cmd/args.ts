@@ -1,7 +1,8 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
-import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
+import type { AccessSettings, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
 import { accessFlags, accessOf } from './access-flags.ts';
+import { type AgentFlags, addressFlag, parseAgent } from './agent-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
@@ -13,6 +14,9 @@ export interface UpOptions {
   readonly dataDir: string;
   /** Undefined: the one the cluster has had, else 6443. */
   readonly port: number | undefined;
+  /** Undefined: the one the cluster has had, else loopback. */
+  readonly bindAddress: string | undefined;
+  readonly podNetwork: PodNetworkMode;
   readonly detach: boolean;
   readonly node: boolean;
   readonly simulate: number;
@@ -29,6 +33,7 @@ export type Command =
   | { readonly do: 'help'; readonly topic: string | undefined }
   | { readonly do: 'version' }
   | ({ readonly do: 'up' } & UpOptions)
+  | ({ readonly do: 'agent' } & AgentFlags)
   | ({ readonly do: 'apiserver' } & ApiServerFlags)
   | { readonly do: 'down'; readonly dataDir: string; readonly clean: boolean }
   | { readonly do: 'status'; readonly dataDir: string }
@@ -43,6 +48,8 @@ const flag = {
   dataDir: { 'data-dir': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
   up: {
     port: { type: 'string' },
+    'bind-address': { type: 'string' },
+    'pod-network': { type: 'string' },
     detach: { type: 'boolean' },
     'no-node': { type: 'boolean' },
     simulate: { type: 'string' },
@@ -73,6 +80,10 @@ export function parseCommand(words: readonly string[], environment: Environment)
       const flags = parseApiServer(rest, environment);
       return flags ? { do: 'apiserver', ...flags } : { do: 'help', topic: verb };
     }
+    case 'agent': {
+      const flags = parseAgent(rest, environment);
+      return flags ? { do: 'agent', ...flags } : { do: 'help', topic: verb };
+    }
     case 'down':
       return parseDown(rest, environment);
     case 'status': {
@@ -89,7 +100,7 @@ export function parseCommand(words: readonly string[], environment: Environment)
       return parseToken(rest, environment) ?? { do: 'help', topic: verb };
     default:
       throw new CommandError(
-        `Unknown command "${verb}". Commands are: up, apiserver, down, status, why, token, image, store, version. Try \`minke help\`.`,
+        `Unknown command "${verb}". Commands are: up, agent, apiserver, down, status, why, token, image, store, version. Try \`minke help\`.`,
       );
   }
 }
@@ -102,6 +113,8 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     do: 'up',
     dataDir: dataDirOf(values['data-dir'], environment),
     port: values.port === undefined ? undefined : integerFlag('--port', values.port, 1, 65535),
+    bindAddress: values['bind-address'] === undefined ? undefined : addressFlag('--bind-address', values['bind-address']),
+    podNetwork: podNetworkFlag(values['pod-network']),
     detach: values.detach ?? false,
     // A real node needs root; whoever has none and asks for simulated nodes gets those alone.
     node: !(values['no-node'] ?? false) && (environment.isRoot || simulate === 0),
@@ -113,6 +126,11 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     schedulerConfig: values['scheduler-config'],
     logLevel: logLevelFlag(values['log-level']),
   };
+}
+
+function podNetworkFlag(mode = 'vxlan'): PodNetworkMode {
+  if (mode !== 'vxlan' && mode !== 'routes') throw new CommandError(`--pod-network: got "${mode}", wants vxlan or routes.`);
+  return mode;
 }
 
 function parseDown(rest: readonly string[], environment: Environment): Command {

@@ -4,6 +4,7 @@ const overview = `Minke: a whole Kubernetes cluster in one command.
 
 Usage:
   minke up [flags]                 start the cluster (Ctrl-C stops Minke; containers go on)
+  minke agent [flags]              join another machine's cluster as a node
   minke apiserver [flags]          the API server alone: no controllers, no scheduler, no node
   minke down [--clean]             stop Minke; --clean removes the cluster and every trace of it
   minke status                     whether it runs, and where
@@ -19,7 +20,7 @@ Usage:
   minke version
 
 Every command takes --data-dir DIR, which names the cluster: /var/lib/minke as root, ~/.minke otherwise.
-\`minke help up\` and \`minke help apiserver\` list the flags of those.
+\`minke help up\`, \`minke help agent\` and \`minke help apiserver\` list the flags of those.
 `;
 
 const storage = `  --store S                          lmdb (default), memory (ends with the process) or etcd
@@ -45,13 +46,28 @@ const topics: Readonly<Record<string, string>> = {
 Starts the cluster and stays in the foreground. A second \`minke up\` on the same data dir goes on where the first stopped.
 
   --data-dir DIR        the cluster's directory
-  --port N              of the API server, on loopback (default 6443, or what the cluster has had)
+  --port N              of the API server (default 6443, or what the cluster has had)
+  --bind-address A      where it listens: 127.0.0.1 (default), an address that other machines reach, or 0.0.0.0
   --detach              return when the API answers and the node is Ready
   --no-node             the control plane alone: needs no root
   --simulate N          add N simulated nodes; without root they are the only ones
   --service-cidr C      addresses of services (default: a free range)
-  --pod-cidr C          addresses of pods (default: a free range)
+  --pod-cidr C          addresses of pods, of which each node gets a part (default: a free range)
+  --pod-network M       how nodes reach each other's pods: vxlan (default), or routes, for nodes of one network
 ${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
+  --log-level L         error, warn, info (default) or debug
+`,
+  agent: `Usage: minke agent --server URL --token TOKEN [flags]
+
+Joins this machine to the cluster of another one, where \`minke token create\` prints this command. The token is needed once:
+afterwards \`minke agent\` goes on where it stopped, and \`minke down --clean\` makes the node leave.
+
+  --data-dir DIR        the node's directory
+  --server URL          of the API server, which must listen where this machine reaches it (\`minke up --bind-address\`)
+  --token TOKEN         what \`minke token create\` printed
+  --node-name N         default: the machine's name
+  --node-ip IP          by which others reach this node (default: of the interface with the default route)
+  --detach              return when the node is Ready
   --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]

@@ -43,6 +43,14 @@ async function run(command: Command): Promise<number> {
       );
       return 0;
     }
+    case 'agent': {
+      const { agent } = await import('./agent.ts');
+      await agent(
+        { ...command, dataDir: resolve(command.dataDir) },
+        { ports: machinePorts(), out, isTerminal: process.stdout.isTTY === true, report: reporter() },
+      );
+      return 0;
+    }
     case 'apiserver': {
       const { apiserver } = await import('./apiserver.ts');
       await apiserver(

@@ -21,7 +21,7 @@ export async function status(dataDir: string, ports: MachinePorts, out: (text: s
   const api = holder ? await askReady(clock, { url: holder.url, authority: await fs.readText(join(dataDir, 'pki/ca.crt')) }) : 'stopped';
   line('minke', holder ? `running (process ${holder.pid})` : 'stopped');
   line('API server', holder ? `${holder.url} (${api})` : 'stopped');
-  line('kubeconfig', clusterPaths(dataDir).kubeconfig);
+  if (identity.server === undefined) line('kubeconfig', clusterPaths(dataDir).kubeconfig);
   line('node name', identity.nodeName);
   line('pods', identity.podCidr);
   line('services', identity.serviceCidr);

@@ -8,6 +8,7 @@ import { runTokenCleaner } from './bootstraptokens/tokencleaner.ts';
 import { runCertificateApproving } from './certificates/approving.ts';
 import { runCertificateCleaner } from './certificates/cleaner.ts';
 import type { CertificateSigner } from './certificates/ports.ts';
+import { runServingApproving } from './certificates/serving-approving.ts';
 import { runCertificateSigning } from './certificates/signing.ts';
 import { aggregationAccount, runClusterRoleAggregation } from './clusterroleaggregation/clusterroleaggregation.ts';
 import { runCronJobController } from './cronjob/cronjob.ts';
@@ -23,6 +24,7 @@ import { runHorizontalPodAutoscalerController } from './horizontalpodautoscaler/
 import { runJobController } from './job/job.ts';
 import { runDefaultStorageClass } from './localpath/default-class.ts';
 import { runNamespaceController } from './namespace/namespace.ts';
+import { runNodeIpamController } from './nodeipam/nodeipam.ts';
 import { runNodeLifecycleController } from './nodelifecycle/nodelifecycle.ts';
 import { runTaintEvictionController } from './nodelifecycle/taint-eviction.ts';
 import { runPersistentVolumeBinder } from './persistentvolume/persistentvolume.ts';
@@ -48,6 +50,8 @@ export interface ControllersOptions extends ControllerContext {
   readonly aggregated?: Pick<Client, 'call'>;
   /** The CA bundle for `kube-root-ca.crt`, as PEM. Without it the config map is not published. */
   readonly rootCaPem?: string;
+  /** The range of all nodes' pods. Without it nodes get no part of one. */
+  readonly clusterCidr?: string | undefined;
   /** Signs approved certificate requests. Without it they wait for somebody else. */
   readonly signer?: CertificateSigner | undefined;
   /** A client that acts as this service account of kube-system, for controllers that need more rights than the others. Default: `client`. */
@@ -106,6 +110,8 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
   const { aggregated = options.client } = options;
   all.horizontalPodAutoscaler = (context) => runHorizontalPodAutoscalerController({ ...context, aggregated });
+  const { clusterCidr } = options;
+  if (clusterCidr !== undefined) all.nodeIpam = (context) => runNodeIpamController({ ...context, clusterCidr });
   if (rootCaPem !== undefined) all.rootCa = (context) => runRootCaPublisher({ ...context, rootCaPem });
   await Promise.all(Object.entries(all).map(([name, run]) => supervise(context, name, run)));
 }
@@ -124,6 +130,7 @@ function certificateControllers({ signer, clientFor }: ControllersOptions): Read
       run({ ...context, client: clientFor?.('certificate-controller') ?? context.client });
   return {
     certificateApproving: as(runCertificateApproving),
+    servingApproving: as(runServingApproving),
     certificateCleaner: as(runCertificateCleaner),
     ...(signer ? { certificateSigning: as((context) => runCertificateSigning({ ...context, signer })) } : {}),
   };

@@ -62,6 +62,8 @@ export interface KubeletOptions {
   readonly evictionPorts?: EvictionPorts;
   /** The node's pods. Default: out of `informers`. Many kubelets in one process share one `createPodRouter`. */
   readonly podSource?: PodSource;
+  /** Config maps and secrets. Default: out of `informers`, which then hold everybody's. */
+  readonly references?: ReferenceCache | undefined;
   /** Called once everything runs, with the handle for the node's HTTP server. */
   readonly onReady?: (kubelet: Kubelet) => void;
 }
@@ -119,7 +121,7 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
   const assigned = options.podSource ?? router?.forNode(options.nodeName);
   if (!assigned) return;
   const source = withStaticPods(options, { tasks, api: assigned });
-  const references = createReferenceCache({ informers, client });
+  const references = options.references ?? createReferenceCache({ informers, client });
   const place: Place = {};
   const judged = (pod: V1Pod) => admissionInput(options, node, { pod, place });
   const context = podContext(options, {

@@ -7,6 +7,7 @@ export type { MachineFacts } from './node/node-object.ts';
 export type { NodeStats } from './node/stats.ts';
 export { noUsage, type UsageSource } from './node/usage-source.ts';
 export { createDiskStorage, createNoStorage, type DiskStorageOptions, type NodeStorage } from './node-storage.ts';
+export { createOwnReferences, type OwnReferencesOptions } from './own-references.ts';
 export { containerKindAnnotation, containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod/labels.ts';
 export { latestRun, type Observed, runsOf } from './pod/observed.ts';
 export type { PodState } from './pod/state.ts';

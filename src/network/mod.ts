@@ -4,6 +4,7 @@ export {
   type ClusterRanges,
   chooseClusterRanges,
   chooseRange,
+  firstNodeRange,
   formatRange,
   overlap,
   parseRange,
@@ -17,4 +18,6 @@ export type { SandboxClaim } from './policy/gate.ts';
 export { type NetworkPoliciesOptions, removePolicyRules, runNetworkPolicies } from './policy/policies.ts';
 export { policySight } from './policy/sight.ts';
 export { type LoadBalancerOptions, loadBalancerClass, runLoadBalancers } from './proxy/load-balancer.ts';
-export { type Redirect, removeServiceRules, runServiceProxy, type ServiceProxyOptions } from './proxy/proxy.ts';
+export { type Redirect, removeServiceRules, runServiceProxy, type ServedHere, type ServiceProxyOptions } from './proxy/proxy.ts';
+export { type PodNetworkMode, vxlanOverheadBytes } from './routes/plan.ts';
+export { type PodRoutesOptions, runPodRoutes } from './routes/routes.ts';

@@ -43,6 +43,8 @@ async function startAndStopMachine(): Promise<void> {
     port: await freePort(),
     serviceCidr: undefined,
     podCidr: undefined,
+    bindAddress: undefined,
+    podNetwork: 'vxlan',
     node: false,
     simulate: 2,
     storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },

@@ -25,13 +25,11 @@ import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts
 import { createClusterSigner } from '../pki/signer.ts';
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
+import { isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
 import type { MachinePorts } from './ports.ts';
 import { openStorage, type StorageSettings, storageFacts } from './storage.ts';
-
-/** The API server listens on loopback. */
-export const listenHost = '127.0.0.1';
 
 export interface RunningApi {
   readonly url: string;
@@ -64,7 +62,10 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const { ports, log, identity, paths, signal, parts } = context;
   const { fs, clock, random } = ports;
   const { gateway, kubernetes } = clusterAddresses(identity);
-  const ownAddresses = machineAddresses((name) => name.startsWith('mk'));
+  const ownAddresses = reachableAt(
+    identity.bindAddress,
+    machineAddresses((name) => name.startsWith('mk')),
+  );
   const addresses = context.hasNode ? [gateway, ...ownAddresses] : ownAddresses;
   const names = { nodeName: identity.nodeName, addresses, serviceAddress: kubernetes };
   const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
@@ -72,7 +73,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   collectProcess(metrics, clock.nowMs());
   const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
   const store = measureStore(opened, metrics, clock);
-  const advertised = addresses[0];
+  // Pods of other nodes reach no address of this one's pods' bridge.
+  const [advertised] = isLoopback(identity.bindAddress) ? addresses : ownAddresses;
   try {
     const gates = await openAccess(context.access, { ports, log, metrics, signal });
     parts.push(gates.stopped);
@@ -85,6 +87,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       random,
       log,
       serviceCidr: identity.serviceCidr,
+      clusterCidr: identity.clusterCidr,
       ...(advertised === undefined ? {} : { advertise: { address: advertised, port: identity.port } }),
       tokens,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
@@ -101,7 +104,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     controlPlane.nodeUsage.connect(nodes);
     const server = await startApiServer({
       core: controlPlane.core,
-      listen: { host: listenHost, port: identity.port },
+      listen: { host: identity.bindAddress, port: identity.port },
       tls: apiServerTls(pki),
       tokens: access.tokens,
       authorizer: access.authorizer,
@@ -120,13 +123,13 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       signal,
     });
     parts.push(server.closed.finally(() => kubelets.close()));
-    const url = `https://${listenHost}:${server.port}`;
+    const url = urlOf(identity.bindAddress, server.port);
     controlPlane.connectAggregated(socketClient(context, { url, pki, until: server.closed }));
     await fs.write(paths.kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
     return { url, controlPlane, server, pki, pkiOptions, kubelets, closeStore: () => store.close() };
   } catch (error) {
     parts.push(store.close());
-    throw error instanceof ListenError ? portError(identity.port, error) : error;
+    throw error instanceof ListenError ? portError(identity.port, error, { host: identity.bindAddress, flag: '--port' }) : error;
   }
 }
 
@@ -169,9 +172,17 @@ export const kubeletClientTls = (pki: Pki) => {
 };
 
 /** What is wrong with a port that cannot be listened on, and what helps. */
-export function portError(port: number, error: unknown, at = { host: listenHost, flag: '--port' }): MachineError {
+export function portError(port: number, error: unknown, at: { readonly host: string; readonly flag: string }): MachineError {
   const code = (error as { code?: string }).code;
   const why = code === 'EADDRINUSE' ? 'another program uses it' : code === 'EACCES' ? 'ports below 1024 need root' : String(code ?? error);
+  if (code === 'EADDRNOTAVAIL') {
+    return new MachineError(
+      `Cannot listen on ${at.host}: this machine does not have that address. Name one of its own with --bind-address.`,
+      {
+        cause: error,
+      },
+    );
+  }
   return new MachineError(`Cannot listen on ${at.host}:${port}: ${why}. Choose another port with ${at.flag}.`, { cause: error });
 }
 

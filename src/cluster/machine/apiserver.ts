@@ -24,6 +24,7 @@ import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
 import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
+import { isAny, isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity } from './identity.ts';
 import { kindsLeft, type RuntimeSetting } from './kinds-left.ts';
@@ -176,18 +177,27 @@ interface Established {
 async function establish({ ports, dataDir, port, serviceCidr, bindAddress }: Start): Promise<Established> {
   const { clock, random, fs } = ports;
   const takenRanges = async () => [];
-  const identity = await establishIdentity({ ports, dataDir, port, serviceCidr, podCidr: undefined, node: false, takenRanges, runRoot });
+  const identity = await establishIdentity({
+    ports,
+    dataDir,
+    port,
+    bindAddress,
+    serviceCidr,
+    podCidr: undefined,
+    node: false,
+    takenRanges,
+    runRoot,
+  });
   const reachable = machineAddresses((name) => name.startsWith('mk'));
-  const addresses = isAny(bindAddress) || reachable.includes(bindAddress) ? reachable : [bindAddress, ...reachable];
+  const addresses = reachableAt(bindAddress, reachable);
   const names = { nodeName: identity.nodeName, addresses, serviceAddress: clusterAddresses(identity).kubernetes };
   const pkiOptions: PkiOptions = { dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
   const advertised = isAny(bindAddress) ? reachable[0] : bindAddress;
-  const isLoopback = advertised?.startsWith('127.') || advertised === '::1';
   return {
     pki: await ensurePki(pkiOptions),
     pkiOptions,
     serviceCidr: identity.serviceCidr,
-    advertised: isLoopback ? undefined : advertised,
+    advertised: advertised !== undefined && isLoopback(advertised) ? undefined : advertised,
   };
 }
 
@@ -212,10 +222,3 @@ function checkPlugins({ enableAdmission, disableAdmission }: ApiServerAloneOptio
 }
 
 const anonymousOf = (flag: boolean | undefined): Anonymous => (flag === undefined ? 'health' : flag ? 'everywhere' : 'nowhere');
-const isAny = (address: string): boolean => address === '0.0.0.0' || address === '::';
-
-/** How programs on this machine reach it. */
-function urlOf(bindAddress: string, port: number): string {
-  const host = isAny(bindAddress) ? '127.0.0.1' : bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
-  return `https://${host}:${port}`;
-}

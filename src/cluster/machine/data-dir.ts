@@ -21,9 +21,19 @@ export interface ClusterIdentity {
   readonly createdAt: string;
   readonly nodeName: string;
   readonly port: number;
+  /** The address that the API server listens on. */
+  readonly bindAddress: string;
   readonly serviceCidr: string;
+  /** Of the pods of every node. */
+  readonly clusterCidr: string;
+  /** Of this node's pods: a part of `clusterCidr`. */
   readonly podCidr: string;
+  /** On a machine that has joined another's cluster: the URL of its API server. */
+  readonly server?: string | undefined;
 }
+
+/** Reached by this machine's own programs alone. */
+export const loopback = '127.0.0.1';
 
 /** Absolute paths below the data dir. The container runtime's own are `runtimePaths` of the kubelet. */
 export interface ClusterPaths {
@@ -74,7 +84,7 @@ export async function readIdentity(fs: FileSystem, dataDir: string): Promise<Clu
 }
 
 /** What may stand in a data dir before its marker: a start that was interrupted. */
-const startedFiles = new Set(['minke.pid', 'minke.log', 'lost+found', 'store']);
+const startedFiles = new Set(['minke.pid', 'minke.log', 'lost+found', 'store', 'pki']);
 
 function parseIdentity(text: string, marker: string): ClusterIdentity {
   let value: Partial<ClusterIdentity> | null;
@@ -91,13 +101,16 @@ function parseIdentity(text: string, marker: string): ClusterIdentity {
       `Cannot use this data dir: ${marker} has format ${value.format}, and this Minke knows formats up to ${formatVersion}. Use a newer Minke.`,
     );
   }
-  const { id, createdAt, nodeName, port, serviceCidr, podCidr } = value ?? {};
+  const { id, createdAt, nodeName, port, serviceCidr, podCidr, server } = value ?? {};
   if (value?.format === undefined || !id || !createdAt || !nodeName || !port || !serviceCidr || !podCidr) {
     throw new MachineError(
       `Cannot read ${marker}: it is damaged (a field is missing). Restore it from a backup, or remove the data dir to begin anew.`,
     );
   }
-  return { format: value.format, id, createdAt, nodeName, port, serviceCidr, podCidr };
+  // Data dirs from before there were several nodes name neither: the node has all of the pods' range.
+  const { clusterCidr = podCidr, bindAddress = loopback } = value;
+  const identity = { format: value.format, id, createdAt, nodeName, port, bindAddress, serviceCidr, clusterCidr, podCidr };
+  return server === undefined ? identity : { ...identity, server };
 }
 
 /** Writes the identity durably, and makes the data dir when it is missing. */
@@ -113,8 +126,11 @@ export async function writeIdentity(
     createdAt: identity.createdAt ?? new Date(clock.nowMs()).toISOString(),
     nodeName: identity.nodeName,
     port: identity.port,
+    bindAddress: identity.bindAddress,
     serviceCidr: identity.serviceCidr,
+    clusterCidr: identity.clusterCidr,
     podCidr: identity.podCidr,
+    ...(identity.server === undefined ? {} : { server: identity.server }),
   };
   await makeDataDir(fs, dataDir);
   await fs.write(clusterPaths(dataDir).marker, `${JSON.stringify(whole, undefined, 2)}\n`, { mode: 0o600, durable: true });

@@ -1,19 +1,21 @@
 // Which cluster a data dir is: as it has been so far, with what the flags change, or a new one in ranges that nobody uses.
 import { join } from 'node:path';
-import { chooseClusterRanges, overlap, parseRange } from '../../network/mod.ts';
-import { type ClusterIdentity, MachineError, readIdentity, writeIdentity } from './data-dir.ts';
+import { chooseClusterRanges, firstNodeRange, overlap, parseRange } from '../../network/mod.ts';
+import { type ClusterIdentity, loopback, MachineError, readIdentity, writeIdentity } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
 
 const defaultPort = 6443;
 /** What a cluster without pods on this machine takes: nothing can collide. */
-const defaultRanges = { serviceCidr: '10.96.0.0/16', podCidr: '10.244.0.0/16' };
+const defaultRanges = { serviceCidr: '10.96.0.0/16', clusterCidr: '10.244.0.0/16' };
 
 export interface IdentityRequest {
   readonly ports: MachinePorts;
   readonly dataDir: string;
   /** Each undefined: as it has been, or chosen. */
   readonly port: number | undefined;
+  readonly bindAddress: string | undefined;
   readonly serviceCidr: string | undefined;
+  /** Of all nodes. */
   readonly podCidr: string | undefined;
   /** True when pods run on this machine, so that ranges must be free. */
   readonly node: boolean;
@@ -36,16 +38,25 @@ export async function establishIdentity(request: IdentityRequest): Promise<Clust
   return writeIdentity(ports.fs, ports.clock, dataDir, { ...chosen, ...(standing ? { createdAt: standing.createdAt } : {}) });
 }
 
-type Settings = Pick<ClusterIdentity, 'nodeName' | 'port' | 'serviceCidr' | 'podCidr'>;
+type Settings = Omit<ClusterIdentity, 'format' | 'id' | 'createdAt'>;
 
 const sameSettings = (a: Settings, b: Settings): boolean =>
-  a.nodeName === b.nodeName && a.port === b.port && a.serviceCidr === b.serviceCidr && a.podCidr === b.podCidr;
+  a.nodeName === b.nodeName &&
+  a.port === b.port &&
+  a.bindAddress === b.bindAddress &&
+  a.serviceCidr === b.serviceCidr &&
+  a.podCidr === b.podCidr;
 
-/** Ranges are for life: services and pods have addresses in them. The port may change. */
+/** Ranges are for life: services and pods have addresses in them. Where the API server listens may change. */
 function changed(standing: ClusterIdentity, request: IdentityRequest): Settings {
+  if (standing.server !== undefined) {
+    throw new MachineError(
+      `${request.dataDir} belongs to a node of the cluster at ${standing.server}. Start it with \`minke agent\`, or name another directory with --data-dir.`,
+    );
+  }
   for (const [flag, asked, kept] of [
     ['--service-cidr', request.serviceCidr, standing.serviceCidr],
-    ['--pod-cidr', request.podCidr, standing.podCidr],
+    ['--pod-cidr', request.podCidr, standing.clusterCidr],
   ] as const) {
     if (asked !== undefined && asked !== kept) {
       throw new MachineError(
@@ -53,7 +64,7 @@ function changed(standing: ClusterIdentity, request: IdentityRequest): Settings 
       );
     }
   }
-  return { ...standing, port: request.port ?? standing.port };
+  return { ...standing, port: request.port ?? standing.port, bindAddress: request.bindAddress ?? standing.bindAddress };
 }
 
 async function chosenAnew(request: IdentityRequest): Promise<Settings> {
@@ -64,11 +75,14 @@ async function chosenAnew(request: IdentityRequest): Promise<Settings> {
   if (!free)
     throw new MachineError('No range of 10.0.0.0/8 is free for pods and services. Name ranges with --pod-cidr and --service-cidr.');
   if (node) checkFree(given, taken);
+  const clusterCidr = podCidr ?? free.clusterCidr;
   return {
     nodeName: nodeNameOf(ports.machine.hostname),
     port: request.port ?? defaultPort,
+    bindAddress: request.bindAddress ?? loopback,
     serviceCidr: serviceCidr ?? free.serviceCidr,
-    podCidr: podCidr ?? free.podCidr,
+    clusterCidr,
+    podCidr: firstNodeRange(clusterCidr),
   };
 }
 
@@ -84,11 +98,11 @@ function checkFree(given: readonly string[], taken: readonly string[]): void {
   }
 }
 
-function checkRanges({ serviceCidr, podCidr }: Settings): void {
-  const [services, pods] = [parseRange(serviceCidr), parseRange(podCidr)];
+function checkRanges({ serviceCidr, clusterCidr }: Settings): void {
+  const [services, pods] = [parseRange(serviceCidr), parseRange(clusterCidr)];
   if (services && pods && overlap(services, pods))
     throw new MachineError(
-      `The ranges of services (${serviceCidr}) and pods (${podCidr}) overlap. Choose others with --service-cidr and --pod-cidr.`,
+      `The ranges of services (${serviceCidr}) and pods (${clusterCidr}) overlap. Choose others with --service-cidr and --pod-cidr.`,
     );
 }
 
@@ -108,8 +122,8 @@ async function otherClustersRanges({ ports, runRoot }: IdentityRequest): Promise
     const text = await ports.fs.readText(join(runRoot, entry.name, recordName));
     if (text === undefined) continue;
     try {
-      const { serviceCidr, podCidr } = JSON.parse(text) as Partial<ClusterIdentity>;
-      for (const range of [serviceCidr, podCidr]) if (typeof range === 'string') found.push(range);
+      const { serviceCidr, podCidr, clusterCidr = podCidr } = JSON.parse(text) as Partial<ClusterIdentity>;
+      for (const range of [serviceCidr, clusterCidr]) if (typeof range === 'string') found.push(range);
     } catch {
       // A record that is being written, or was cut off: its cluster's pod range still shows in the routes.
     }

@@ -65,7 +65,7 @@ async function prepareJoining(client: Client, { serverUrl, authorityPem }: JoinP
   if (info.data?.kubeconfig !== kubeconfig) await client.update(configmaps, { ...info, data: { ...info.data, kubeconfig } });
 }
 
-async function createMissing<T extends KubeObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {
+export async function createMissing<T extends KubeObject>(client: Client, type: ResourceType<T>, object: T): Promise<void> {
   try {
     await client.create(type, object);
   } catch (error) {

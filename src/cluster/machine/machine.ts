@@ -2,17 +2,22 @@
 import { kubernetesVersion, nodes } from '../../api/mod.ts';
 import type { Logger } from '../../base/mod.ts';
 import { listenTcp } from '../../base/ports/tcp.ts';
+import type { Informers } from '../../client/mod.ts';
+import type { PodNetworkMode } from '../../network/mod.ts';
 import type { SchedulerConfiguration } from '../../scheduler/mod.ts';
-import type { ControlPlane } from '../control-plane.ts';
+import { adminUser } from '../control-plane.ts';
 import { startSimulatedNodes } from '../simulated-nodes.ts';
 
 import type { AccessSettings } from './access.ts';
-import { keepCertificates, listenHost, portError, type RunningApi, startApi } from './api.ts';
-import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
+import { keepCertificates, portError, startApi } from './api.ts';
+import { isLoopback, urlOf } from './bind-address.ts';
+import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, loopback, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity, writeRecord } from './identity.ts';
+import type { LocalNodeOptions } from './local-node.ts';
 import { takeLock } from './lock.ts';
-import type { NodeAgent, NodeOptions, NodeRequirements } from './node.ts';
+import type { NodeAgent, NodeRequirements, NodeRuntime } from './node.ts';
 import type { MachinePorts } from './ports.ts';
+import { publishForNodes } from './publish-nodes.ts';
 import { readSchedulerConfig } from './scheduler-config.ts';
 import type { StorageSettings } from './storage.ts';
 
@@ -25,6 +30,10 @@ export interface MachineOptions {
   readonly ports: MachinePorts;
   readonly dataDir: string;
   readonly port: number | undefined;
+  /** Where the API server listens; undefined: as it has been, else on loopback. */
+  readonly bindAddress: string | undefined;
+  /** How nodes reach each other's pods. */
+  readonly podNetwork: PodNetworkMode;
   readonly serviceCidr: string | undefined;
   readonly podCidr: string | undefined;
   /** A real node, which runs containers. */
@@ -58,10 +67,11 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
   const requirements = await nodeModule?.checkNode(ports, clusterIdOf(dataDir));
   const standing = await readIdentity(ports.fs, dataDir);
   const port = options.port ?? standing?.port ?? 6443;
-  const url = `https://${listenHost}:${port}`;
+  const bindAddress = options.bindAddress ?? standing?.bindAddress ?? loopback;
+  const url = urlOf(bindAddress, port);
   const release = await takeLock({ fs: ports.fs, processes: ports.processes, dataDir, self: ports.pid, url });
   try {
-    await checkPort(port);
+    await checkPort(bindAddress, port);
     const { schedulerConfig: path } = options;
     const schedulerConfiguration = path === undefined ? undefined : await readSchedulerConfig(ports.fs, path);
     const running = await start({ ...options, port, schedulerConfiguration }, requirements, nodeModule);
@@ -74,12 +84,12 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
 }
 
 /** Says it before anything is begun, rather than after. */
-async function checkPort(port: number): Promise<void> {
+async function checkPort(host: string, port: number): Promise<void> {
   try {
-    const listener = await listenTcp({ host: listenHost, port, onConnection: (socket) => void socket.destroy() });
+    const listener = await listenTcp({ host, port, onConnection: (socket) => void socket.destroy() });
     await listener.close();
   } catch (error) {
-    throw portError(port, error);
+    throw portError(port, error, { host, flag: '--port' });
   }
 }
 
@@ -112,7 +122,16 @@ async function start(
     const api = await step('API server', () =>
       startApi({ ...options, identity, paths, hasNode: requirements !== undefined, signal: own.signal, parts }),
     );
-    const agent = nodeOptions && nodeModule && runtime ? await startAgent({ options, nodeModule, nodeOptions, runtime, api }) : undefined;
+    const ways = { mode: options.podNetwork, vni: vniOf(identity) };
+    const local = nodeOptions ? await import('./local-node.ts') : undefined;
+    const loadBalancerCidr = nodeOptions && (await local?.localLoadBalancerRange(nodeOptions));
+    if (!isLoopback(identity.bindAddress)) {
+      await publishForNodes(api.controlPlane.clientFor(adminUser), { ...identity, ways, loadBalancerCidr });
+    }
+    const agent =
+      nodeOptions && local && runtime
+        ? await startAgent(options, { runtime, local, with: { ...nodeOptions, api, ways, loadBalancerCidr } })
+        : undefined;
     if (agent) parts.push(agent.stopped);
     if (options.simulate > 0) {
       parts.push(
@@ -129,33 +148,31 @@ async function start(
   }
 }
 
+/** The cluster's id is six hexadecimal digits, as the identifier has 24 bits; none of it is 0. */
+const vniOf = ({ id }: ClusterIdentity): number => Number.parseInt(id, 16) || 1;
+
 interface AgentRequest {
-  readonly options: MachineOptions;
-  readonly nodeModule: NodeModule;
-  readonly nodeOptions: NodeOptions;
-  readonly runtime: ReturnType<NodeModule['startNodeRuntime']>;
-  readonly api: RunningApi;
+  readonly runtime: Promise<NodeRuntime>;
+  readonly local: typeof import('./local-node.ts');
+  readonly with: Omit<LocalNodeOptions, 'node'>;
 }
 
-async function startAgent({ options, nodeModule, nodeOptions, runtime, api }: AgentRequest): Promise<NodeAgent> {
-  const { controlPlane, pki, server } = api;
+async function startAgent(options: MachineOptions, { runtime, local, with: of }: AgentRequest): Promise<NodeAgent> {
   const node = await runtime;
   return options.step('node ready', async () => {
-    const agent = await nodeModule.startNodeAgent({
-      ...nodeOptions,
-      node,
-      controlPlane,
-      pki,
-      version: kubernetesVersion,
-      api: { address: listenHost, port: server.port },
-    });
-    await nodeReady(options, controlPlane, nodeOptions.identity.nodeName);
+    const agent = await local.startLocalNode({ ...of, node });
+    await nodeReady(options, of.api.controlPlane.informers, of.identity.nodeName);
     return agent;
   });
 }
 
 /** Resolves when the node's Ready condition is true. */
-function nodeReady({ ports, signal }: MachineOptions, controlPlane: ControlPlane, nodeName: string): Promise<void> {
+export function nodeReady(
+  { ports, signal }: Pick<MachineOptions, 'ports' | 'signal'>,
+  informers: Informers,
+  nodeName: string,
+  waitMs = nodeReadyMs,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (finish: () => void) => {
       timer.cancel();
@@ -164,12 +181,12 @@ function nodeReady({ ports, signal }: MachineOptions, controlPlane: ControlPlane
       finish();
     };
     const stop = () => settle(() => reject(signal.reason));
-    const timer = ports.clock.after(nodeReadyMs, () =>
-      settle(() => reject(new MachineError(`The node did not become Ready within ${nodeReadyMs / 1000} s: see the log for the reason.`))),
+    const timer = ports.clock.after(waitMs, () =>
+      settle(() => reject(new MachineError(`The node did not become Ready within ${waitMs / 1000} s: see the log for the reason.`))),
     );
     signal.addEventListener('abort', stop, { once: true });
     let off = () => {};
-    off = controlPlane.informers.of(nodes).onChange(({ next }) => {
+    off = informers.of(nodes).onChange(({ next }) => {
       if (next?.metadata.name !== nodeName) return;
       const ready = next.status?.conditions?.find((condition) => condition.type === 'Ready');
       // Not within the handler's own call, which may come before `off` is known.

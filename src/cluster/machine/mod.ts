@@ -1,7 +1,9 @@
 // The door of the cluster on this machine, for the command: apart from cluster/'s own, which tests import.
 
-export { formatJoinToken } from '../pki/join-token.ts';
+export type { PodNetworkMode } from '../../network/mod.ts';
+export { formatJoinToken, type JoinToken, parseJoinToken } from '../pki/join-token.ts';
 export type { AccessSettings } from './access.ts';
+export { type AgentOptions, type RunningAgent, startAgent } from './agent.ts';
 export { type ApiServerAloneOptions, startApiServerAlone } from './apiserver.ts';
 export type { AuditSettings } from './audit.ts';
 export { type ClusterIdentity, type ClusterPaths, clusterPaths, MachineError, readIdentity } from './data-dir.ts';

@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { type Logger, Tasks } from '../../base/mod.ts';
 import { systemFollower } from '../../base/ports/file-follow.ts';
+import type { ServerTls } from '../../base/ports/http-server.ts';
 import { fileSystemBytes, machineAddresses } from '../../base/ports/machine.ts';
 import { systemMounts } from '../../base/ports/mounts.ts';
 import { systemProbeIo } from '../../base/ports/probe-io.ts';
 import { systemArchives } from '../../base/ports/tar.ts';
-import { createEventRecorder } from '../../client/mod.ts';
+import { type Client, createEventRecorder, type Informers } from '../../client/mod.ts';
 import {
   cgroupRootOf,
   findPrograms,
@@ -18,17 +19,15 @@ import {
 } from '../../kubelet/containerd/mod.ts';
 import { type ContainerRuntime, createCriRuntime, createImageViews, type ImageViews } from '../../kubelet/cri/mod.ts';
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
-import { createDiskStorage, runKubelet } from '../../kubelet/mod.ts';
+import { createDiskStorage, type MachineFacts, type NodeStats, type ReferenceCache, runKubelet } from '../../kubelet/mod.ts';
 import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
 import { createPodNetwork, type PodNetwork } from '../../network/mod.ts';
-import { type ControlPlane, nodeUser } from '../control-plane.ts';
 import type { Pki } from '../pki/pki.ts';
 import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain } from './addresses.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
-import { loadBalancerRange, startNetworkServices } from './services.ts';
-import { runLocalVolumes } from './volumes.ts';
+import { type NetworkServicesOptions, startNetworkServices } from './services.ts';
 
 /** Interfaces whose addresses are no way to this machine: pods' bridges and tunnels of any cluster. */
 const isPodInterface = (name: string): boolean => /^(mk[0-9a-f]{6}|veth|docker|br-|cni|flannel|cali)/.test(name);
@@ -65,6 +64,8 @@ export interface NodeOptions {
   readonly requirements: NodeRequirements;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** What packets between nodes need besides, where that is known from the start. Default 0. */
+  readonly overheadBytes?: number;
 }
 
 /** The node's containers can be run; no kubelet yet. Does not need the API server, and so starts beside it. */
@@ -73,6 +74,8 @@ export interface NodeRuntime {
   readonly images: ImageStore;
   readonly imageViews: ImageViews;
   readonly adopted: boolean;
+  /** Pods made from now on have packets so much shorter. */
+  setOverhead(bytes: number): Promise<void>;
   readonly done: Promise<void>;
 }
 
@@ -94,7 +97,11 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     podGate: network.gate,
   });
   // The network first: containerd reads its configuration, and is ready when it has found it.
-  await network.setUp({ podCidr: identity.podCidr, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
+  const setOverhead = async (overheadBytes: number) => {
+    const { podCidr, clusterCidr } = identity;
+    await network.setUp({ podCidr, clusterCidr, overheadBytes, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
+  };
+  await setOverhead(options.overheadBytes ?? 0);
   const containerd = await startContainerd({ ...of, fs, processes, clock, log, signal, runtime, programs, facts, pauseImage });
   const images = createImageStore({
     fs,
@@ -111,7 +118,7 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
   });
   await images.ensureLocalImages();
   const imageViews = createImageViews({ socketPath: runtimeDirs.socket, snapshotter: containerd.snapshotter, clock, signal });
-  return { runtime, images, imageViews, adopted: containerd.adopted, done: containerd.done };
+  return { runtime, images, imageViews, adopted: containerd.adopted, setOverhead, done: containerd.done };
 }
 
 export interface NodeAgent {
@@ -121,24 +128,39 @@ export interface NodeAgent {
 
 export interface NodeAgentOptions extends NodeOptions {
   readonly node: NodeRuntime;
-  readonly controlPlane: ControlPlane;
-  readonly pki: Pki;
+  readonly api: NodeApi;
+  /** Of the kubelet's port. */
+  readonly tls: ServerTls;
+  /** First the primary one. Default: the machine's own. */
+  readonly addresses?: readonly string[] | undefined;
   readonly version: string;
-  /** Where the API server listens. */
-  readonly api: { readonly address: string; readonly port: number };
+  readonly services: Pick<NetworkServicesOptions, 'ways' | 'redirects' | 'servedHere' | 'loadBalancerCidr' | 'onDns'>;
+}
+
+/** The API as the node reaches it: in this process, or over HTTPS with a certificate of its own. */
+export interface NodeApi {
+  /** Acts as the node. */
+  readonly client: Client;
+  readonly informers: Informers;
+  /** Of everybody's pods. Default: the informers, which then hold them. */
+  readonly policyInformers?: Informers;
+  /** Default: out of the informers, which then hold everybody's. */
+  readonly references?: ReferenceCache;
+  /** Called with what tells what the node uses. Default: the API server asks the kubelet's port. */
+  onStats?(stats: () => Promise<NodeStats>): void;
 }
 
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
-  const { ports, identity, paths, requirements, node, controlPlane, pki, signal } = options;
-  const { fs, clock, random, machine } = ports;
+  const { ports, identity, paths, requirements, node, api, signal } = options;
+  const { fs, clock, random } = ports;
   const log = options.log.with({ component: 'kubelet' });
   const { runtime, imageViews } = node;
-  const client = controlPlane.clientFor(nodeUser(identity.nodeName));
+  const { client } = api;
   const server = await startKubeletServer({
     host: '::',
     port: 0,
-    tls: kubeletTls(pki),
+    tls: options.tls,
     access: createKubeletAccess({ nodeName: identity.nodeName, client, clock }),
     runtime,
     follower: systemFollower,
@@ -162,7 +184,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     runKubelet({
       nodeName: identity.nodeName,
       client,
-      informers: controlPlane.informers,
+      informers: api.informers,
+      references: api.references,
       recorder,
       runtime,
       clock,
@@ -174,31 +197,39 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       cgroupRoot: cgroupRootOf(identity.id),
       podCidr: identity.podCidr,
       clusterDns: { servers: [clusterAddresses(identity).dns], domain: clusterDomain },
-      machine: {
-        ...machine,
-        os: machine.platform,
-        architecture: architectureOf(machine.architecture),
-        ephemeralStorageBytes: fileSystemBytes(paths.dataDir),
-        addresses: addressesOf(identity),
-        oomScoreAdjMin: requirements.facts.canLowerOomScore ? -1000 : 0,
-      },
+      machine: machineFacts(options),
       listenPort: server.port,
       version: options.version,
       onReady: (handle) => {
         server.attach(handle);
-        controlPlane.nodeUsage.attach(identity.nodeName, () => handle.stats({ speeds: true }));
+        api.onStats?.(() => handle.stats({ speeds: true }));
         log.info('Kubelet started', { node: identity.nodeName, port: server.port });
       },
     });
   const tasks = new Tasks(log);
   tasks.run('kubelet', signal, () => supervise({ name: 'kubelet', clock, random, log, signal, run: kubelet }));
-  tasks.run('volumes', signal, () => runLocalVolumes(options));
   const { network, programs } = requirements;
-  const loadBalancerCidr = await loadBalancerRange(fs, paths.dataDir, network, [identity.serviceCidr]);
-  const services = startNetworkServices({ ...options, network, programs: programs.paths, loadBalancerCidr });
+  const services = startNetworkServices({
+    ...options,
+    ...options.services,
+    informers: api.informers,
+    policyInformers: api.policyInformers ?? api.informers,
+    network,
+    programs: programs.paths,
+    onOverhead: (bytes) => (bytes === (options.overheadBytes ?? 0) ? Promise.resolve() : node.setOverhead(bytes)),
+  });
   const stopped = Promise.all([tasks.settled(), services, recorder.stopped, server.closed, node.done]).then(() => {});
   return { server, stopped };
 }
+
+const machineFacts = ({ ports: { machine }, paths, identity, requirements, addresses }: NodeAgentOptions): MachineFacts => ({
+  ...machine,
+  os: machine.platform,
+  architecture: architectureOf(machine.architecture),
+  ephemeralStorageBytes: fileSystemBytes(paths.dataDir),
+  addresses: addresses ?? nodeAddresses(identity),
+  oomScoreAdjMin: requirements.facts.canLowerOomScore ? -1000 : 0,
+});
 
 export const kubeletTls = (pki: Pki) => ({
   cert: pki.leaves.kubelet.certificatePem,
@@ -206,8 +237,11 @@ export const kubeletTls = (pki: Pki) => ({
   clientCa: pki.authorityPem,
 });
 
-/** A machine without a network still has the address of its pods' bridge. */
-function addressesOf(identity: ClusterIdentity): readonly string[] {
-  const found = machineAddresses(isPodInterface);
+/** Those that `first` names come first. A machine without a network still has the address of its pods' bridge. */
+export function nodeAddresses(
+  identity: Pick<ClusterIdentity, 'podCidr' | 'serviceCidr'>,
+  first: readonly string[] = [],
+): readonly string[] {
+  const found = [...new Set([...first, ...machineAddresses(isPodInterface)])];
   return found.length > 0 ? found : [clusterAddresses(identity).gateway];
 }

@@ -12,6 +12,8 @@ import type { Client } from '../../client/mod.ts';
 
 const namespace = 'kube-system';
 const name = 'kube-dns';
+/** Of the Service, as caches have it. */
+export const dnsServiceKey = `${namespace}/${name}`;
 const managedBy = 'minke-cluster-dns';
 const dnsPort = 53;
 
@@ -61,7 +63,7 @@ const dnsService = ({ clusterIp }: DnsPlace): V1Service => ({
   },
 });
 
-const dnsSlice = ({ address, port }: DnsPlace): V1EndpointSlice => ({
+export const dnsSlice = ({ address, port }: DnsPlace): V1EndpointSlice => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
   metadata: {

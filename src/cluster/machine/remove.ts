@@ -4,7 +4,8 @@ import type { Logger } from '../../base/mod.ts';
 import { cleanNode, findPrograms, runtimePaths } from '../../kubelet/containerd/mod.ts';
 import { createCriRuntime } from '../../kubelet/cri/mod.ts';
 import { createPodNetwork, removePolicyRules, removeServiceRules } from '../../network/mod.ts';
-import { clusterIdOf, MachineError } from './data-dir.ts';
+import { clusterIdOf, MachineError, readIdentity } from './data-dir.ts';
+import { leaveCluster } from './leave-cluster.ts';
 import type { MachinePorts } from './ports.ts';
 
 export interface RemoveOptions {
@@ -16,6 +17,9 @@ export interface RemoveOptions {
 /** Minke itself must have stopped. Repeating it is harmless. Throws {@link MachineError} when something cannot be removed. */
 export async function removeMachine({ ports, dataDir, log }: RemoveOptions): Promise<void> {
   const { fs, processes, clock } = ports;
+  // A damaged one can be cleaned away, too.
+  const identity = await readIdentity(fs, dataDir).catch(() => undefined);
+  if (identity?.server !== undefined) await leaveCluster({ ports, dataDir, log, identity, server: identity.server });
   const clusterId = clusterIdOf(dataDir);
   const paths = runtimePaths({ clusterId, dataDir });
   const hasNode = (await fs.exists(paths.run)) || (await fs.exists(dirname(paths.root)));
@@ -33,7 +37,7 @@ export async function removeMachine({ ports, dataDir, log }: RemoveOptions): Pro
       const { ip, nft } = search.programs.paths;
       await removeServiceRules(clusterId, processes, nft);
       await removePolicyRules(clusterId, processes, nft);
-      await createPodNetwork({ clusterId, fs, processes, clock, programs: { ip, nft } }).remove();
+      await createPodNetwork({ clusterId, fs, processes, clock, programs: { ip, nft } }).remove(identity);
     }
   }
   await fs.remove(dataDir);

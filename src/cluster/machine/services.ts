@@ -1,35 +1,61 @@
-// Services on this machine: the proxy that programs their addresses, with the way by which pods reach the API server, and the DNS server.
+// Services on this machine: the proxy that programs their addresses, the ways to other nodes' pods, and the DNS server.
 import { join } from 'node:path';
 import { type Logger, Tasks } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
+import type { Informers } from '../../client/mod.ts';
 import { parseResolvConf } from '../../kubelet/mod.ts';
-import { chooseRange, type PodNetwork, runDnsServer, runLoadBalancers, runNetworkPolicies, runServiceProxy } from '../../network/mod.ts';
-import { adminUser, type ControlPlane, componentUser } from '../control-plane.ts';
+import {
+  chooseRange,
+  type PodNetwork,
+  type PodNetworkMode,
+  type Redirect,
+  runDnsServer,
+  runLoadBalancers,
+  runNetworkPolicies,
+  runPodRoutes,
+  runServiceProxy,
+  type ServedHere,
+} from '../../network/mod.ts';
+import { type ControlPlane, componentUser } from '../control-plane.ts';
 import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain } from './addresses.ts';
 import type { ClusterIdentity } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
-import { publishDns } from './publish-dns.ts';
+import type { DnsPlace } from './publish-dns.ts';
 
 const hostResolvConf = '/etc/resolv.conf';
+
+/** How nodes reach each other's pods: the same on all of them. */
+export interface PodWays {
+  readonly mode: PodNetworkMode;
+  /** The VXLAN network identifier. */
+  readonly vni: number;
+}
 
 export interface NetworkServicesOptions {
   readonly ports: MachinePorts;
   readonly identity: ClusterIdentity;
-  readonly controlPlane: ControlPlane;
+  readonly informers: Informers;
+  /** Of everybody's pods: policies name those of other nodes, too. */
+  readonly policyInformers: Informers;
   readonly network: PodNetwork;
-  readonly programs: { readonly ip: string; readonly nft: string };
-  /** Where the API server listens. */
-  readonly api: { readonly address: string; readonly port: number };
+  readonly programs: { readonly ip: string; readonly bridge: string; readonly nft: string };
+  readonly ways: PodWays;
+  /** Called before the first way to another node is made, with what its packets need besides. */
+  readonly onOverhead: (bytes: number) => Promise<void>;
+  readonly redirects: readonly Redirect[];
+  readonly servedHere?: ServedHere | undefined;
   /** Addresses for services of type LoadBalancer; undefined where none are free. */
   readonly loadBalancerCidr: string | undefined;
+  /** The DNS server answers. */
+  readonly onDns: (place: DnsPlace) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /** Resolves when the signal has fired and everything has ended. */
 export function startNetworkServices(options: NetworkServicesOptions): Promise<void> {
-  const { ports, identity, controlPlane, signal, api } = options;
+  const { ports, identity, informers, signal } = options;
   const { clock, processes } = ports;
   const { gateway, dns } = clusterAddresses(identity);
   const tasks = new Tasks(options.log);
@@ -43,7 +69,7 @@ export function startNetworkServices(options: NetworkServicesOptions): Promise<v
     ...identity,
     clusterId: identity.id,
     bridge,
-    informers: controlPlane.informers,
+    informers,
     processes,
     programs: options.programs,
     clock,
@@ -54,42 +80,56 @@ export function startNetworkServices(options: NetworkServicesOptions): Promise<v
       ...ofNode,
       loadBalancerCidr: options.loadBalancerCidr,
       gateway,
-      redirects: [{ from: { address: gateway, port: api.port }, to: api }],
+      redirects: options.redirects,
+      servedHere: options.servedHere,
       random: ports.random.child('kube-proxy'),
     }),
   );
   start('network-policies', (own) =>
-    runNetworkPolicies({ ...own, ...ofNode, gate, fs: ports.fs, random: ports.random.child('network-policies') }),
+    runNetworkPolicies({
+      ...own,
+      ...ofNode,
+      informers: options.policyInformers,
+      gate,
+      fs: ports.fs,
+      random: ports.random.child('network-policies'),
+    }),
+  );
+  start('pod-routes', (own) =>
+    runPodRoutes({ ...own, ...ofNode, ...options.ways, outsideMtu: options.network.outsideMtu, onOverhead: options.onOverhead }),
   );
   start('cluster-dns', (own) =>
     runDnsServer({
       ...own,
       domain: clusterDomain,
       dnsIp: dns,
-      ownRanges: [identity.podCidr, identity.serviceCidr],
+      ownRanges: [identity.clusterCidr, identity.serviceCidr],
       host: gateway,
       readUpstreams: async () => parseResolvConf((await ports.fs.readText(hostResolvConf)) ?? '').servers,
-      informers: controlPlane.informers,
+      informers,
       clock,
       random: ports.random.child('cluster-dns'),
-      onListening: (port) => publishDns(controlPlane.clientFor(adminUser), { clusterIp: dns, address: gateway, port }),
+      onListening: (port) => options.onDns({ clusterIp: dns, address: gateway, port }),
     }),
   );
-  const { loadBalancerCidr: cidr } = options;
-  if (cidr !== undefined) {
-    const client = controlPlane.clientFor(componentUser('kube-controller-manager'));
-    start('service-controller', (own) =>
-      runLoadBalancers({
-        ...own,
-        cidr,
-        client,
-        informers: controlPlane.informers,
-        clock,
-        random: ports.random.child('service-controller'),
-      }),
-    );
-  }
   return tasks.settled();
+}
+
+export interface LoadBalancersOptions {
+  readonly ports: MachinePorts;
+  readonly controlPlane: ControlPlane;
+  readonly cidr: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Gives services of type LoadBalancer their addresses. Resolves when the signal has fired and everything has ended. */
+export function startLoadBalancers({ ports, controlPlane, cidr, log, signal }: LoadBalancersOptions): Promise<void> {
+  const name = 'service-controller';
+  const client = controlPlane.clientFor(componentUser('kube-controller-manager'));
+  const own = { clock: ports.clock, random: ports.random.child(name), log: log.with({ component: name }) };
+  const { informers } = controlPlane;
+  return supervise({ name, ...own, signal, run: (stop) => runLoadBalancers({ ...own, cidr, client, informers, signal: stop }) });
 }
 
 const loadBalancerRecord = 'load-balancers.json';

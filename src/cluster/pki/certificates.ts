@@ -105,7 +105,11 @@ export interface Standing {
 }
 
 /** Why a certificate must be made anew, or undefined when it may stay. */
-export function renewalReason(spec: LeafSpec, standing: Standing | undefined, nowMs: number): 'missing' | 'names' | 'age' | undefined {
+export function renewalReason(
+  spec: Pick<LeafSpec, 'dnsNames' | 'ipAddresses'>,
+  standing: Standing | undefined,
+  nowMs: number,
+): 'missing' | 'names' | 'age' | undefined {
   if (!standing) return 'missing';
   const listed = new Set(standing.subjectAltName.split(', '));
   const names = [

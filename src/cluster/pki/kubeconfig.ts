@@ -1,5 +1,5 @@
 // The admin's kubeconfig: what `kubectl --kubeconfig` reads.
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Pki } from './pki.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -31,3 +31,10 @@ export const clusterInfoKubeconfig = (serverUrl: string, authorityPem: string): 
     'current-context': '',
     users: null,
   });
+
+/** The CA (PEM) of the only cluster in such a text. */
+export function authorityOf(kubeconfig: string): string | undefined {
+  const read = parse(kubeconfig) as { clusters?: readonly { cluster?: { 'certificate-authority-data'?: string } }[] } | null;
+  const data = read?.clusters?.[0]?.cluster?.['certificate-authority-data'];
+  return data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
+}

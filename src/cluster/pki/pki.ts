@@ -30,11 +30,14 @@ export interface Pki {
   readonly serviceAccountKeyPem: string;
 }
 
-export interface PkiOptions {
+export interface PkiFiles {
   /** The data dir; keys are kept below it, in `pki/`, mode 0600. */
   readonly dataDir: string;
-  readonly names: ClusterNames;
   readonly fs: FileSystem;
+}
+
+export interface PkiOptions extends PkiFiles {
+  readonly names: ClusterNames;
   readonly clock: Clock;
   readonly randomBytes: (length: number) => Uint8Array;
 }
@@ -139,16 +142,16 @@ export async function readAuthority(options: PkiOptions): Promise<CertifiedKey> 
   return pair;
 }
 
-const pathOf = (options: PkiOptions, name: string, ending: 'crt' | 'key'): string => join(options.dataDir, 'pki', `${name}.${ending}`);
+const pathOf = (options: PkiFiles, name: string, ending: 'crt' | 'key'): string => join(options.dataDir, 'pki', `${name}.${ending}`);
 
-async function readPair(options: PkiOptions, name: string): Promise<CertifiedKey | undefined> {
+export async function readPair(options: PkiFiles, name: string): Promise<CertifiedKey | undefined> {
   const certificatePem = await options.fs.readText(pathOf(options, name, 'crt'));
   const keyPem = await options.fs.readText(pathOf(options, name, 'key'));
   return certificatePem && keyPem ? { certificatePem, keyPem } : undefined;
 }
 
 /** The key first: a certificate without its key counts as missing, so that a crash in between is mended at the next start. */
-async function writePair(options: PkiOptions, name: string, pair: CertifiedKey): Promise<void> {
+export async function writePair(options: PkiFiles, name: string, pair: CertifiedKey): Promise<void> {
   await options.fs.write(pathOf(options, name, 'key'), pair.keyPem, { mode: 0o600, durable: true });
   await options.fs.write(pathOf(options, name, 'crt'), pair.certificatePem, { mode: 0o600, durable: true });
 }

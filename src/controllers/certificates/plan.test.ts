@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatTime, type V1CertificateSigningRequest } from '../../api/mod.ts';
-import { autoApprovals, expiresInMs, isOwnSigner, signerProblem, signers, validityOf } from './plan.ts';
+import { autoApprovals, expiresInMs, isOwnServing, isOwnSigner, nodeOfUser, signerProblem, signers, validityOf } from './plan.ts';
 import type { RequestedNames } from './ports.ts';
 
 const none: RequestedNames = { commonName: '', organizations: [], dnsNames: [], ipAddresses: [], emailAddresses: [], uris: [] };
@@ -87,6 +87,37 @@ test('a certificate lives ten minutes to a year, and not longer than its authori
       expect(notAfterMs).toBeLessThanOrEqual(Math.min(nowMs + leftMs, nowMs + 365 * 24 * hour));
     }),
   );
+});
+
+describe('isOwnServing()', () => {
+  const addresses = [
+    { type: 'InternalIP', address: '192.0.2.1' },
+    { type: 'Hostname', address: 'n1' },
+  ];
+  const names = { ...serving, ipAddresses: ['192.0.2.1'] };
+  const asked = {
+    signerName: signers.kubeletServing as string,
+    usages: servingUsages,
+    username: 'system:node:n1',
+    groups: ['system:nodes', 'system:authenticated'],
+    request: '',
+  };
+  test.each<[string, boolean, Partial<typeof asked>, RequestedNames]>([
+    ['its own name and address', true, {}, names],
+    ['its name alone', true, {}, serving],
+    ['another machine’s address', false, {}, { ...names, ipAddresses: ['192.0.2.1', '192.0.2.2'] }],
+    ['another machine’s name', false, {}, { ...names, dnsNames: ['n1', 'n2'] }],
+    ['an address as a name', false, {}, { ...names, dnsNames: ['192.0.2.1'] }],
+    ['another node’s certificate', false, { username: 'system:node:n2' }, names],
+    ['being no node', false, { groups: ['system:authenticated'] }, names],
+    ['a client’s certificate', false, { signerName: signers.kubeletClient }, names],
+    ['being a client with it', false, { usages: ['client auth', 'digital signature'] }, names],
+  ])('%s: %s', (_what, want, spec, of) => {
+    expect(isOwnServing({ spec: { ...asked, ...spec } }, of, addresses)).toBe(want);
+  });
+  test('the node of a user', () => {
+    expect([nodeOfUser('system:node:n1'), nodeOfUser('jane'), nodeOfUser(undefined)]).toEqual(['n1', undefined, undefined]);
+  });
 });
 
 describe('expiresInMs()', () => {

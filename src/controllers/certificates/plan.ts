@@ -1,6 +1,12 @@
 // Certificate requests: which are approved without asking anybody, what each signer of the cluster signs, how long for, and when
 // a request is old. Pure. Source: https://kubernetes.io/docs/reference/access-authn-authz/certificate-signing-requests/
-import { formatTime, timeMs, type V1CertificateSigningRequest, type V1CertificateSigningRequestCondition } from '../../api/mod.ts';
+import {
+  formatTime,
+  timeMs,
+  type V1CertificateSigningRequest,
+  type V1CertificateSigningRequestCondition,
+  type V1NodeAddress,
+} from '../../api/mod.ts';
 import type { RequestedNames, Validity } from './ports.ts';
 
 export const signers = {
@@ -106,6 +112,22 @@ export function autoApprovals({ spec }: V1CertificateSigningRequest, names: Requ
   const any: AutoApproval = { subresource: 'nodeclient', message: 'Auto approving kubelet client certificate after SubjectAccessReview.' };
   return spec.username === names.commonName ? [self, any] : [any];
 }
+
+/**
+ * Whether a node asks for a serving certificate under its own name and addresses, as its Node object has them. Others could else
+ * pass for another machine.
+ */
+export function isOwnServing({ spec }: V1CertificateSigningRequest, names: RequestedNames, addresses: readonly V1NodeAddress[]): boolean {
+  if (spec.signerName !== signers.kubeletServing || kubeletServingProblem(names, spec.usages ?? []) !== undefined) return false;
+  if (spec.username !== names.commonName || !spec.groups?.includes(nodeGroup)) return false;
+  const own = (isIp: boolean) => new Set(addresses.filter(({ type }) => type.endsWith('IP') === isIp).map(({ address }) => address));
+  const [ips, hosts] = [own(true), own(false)];
+  return names.ipAddresses.every((ip) => ips.has(ip)) && names.dnsNames.every((host) => hosts.has(host));
+}
+
+/** The node that a kubelet's user name stands for. */
+export const nodeOfUser = (username: string | undefined): string | undefined =>
+  username?.startsWith(nodePrefix) ? username.slice(nodePrefix.length) : undefined;
 
 /** As long as is asked for, within the signer's bounds; not beyond the authority's own end. */
 export function validityOf(expirationSeconds: number | undefined, nowMs: number, authorityEndMs: number): Validity {

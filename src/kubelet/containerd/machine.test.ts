@@ -128,7 +128,16 @@ describe('on a disk', () => {
 
 describe('findPrograms', () => {
   const machineWith = (...paths: string[]): FileSystem => ({ ...systemFiles, exists: async (path) => paths.includes(path) });
-  const all = ['/usr/bin/containerd', '/usr/bin/ctr', '/usr/sbin/runc', '/usr/sbin/nft', '/sbin/ip', '/bin/busybox', '/usr/bin/catatonit'];
+  const all = [
+    '/usr/bin/containerd',
+    '/usr/bin/ctr',
+    '/usr/sbin/runc',
+    '/usr/sbin/nft',
+    '/sbin/ip',
+    '/sbin/bridge',
+    '/bin/busybox',
+    '/usr/bin/catatonit',
+  ];
   const plugins = ['bridge', 'host-local', 'loopback'].map((name) => `/opt/cni/bin/${name}`);
 
   test('says where each is', async () => {

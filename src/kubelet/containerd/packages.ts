@@ -14,6 +14,7 @@ const wanted = [
   { program: 'runc', package: 'runc' },
   { program: 'nft', package: 'nftables' },
   { program: 'ip', package: 'iproute2' },
+  { program: 'bridge', package: 'iproute2' },
   { program: 'busybox', package: 'busybox-static' },
   { program: 'catatonit', package: 'catatonit' },
 ] as const;

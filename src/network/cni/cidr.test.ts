@@ -64,10 +64,10 @@ describe('chooseRange', () => {
 
   test('two clusters get ranges of their own, for services too', () => {
     const first = chooseClusterRanges([]);
-    const second = chooseClusterRanges([first?.podCidr ?? '', first?.serviceCidr ?? '']);
+    const second = chooseClusterRanges([first?.clusterCidr ?? '', first?.serviceCidr ?? '']);
     expect([first, second]).toEqual([
-      { podCidr: '10.42.0.0/24', serviceCidr: '10.96.0.0/20' },
-      { podCidr: '10.42.1.0/24', serviceCidr: '10.96.16.0/20' },
+      { clusterCidr: '10.42.0.0/16', serviceCidr: '10.96.0.0/20' },
+      { clusterCidr: '10.43.0.0/16', serviceCidr: '10.96.16.0/20' },
     ]);
   });
 });

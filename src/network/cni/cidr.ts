@@ -72,16 +72,31 @@ const podsFrom = '10.42.0.0';
 const servicesFrom = '10.96.0.0';
 
 export interface ClusterRanges {
-  readonly podCidr: string;
+  readonly clusterCidr: string;
   readonly serviceCidr: string;
 }
 
-/** A pod range (/24) and a service range (/20) that collide with nothing given and not with each other; undefined when 10.0.0.0/8 is full. */
+/** Room for 256 nodes; where so much is not free in one piece, for fewer. */
+const clusterPrefixes = [16, 20, 24];
+/** Of one node's pods: more than its 110 pods need, so that an address rests before it is used again. */
+export const nodePrefix = 24;
+
+/** A range of pods (/16) and one of services (/20) that collide with nothing given and not with each other; undefined when 10.0.0.0/8 is full. */
 export function chooseClusterRanges(taken: readonly string[]): ClusterRanges | undefined {
-  const podCidr = chooseRange({ prefix: 24, taken, from: podsFrom });
-  if (podCidr === undefined) return undefined;
-  const serviceCidr = chooseRange({ prefix: 20, taken: [...taken, podCidr], from: servicesFrom });
-  return serviceCidr === undefined ? undefined : { podCidr, serviceCidr };
+  for (const prefix of clusterPrefixes) {
+    const clusterCidr = chooseRange({ prefix, taken, from: podsFrom });
+    if (clusterCidr === undefined) continue;
+    const serviceCidr = chooseRange({ prefix: 20, taken: [...taken, clusterCidr], from: servicesFrom });
+    return serviceCidr === undefined ? undefined : { clusterCidr, serviceCidr };
+  }
+  return undefined;
+}
+
+/** The part of the cluster's range that its first node has. */
+export function firstNodeRange(clusterCidr: string): string {
+  const range = parseRange(clusterCidr);
+  assert(range, `an IPv4 range is wanted, got ${clusterCidr}`);
+  return formatRange({ first: range.first, prefix: Math.max(range.prefix, nodePrefix) });
 }
 
 /** The ranges in the output of `ip -j route show table all` and `ip -j addr`. The default route covers everything, and so counts for nothing. */

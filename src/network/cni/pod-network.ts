@@ -4,6 +4,7 @@ import type { Clock } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { PodGate } from '../policy/gate.ts';
+import { removePodRoutes } from '../routes/remove.ts';
 import { addressAt, parseRange, takenRanges } from './cidr.ts';
 import { bridgeName, conflistName, renderConflist } from './conflist.ts';
 import { HostPortTable } from './host-ports.ts';
@@ -26,6 +27,10 @@ export interface PodNetworkOptions {
 export interface SetUpOptions {
   /** This node's range: `10.42.0.0/24`. */
   readonly podCidr: string;
+  /** Every node's: `10.42.0.0/16`. Default: there is one node. */
+  readonly clusterCidr?: string;
+  /** How much shorter pods' packets must be than those of the way outside, for what is put around them between nodes. Default 0. */
+  readonly overheadBytes?: number;
   /** Where containerd looks for the plugins' configuration. */
   readonly confDir: string;
   /** Where the addresses given to pods are kept; must not outlive a boot. */
@@ -39,8 +44,10 @@ export interface PodNetwork {
   readonly gate: PodGate;
   /** Can be repeated at any time; running pods keep their connections. Gives the host's address on the bridge. */
   setUp(options: SetUpOptions): Promise<{ readonly gateway: string; readonly bridgeNetfilter: boolean }>;
-  /** Takes away bridge, pods' interfaces and rules. Repeating it is harmless. */
-  remove(): Promise<void>;
+  /** Of the way outside. */
+  outsideMtu(): Promise<number>;
+  /** Takes away bridge, pods' interfaces, rules, and the ways to other nodes. Repeating it is harmless. */
+  remove(of?: { readonly clusterCidr: string }): Promise<void>;
   /** IPv4 ranges that this machine's routes and addresses use. */
   takenRanges(): Promise<readonly string[]>;
 }
@@ -51,22 +58,27 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   const table = tableName(clusterId);
   const nft = createNft(processes, programs.nft);
   const ip = (...args: string[]) => runIp(processes, programs.ip, args);
+  const outsideMtu = async () => {
+    const [routes, links] = await Promise.all([ip('-j', 'route', 'show', 'default'), ip('-j', 'link', 'show')]);
+    return outsideMtuOf(routes.stdout, links.stdout);
+  };
   return {
     bridge,
     hostPorts: new HostPortTable(nft, table),
     gate: new PodGate(clock),
-    async setUp({ podCidr, confDir, leasesDir }) {
+    outsideMtu,
+    async setUp({ podCidr, clusterCidr = podCidr, overheadBytes = 0, confDir, leasesDir }) {
       const range = parseRange(podCidr);
       if (!range) throw new Error(`Cannot set up the pod network: "${podCidr}" is not an IPv4 range such as 10.42.0.0/24`);
       const gateway = addressAt(range, 1);
-      const [routes, links] = await Promise.all([ip('-j', 'route', 'show', 'default'), ip('-j', 'link', 'show')]);
-      const mtu = outsideMtu(routes.stdout, links.stdout);
+      const [wholeMtu, links] = await Promise.all([outsideMtu(), ip('-j', 'link', 'show')]);
+      const mtu = wholeMtu - overheadBytes;
       // The bridge stands before the first pod, so that the host has its address on it.
       if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
       await must(ip('addr', 'replace', `${gateway}/${range.prefix}`, 'dev', bridge));
       await must(ip('link', 'set', bridge, 'up'));
       const bridgeNetfilter = await setSysctls(fs, bridge);
-      await nft(renderRules({ table, bridge, podCidr, bridgeNetfilter }));
+      await nft(renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilter }));
       await passOtherFirewalls(nft, bridge, table);
       await fs.mkdir(leasesDir, { mode: 0o700 });
       await fs.mkdir(confDir, { mode: 0o755 });
@@ -76,7 +88,8 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       if ((await fs.readText(path)) !== conflist) await fs.write(path, conflist);
       return { gateway, bridgeNetfilter };
     },
-    async remove() {
+    async remove(of) {
+      await removePodRoutes({ bridge, clusterCidr: of?.clusterCidr, processes, ipPath: programs.ip });
       await nft(renderRemoval(table));
       await forgetExceptions(nft, table);
       const { stdout, code } = await ip('-j', 'link', 'show', 'master', bridge);
@@ -103,7 +116,7 @@ async function must(result: ReturnType<typeof runIp>): Promise<void> {
 }
 
 /** Of the interface that the default route uses; the usual one where there is none. */
-export function outsideMtu(routes: string, links: string): number {
+export function outsideMtuOf(routes: string, links: string): number {
   const device = (JSON.parse(routes || '[]') as readonly { dev?: string }[])[0]?.dev;
   const link = (JSON.parse(links || '[]') as readonly { ifname?: string; mtu?: number }[]).find(({ ifname }) => ifname === device);
   return link?.mtu ?? mtuDefault;

@@ -3,10 +3,10 @@ import { bridgeName, renderConflist } from './conflist.ts';
 import { HostPortTable, type PublishRequest } from './host-ports.ts';
 import type { Nft } from './nft.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
-import { outsideMtu } from './pod-network.ts';
+import { outsideMtuOf } from './pod-network.ts';
 import { type HostPort, parseHostPorts, renderRemoval, renderRules, tableName } from './rules.ts';
 
-const options = { table: 'minke-3fa9c1', bridge: 'mk3fa9c1', podCidr: '10.42.0.0/24', bridgeNetfilter: true };
+const options = { table: 'minke-3fa9c1', bridge: 'mk3fa9c1', podCidr: '10.42.0.0/24', clusterCidr: '10.42.0.0/16', bridgeNetfilter: true };
 
 describe('rules', () => {
   test('everything is in the cluster’s own table', () => {
@@ -57,7 +57,7 @@ test.each([
   ['[]', 1500],
   ['', 1500],
 ])('the MTU of the way outside by %j is %i', (routes, expected) => {
-  expect(outsideMtu(routes, '[{"ifname":"lo","mtu":65536},{"ifname":"eth0","mtu":1400}]')).toBe(expected);
+  expect(outsideMtuOf(routes, '[{"ifname":"lo","mtu":65536},{"ifname":"eth0","mtu":1400}]')).toBe(expected);
 });
 
 describe('host ports', () => {

@@ -9,7 +9,10 @@ export function tableName(clusterId: string): string {
 export interface RulesOptions {
   readonly table: string;
   readonly bridge: string;
+  /** Of this node's pods. */
   readonly podCidr: string;
+  /** Of every node's: what goes there keeps its sender. */
+  readonly clusterCidr: string;
   /** False where the kernel does not show bridged packets to nftables: then answers between pods of one bridge would miss their translation back. */
   readonly bridgeNetfilter: boolean;
 }
@@ -19,7 +22,7 @@ export const hostPortsMap = 'hostports';
 export const hostPortsByIpMap = 'hostports-by-ip';
 
 /** Can be applied again at any time: chains are emptied and filled in one step, maps keep their elements. */
-export function renderRules({ table, bridge, podCidr, bridgeNetfilter }: RulesOptions): string {
+export function renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilter }: RulesOptions): string {
   const t = `ip ${table}`;
   const port = 'meta l4proto . th dport';
   const toPod = [
@@ -32,7 +35,7 @@ export function renderRules({ table, bridge, podCidr, bridgeNetfilter }: RulesOp
     postrouting: {
       hook: 'type nat hook postrouting priority 100',
       rules: [
-        `ip saddr ${podCidr} ip daddr != ${podCidr} oifname != "${bridge}" ip daddr != 224.0.0.0/4 masquerade`,
+        `ip saddr ${podCidr} ip daddr != ${clusterCidr} oifname != "${bridge}" ip daddr != 224.0.0.0/4 masquerade`,
         // A host port reached by way of loopback: the pod cannot answer to 127.0.0.1.
         `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
         ...(bridgeNetfilter ? [] : [`ip saddr ${podCidr} oifname "${bridge}" ct status dnat masquerade`]),

@@ -35,11 +35,19 @@ export interface Redirect {
   readonly to: Backend;
 }
 
+/** The slices that this node's own server makes, and whoever wants to know when they change. */
+export interface ServedHere {
+  readonly slices: ReadonlyMap<string, readonly V1EndpointSlice[]>;
+  onChange(handler: (key: string) => void): () => void;
+}
+
 export interface ServiceProxyOptions extends Omit<BaseOptions, 'table'> {
   readonly clusterId: string;
   readonly nodeName: string;
   /** For pods on the bridge and the node itself. */
   readonly redirects: readonly Redirect[];
+  /** Services (`namespace/name`) that each node serves by itself, whatever their slices say. */
+  readonly servedHere?: ServedHere | undefined;
   readonly informers: Informers;
   readonly processes: Processes;
   readonly programs: { readonly ip: string; readonly nft: string };
@@ -95,7 +103,7 @@ interface Follower {
 }
 
 function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
-  const { informers, nodeName, redirects, podCidr } = options;
+  const { informers, nodeName, redirects, podCidr, servedHere } = options;
   const program = new Program(podCidr);
   program.want(ownOwner, redirects.map(redirectFrontend));
   const byAddress = new Map(redirects.map((one) => [addressKey(one.from.address, 'tcp', one.from.port), one.to]));
@@ -108,6 +116,7 @@ function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
   let zone: string | undefined;
   const mark = (key: string) => dirty.mark(key);
   const offs = [
+    ...(servedHere ? [servedHere.onChange(mark)] : []),
     serviceCache.onChange(({ old, next }) => mark(cacheKeyOf((next ?? old) as Persisted<V1Service>))),
     sliceCache.onChange(({ old, next }) => {
       for (const slice of [old, next]) if (slice) mark(serviceKeyOf(slice));
@@ -123,7 +132,7 @@ function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
     catchUp() {
       for (const key of dirty.take()) {
         const service = serviceCache.get(key);
-        const slices = service ? sliceCache.byIndex(sliceIndex, key) : [];
+        const slices = service ? (servedHere?.slices.get(key) ?? sliceCache.byIndex(sliceIndex, key)) : [];
         program.want(key, service ? frontendsOf(service, slices, { nodeName, zone }, redirect) : []);
         health.want(key, service && healthCheckOf(service, slices, { nodeName, zone }));
       }
