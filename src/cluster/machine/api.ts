@@ -61,20 +61,12 @@ export interface ApiContext {
 export async function startApi(context: ApiContext): Promise<RunningApi> {
   const { ports, log, identity, paths, signal, parts } = context;
   const { fs, clock, random } = ports;
-  const { gateway, kubernetes } = clusterAddresses(identity);
-  const ownAddresses = reachableAt(
-    identity.bindAddress,
-    machineAddresses((name) => name.startsWith('mk')),
-  );
-  const addresses = context.hasNode ? [gateway, ...ownAddresses] : ownAddresses;
-  const names = { nodeName: identity.nodeName, addresses, serviceAddress: kubernetes };
+  const { names, advertised } = placeOf(context);
   const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
   const metrics = createMetrics();
   collectProcess(metrics, clock.nowMs());
   const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
   const store = measureStore(opened, metrics, clock);
-  // Pods of other nodes reach no address of this one's pods' bridge.
-  const [advertised] = isLoopback(identity.bindAddress) ? addresses : ownAddresses;
   try {
     const gates = await openAccess(context.access, { ports, log, metrics, signal });
     parts.push(gates.stopped);
@@ -131,6 +123,18 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     parts.push(store.close());
     throw error instanceof ListenError ? portError(identity.port, error, { host: identity.bindAddress, flag: '--port' }) : error;
   }
+}
+
+/** The names of the server's certificate, and the address by which pods find it. */
+function placeOf({ identity, hasNode }: ApiContext): { readonly names: PkiOptions['names']; readonly advertised: string | undefined } {
+  const { nodeName, bindAddress } = identity;
+  const { gateway, kubernetes } = clusterAddresses(identity);
+  const isPods = (name: string) => name.startsWith('mk');
+  const own = reachableAt(bindAddress, machineAddresses(isPods));
+  const addresses = hasNode ? [gateway, ...own] : own;
+  // Pods of other nodes reach no address of this one's pods' bridge.
+  const [advertised] = isLoopback(bindAddress) ? addresses : own;
+  return { names: { nodeName, addresses, serviceAddress: kubernetes }, advertised };
 }
 
 /** The API as others see it, over the server's own socket. No connection is made before the first call. */
