@@ -116,6 +116,7 @@ function sandboxCalls(
   };
   const withdrawPorts = (id: string) => asRuntimeError('Taking back the host ports of a sandbox failed', hostPorts?.remove(id));
   const stop = async (id: string, call?: RuntimeCall) => {
+    podGate?.remove(id);
     await withdrawPorts(id);
     await unlessGone(channel.unary(methods.stopSandbox, { podSandboxId: id }, timing(call, setUpMs)));
   };

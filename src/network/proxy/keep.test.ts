@@ -1,45 +1,15 @@
 // The proxy's loop, over a packet filter of the test's own in place of the nft program.
 import { describe, expect, test } from 'vitest';
-import type { KubeObject, Persisted, V1EndpointSlice, V1Service } from '../../api/mod.ts';
+import type { KubeObject, V1EndpointSlice, V1Service } from '../../api/mod.ts';
 import { createLogger, SeededRandom, VirtualClock } from '../../base/mod.ts';
 import { turn } from '../../base/ports/clock.ts';
 import { ProcessError, type Processes, type RunResult } from '../../base/ports/process.ts';
-import type { ChangeHandler, Informer, Informers } from '../../client/mod.ts';
+import type { Informer, Informers } from '../../client/mod.ts';
 import { around, base, here, service, slice } from './fixtures.fake.ts';
 import { flowArguments } from './flows.ts';
+import { fakeInformer, listing } from './keep.fake.ts';
 import { runServiceProxy } from './proxy.ts';
 import { PacketFilter } from './trace.fake.ts';
-
-/** A cache that the test fills. */
-function fakeInformer<T extends KubeObject>(): Informer<T> & { set(object: T): void; remove(name: string): void } {
-  const objects = new Map<string, Persisted<T>>();
-  const handlers = new Set<ChangeHandler<T>>();
-  let serviceOf: (object: Persisted<T>) => readonly string[] = () => [];
-  const change = (key: string, next: Persisted<T> | undefined) => {
-    const old = objects.get(key);
-    if (next) objects.set(key, next);
-    else objects.delete(key);
-    for (const handler of handlers) handler({ old, next });
-  };
-  return {
-    type: { group: '', version: 'v1', kind: '', resource: '', namespaced: true },
-    synced: Promise.resolve(),
-    hasSynced: true,
-    get: (key) => objects.get(key),
-    list: () => [...objects.values()],
-    byIndex: (_, value) => [...objects.values()].filter((object) => serviceOf(object).includes(value)),
-    addIndex: (_, valuesOf) => {
-      serviceOf = valuesOf;
-    },
-    onChange(handler) {
-      handlers.add(handler);
-      for (const next of objects.values()) handler({ old: undefined, next });
-      return () => handlers.delete(handler);
-    },
-    set: (object) => change(`default/${object.metadata?.name}`, object as Persisted<T>),
-    remove: (name) => change(`default/${name}`, undefined),
-  };
-}
 
 async function world() {
   const services = fakeInformer<V1Service>();
@@ -106,20 +76,6 @@ async function world() {
   };
 }
 
-/** As nft lists it. */
-function listing(filter: PacketFilter): string {
-  const concat = (text: string) => ({ concat: text.split(' . ').map((part) => (/^\d+$/.test(part) ? Number(part) : part)) });
-  const value = (text: string) =>
-    text === 'drop' ? { drop: null } : text.startsWith('goto ') ? { goto: { target: text.slice(5) } } : concat(text);
-  const sets = [...filter.sets].map(([name, elements]) => {
-    const isMap = [...elements.values()].some((one) => one !== '');
-    const elem = [...elements].map(([key, one]) => (isMap ? [concat(key), value(one)] : concat(key)));
-    return isMap ? { map: { name, elem } } : { set: { name, elem } };
-  });
-  const chains = [...filter.chains].flatMap(([name, rules]) => [{ chain: { name } }, ...rules.map(() => ({ rule: { chain: name } }))]);
-  return JSON.stringify({ nftables: [...sets, ...chains] });
-}
-
 const ip = '10.96.0.20';
 
 describe('the loop', () => {
@@ -134,7 +90,7 @@ describe('the loop', () => {
     slices.set(slice('web', []));
     await clock.advance(5);
     expect([texts.length, reached(ip), reached('10.96.1.50')]).toEqual([3, ['refused'], ['refused']]);
-    services.remove('web');
+    services.remove('default/web');
     await clock.advance(5);
     expect(texts.at(-1)).not.toContain('table ip minke-abc123-services\ndelete');
     await end();
