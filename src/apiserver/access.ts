@@ -34,10 +34,12 @@ export interface AccessOptions {
   readonly tokens: readonly TokenAuthenticator[];
   /** Absent: the server issues no service account tokens, and knows none. */
   readonly serviceAccountKey: TokenKey | undefined;
+  /** Tokens that somebody else is asked about. */
+  readonly externalTokens?: readonly TokenAuthenticator[] | undefined;
   /** Whether Secrets of type bootstrap.kubernetes.io/token say who somebody is. Default false. */
   readonly bootstrapTokens?: boolean | undefined;
-  /** Who decides, in order, after the cluster's owners. Default: Node, RBAC. */
-  readonly authorizationModes?: readonly AuthorizationMode[] | undefined;
+  /** Who decides, in order, after the cluster's owners; webhooks are authorizers of their own. Default: Node, RBAC. */
+  readonly authorizationModes?: readonly (AuthorizationMode | Authorizer)[] | undefined;
 }
 
 export type AuthorizationMode = 'AlwaysAllow' | 'AlwaysDeny' | 'Node' | 'RBAC';
@@ -64,16 +66,21 @@ export function createAccess(options: AccessOptions): Access {
     RBAC: () => rbac,
   };
   const { authorizationModes = ['Node', 'RBAC'] } = options;
-  const authorizer = firstOpinion([superusers, healthForAll, ...authorizationModes.map((mode) => byMode[mode]())]);
-  const parts: Parts = { ...options, lookup, serviceAccounts, rbac, authorizer };
+  const authorizer = firstOpinion([
+    superusers,
+    healthForAll,
+    ...authorizationModes.map((mode) => (typeof mode === 'string' ? byMode[mode]() : mode)),
+  ]);
+  const others = [
+    ...(options.bootstrapTokens ? [bootstrapTokens((namespace, name) => lookup('secrets', namespace, name), clock)] : []),
+    ...(options.externalTokens ?? []),
+  ];
+  const parts: Parts = { ...options, tokens: [...options.tokens, ...others], lookup, serviceAccounts, rbac, authorizer };
   return {
     authorizer,
     serviceAccounts,
-    tokens: [
-      ...options.tokens,
-      ...(serviceAccounts ? [serviceAccounts] : []),
-      ...(options.bootstrapTokens ? [bootstrapTokens((namespace, name) => lookup('secrets', namespace, name), clock)] : []),
-    ],
+    // Those that ask elsewhere come last: the cluster's own tokens are nobody else's business.
+    tokens: [...options.tokens, ...(serviceAccounts ? [serviceAccounts] : []), ...others],
     admission: [nodeRestriction({ pod: podIn(lookup) }), rbacEscalation({ rbac, authorizer })],
     answer(request, context) {
       const { kind, subresource, verb } = request;

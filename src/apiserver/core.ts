@@ -79,12 +79,14 @@ export interface ApiCoreOptions {
   readonly advertise?: { readonly address: string; readonly port: number };
   /** Tokens besides those of service accounts, for TokenReviews. Default: none. */
   readonly tokens?: readonly TokenAuthenticator[];
+  /** Tokens that somebody else is asked about. */
+  readonly externalTokens?: readonly TokenAuthenticator[] | undefined;
   /** Whether Secrets of type bootstrap.kubernetes.io/token say who somebody is. Default false. */
   readonly bootstrapTokens?: boolean | undefined;
   /** Signs service account tokens. Absent: there are none. */
   readonly serviceAccountKey?: TokenKey | undefined;
   /** Who decides at the HTTP edge. Default: Node, RBAC. */
-  readonly authorizationModes?: readonly AuthorizationMode[];
+  readonly authorizationModes?: readonly (AuthorizationMode | Authorizer)[] | undefined;
   /** Names of admission plugins that run only where they are named. */
   readonly enabledAdmission?: readonly string[];
   /** Names of admission plugins that do not run. */

@@ -1,7 +1,14 @@
 // The control plane of one process: API server core, controllers and scheduler over one store, joined by the in-process transport.
 import { setMaxListeners } from 'node:events';
 import { builtinKinds, metricsKinds, servedKinds } from '../api/mod.ts';
-import { type ApiCore, createApiCore, createNodeUsage, type NodeUsageDirectory, type TokenAuthenticator } from '../apiserver/mod.ts';
+import {
+  type ApiCore,
+  type ApiCoreOptions,
+  createApiCore,
+  createNodeUsage,
+  type NodeUsageDirectory,
+  type TokenAuthenticator,
+} from '../apiserver/mod.ts';
 import type { Clock, Logger, Metrics, Random } from '../base/mod.ts';
 import { generateSigningKeyPem, openSigningKey } from '../base/ports/signing-key.ts';
 import {
@@ -30,6 +37,10 @@ export interface ControlPlaneOptions {
   readonly advertise?: { readonly address: string; readonly port: number };
   /** Tokens besides those of service accounts, for TokenReviews. */
   readonly tokens?: readonly TokenAuthenticator[];
+  /** Tokens that somebody else is asked about. */
+  readonly externalTokens?: readonly TokenAuthenticator[] | undefined;
+  /** Who decides, in order, after the cluster's owners. Default: Node, RBAC. */
+  readonly authorizationModes?: ApiCoreOptions['authorizationModes'];
   /** Signs service account tokens, as PEM. Default: a key that ends with the process. */
   readonly serviceAccountKeyPem?: string;
   /** The CA of the API server, which every namespace gets as the config map "kube-root-ca.crt". */

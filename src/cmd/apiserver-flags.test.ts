@@ -3,6 +3,22 @@ import { parseCommand } from './args.ts';
 import { CommandError } from './flags.ts';
 
 const root = { isRoot: true, homeDir: '/root' };
+const access = {
+  audit: {
+    policyFile: undefined,
+    logPath: undefined,
+    logBytesMax: 104_857_600,
+    logBackupsMax: 10,
+    logKeptMs: 0,
+    webhookConfigFile: undefined,
+  },
+  oidc: undefined,
+  authenticationConfig: undefined,
+  tokenWebhook: undefined,
+  authorization: undefined,
+  authorizationWebhook: undefined,
+  authorizationConfig: undefined,
+};
 const plain = {
   do: 'apiserver',
   dataDir: '/var/lib/minke',
@@ -14,7 +30,7 @@ const plain = {
   disableAdmission: [],
   tokenFile: undefined,
   anonymous: undefined,
-  authorization: ['Node', 'RBAC'],
+  access,
   runtimeConfig: [],
   requestsInFlightMax: 600,
   detach: false,
@@ -34,7 +50,53 @@ describe('minke apiserver', () => {
     },
     { words: ['--anonymous-auth'], want: { ...plain, anonymous: true } },
     { words: ['--anonymous-auth=false', '--detach'], want: { ...plain, anonymous: false, detach: true } },
-    { words: ['--authorization-mode=AlwaysAllow'], want: { ...plain, authorization: ['AlwaysAllow'] } },
+    { words: ['--authorization-mode=AlwaysAllow'], want: { ...plain, access: { ...access, authorization: ['AlwaysAllow'] } } },
+    {
+      words: ['--audit-policy-file=/p', '--audit-log-path=/l', '--audit-log-maxsize=1', '--audit-log-maxage=2', '--audit-log-maxbackup=0'],
+      want: {
+        ...plain,
+        access: {
+          ...access,
+          audit: { ...access.audit, policyFile: '/p', logPath: '/l', logBytesMax: 1_048_576, logKeptMs: 172_800_000, logBackupsMax: 0 },
+        },
+      },
+    },
+    {
+      words: ['--oidc-issuer-url=https://i', '--oidc-client-id=c', '--oidc-required-claim=a=1', '--oidc-required-claim=b=2'],
+      want: {
+        ...plain,
+        access: {
+          ...access,
+          oidc: {
+            issuerUrl: 'https://i',
+            clientId: 'c',
+            caFile: undefined,
+            usernameClaim: 'sub',
+            usernamePrefix: undefined,
+            groupsClaim: undefined,
+            groupsPrefix: '',
+            requiredClaims: { a: '1', b: '2' },
+            algorithms: ['RS256'],
+          },
+        },
+      },
+    },
+    {
+      words: [
+        '--authentication-token-webhook-config-file=/t',
+        '--authorization-webhook-config-file=/a',
+        '--authorization-mode=Webhook,RBAC',
+      ],
+      want: {
+        ...plain,
+        access: {
+          ...access,
+          tokenWebhook: { configFile: '/t', cacheMs: 120_000 },
+          authorization: ['Webhook', 'RBAC'],
+          authorizationWebhook: { configFile: '/a', allowedMs: 300_000, notAllowedMs: 30_000 },
+        },
+      },
+    },
     { words: ['--token-auth-file=t.csv'], want: { ...plain, tokenFile: 't.csv' } },
     {
       words: ['--enable-admission-plugins=NodeRestriction, Priority', '--disable-admission-plugins', 'ServiceAccount'],
@@ -88,7 +150,14 @@ describe('minke apiserver', () => {
     { words: ['--etcd-servers=http://e:1', '--etcd-keyfile=k'], says: 'got one of them, wants both or none' },
     { words: ['--event-ttl=1'], says: '--event-ttl: got "1", wants a duration' },
     { words: ['--anonymous-auth=maybe'], says: '--anonymous-auth: got "maybe", wants true or false.' },
-    { words: ['--authorization-mode=ABAC'], says: '--authorization-mode: got "ABAC", wants one of AlwaysAllow, AlwaysDeny, Node, RBAC.' },
+    {
+      words: ['--authorization-mode=ABAC'],
+      says: '--authorization-mode: got "ABAC", wants one of AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook.',
+    },
+    { words: ['--oidc-issuer-url=https://i'], says: 'must be specified together' },
+    { words: ['--oidc-issuer-url=http://i', '--oidc-client-id=c'], says: 'wants a URL that begins with https://' },
+    { words: ['--audit-log-path=-'], says: '--audit-log-path: got "-"' },
+    { words: ['--authorization-webhook-cache-authorized-ttl=soon'], says: 'wants a duration' },
     { words: ['--authorization-mode='], says: '--authorization-mode: got nothing' },
     { words: ['--authorization-mode=RBAC,RBAC'], says: 'got "RBAC" twice' },
     { words: ['--token-auth-file='], says: '--token-auth-file: got nothing' },

@@ -3,12 +3,9 @@
 import { isIP } from 'node:net';
 import type { LogLevel } from '../base/mod.ts';
 import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
-import { accessFlags, accessOf } from './access-flags.ts';
+import { accessFlags, accessOf, list } from './access-flags.ts';
 import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
-
-export const authorizationModes = ['AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC'] as const;
-export type AuthorizationMode = (typeof authorizationModes)[number];
 
 /** `api/beta=false`, `batch/v1=true` */
 export interface RuntimeSetting {
@@ -29,7 +26,6 @@ export interface ApiServerFlags {
   readonly tokenFile: string | undefined;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
-  readonly authorization: readonly AuthorizationMode[];
   readonly runtimeConfig: readonly RuntimeSetting[];
   /** Those that read and those that write together: priority levels share them out. */
   readonly requestsInFlightMax: number;
@@ -51,7 +47,6 @@ const flags = {
   'disable-admission-plugins': text,
   'token-auth-file': text,
   'anonymous-auth': text,
-  'authorization-mode': text,
   'runtime-config': text,
   'max-requests-inflight': text,
   'max-mutating-requests-inflight': text,
@@ -76,7 +71,6 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     disableAdmission: list(values['disable-admission-plugins']),
     tokenFile: pathFlag(values['token-auth-file']),
     anonymous: booleanFlag('--anonymous-auth', values['anonymous-auth']),
-    authorization: modesFlag(values['authorization-mode']),
     runtimeConfig: list(values['runtime-config']).map(runtimeSetting),
     requestsInFlightMax:
       inFlightFlag('--max-requests-inflight', values['max-requests-inflight'], 400) +
@@ -88,18 +82,6 @@ export function parseApiServer(words: readonly string[], environment: Environmen
 
 const inFlightFlag = (name: string, value: string | undefined, usual: number): number =>
   value === undefined ? usual : integerFlag(name, value, 1, 1_000_000);
-
-const list = (value: string | undefined): readonly string[] =>
-  (value ?? '')
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-
-function choice<T extends string>(name: string, value: string, of: readonly T[]): T {
-  const found = of.find((one) => one === value);
-  if (found === undefined) throw new CommandError(`${name}: got "${value}", wants one of ${of.join(', ')}.`);
-  return found;
-}
 
 function addressFlag(value = '127.0.0.1'): string {
   if (isIP(value) === 0) throw new CommandError(`--bind-address: got "${value}", wants an IP address, such as 127.0.0.1 or 0.0.0.0.`);
@@ -116,15 +98,6 @@ function booleanFlag(name: string, value: string | undefined): boolean | undefin
   if (/^(1|t|true)$/i.test(value)) return true;
   if (/^(0|f|false)$/i.test(value)) return false;
   throw new CommandError(`${name}: got "${value}", wants true or false.`);
-}
-
-function modesFlag(value: string | undefined): readonly AuthorizationMode[] {
-  if (value === undefined) return ['Node', 'RBAC'];
-  const modes = list(value).map((mode) => choice('--authorization-mode', mode, authorizationModes));
-  if (modes.length === 0) throw new CommandError(`--authorization-mode: got nothing, wants some of ${authorizationModes.join(', ')}.`);
-  const twice = modes.find((mode, at) => modes.indexOf(mode) !== at);
-  if (twice) throw new CommandError(`--authorization-mode: got "${twice}" twice, wants each mode once.`);
-  return modes;
 }
 
 function runtimeSetting(item: string): RuntimeSetting {

@@ -12,7 +12,7 @@ export interface Environment {
   readonly homeDir: string;
 }
 
-export type Flags = Record<string, { readonly type: 'string' | 'boolean'; readonly short?: string }>;
+export type Flags = Record<string, { readonly type: 'string' | 'boolean'; readonly short?: string; readonly multiple?: boolean }>;
 
 export function parse<F extends Flags>(command: string, words: readonly string[], options: F, positionalsMax: number) {
   try {

@@ -33,7 +33,19 @@ const storage = `  --store S                          lmdb (default), memory (en
   --encryption-provider-config FILE  an EncryptionConfiguration: what is stored encrypted, and with which keys; mode 0600
 `;
 
-const access = `  --audit-policy-file FILE           which requests are recorded, and how much of them (audit.k8s.io/v1)
+const access = `  --authentication-config FILE       an AuthenticationConfiguration: JWTs of other issuers, with claims and CEL; anonymous access
+  --oidc-issuer-url URL, --oidc-client-id ID
+                                     or one issuer; --oidc-ca-file, --oidc-username-claim, --oidc-username-prefix,
+                                     --oidc-groups-claim, --oidc-groups-prefix, --oidc-required-claim C=V, --oidc-signing-algs
+  --authentication-token-webhook-config-file FILE
+                                     a kubeconfig: who is asked about tokens (TokenReview v1);
+                                     --authentication-token-webhook-cache-ttl (default 2m0s)
+  --authorization-mode M,...         AlwaysAllow, AlwaysDeny, Node, RBAC, Webhook (default Node,RBAC)
+  --authorization-webhook-config-file FILE
+                                     a kubeconfig: who is asked what is allowed (SubjectAccessReview v1);
+                                     --authorization-webhook-cache-authorized-ttl (5m0s), -unauthorized-ttl (30s)
+  --authorization-config FILE        an AuthorizationConfiguration instead, with match conditions
+  --audit-policy-file FILE           which requests are recorded, and how much of them (audit.k8s.io/v1)
   --audit-log-path FILE              the audit log, lines of JSON
   --audit-log-maxsize MB, --audit-log-maxbackup N, --audit-log-maxage DAYS
                                      rotation (default 100, 10, 0; 0: no bound)
@@ -78,7 +90,6 @@ Runs the API server alone. Objects are stored and served, and nothing acts on th
 ${storage}${access}  --secure-port N                    default 6443, or what the data dir has had
   --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
   --service-cluster-ip-range C       addresses of services (default 10.96.0.0/16)
-  --authorization-mode M,...         AlwaysAllow, AlwaysDeny, Node, RBAC (default Node,RBAC)
   --anonymous-auth[=B]               true: requests without an identity are system:anonymous; false: they are refused.
                                      Left out: they may read health and version
   --token-auth-file FILE             lines of token,user,uid,"group1,group2"

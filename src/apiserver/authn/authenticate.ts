@@ -33,8 +33,8 @@ export interface AuthenticateOptions {
   readonly frontProxy?: RequestHeaderAuthenticator | undefined;
 }
 
-/** Where requests without an identity are let through: nowhere, at health and version, or wherever the authorizer allows it. */
-export type Anonymous = 'nowhere' | 'health' | 'everywhere';
+/** Where requests without an identity are let through: nowhere, at health and version, at these paths, or wherever the authorizer allows it. */
+export type Anonymous = 'nowhere' | 'health' | 'everywhere' | { readonly paths: readonly string[] };
 
 /** Throws a StatusError with 401 for a token that nobody knows, and for anonymous requests elsewhere than {@link anonymousPaths}. */
 export async function authenticate(options: AuthenticateOptions): Promise<UserInfo> {
@@ -52,8 +52,13 @@ export async function authenticate(options: AuthenticateOptions): Promise<UserIn
     }
     throw unauthorized();
   }
-  if (anonymous === 'everywhere' || (anonymous === 'health' && isAnonymousPath(path))) return anonymousUser;
+  if (letsThrough(anonymous, path)) return anonymousUser;
   throw unauthorized();
+}
+
+function letsThrough(anonymous: Anonymous, path: string): boolean {
+  if (typeof anonymous === 'object') return anonymous.paths.includes(path);
+  return anonymous === 'everywhere' || (anonymous === 'health' && isAnonymousPath(path));
 }
 
 export const isAnonymousPath = (path: string): boolean =>

@@ -70,7 +70,6 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   try {
     const gates = await openAccess(context.access, { ports, log, metrics, signal });
     parts.push(gates.stopped);
-    const tokens = [staticTokens([{ token: pki.adminToken, user: adminUser }])];
     const controlPlane = await startControlPlane({
       ...storageFacts(context.storage),
       schedulerConfiguration: context.schedulerConfiguration,
@@ -81,7 +80,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       serviceCidr: identity.serviceCidr,
       clusterCidr: identity.clusterCidr,
       ...(advertised === undefined ? {} : { advertise: { address: advertised, port: identity.port } }),
-      tokens,
+      tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }])],
+      ...gates.core,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       rootCaPem: pki.authorityPem,
       signer: createClusterSigner(pkiOptions, pki),
@@ -101,7 +101,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       tokens: access.tokens,
       authorizer: access.authorizer,
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
-      audit: gates.audit,
+      ...gates.server,
       serviceAccounts: access.serviceAccounts,
       explainPod: controlPlane.explainPod,
       aggregation: aggregationOf(controlPlane.core, pki),

@@ -3,7 +3,6 @@ import { servedKinds as everyKind, type KindDefinition } from '../../api/mod.ts'
 import {
   type Anonymous,
   type ApiCore,
-  type AuthorizationMode,
   collectStorage,
   createApiCore,
   createFairness,
@@ -50,7 +49,6 @@ export interface ApiServerAloneOptions {
   readonly tokenFile: string | undefined;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
-  readonly authorization: readonly AuthorizationMode[];
   readonly runtimeConfig: readonly RuntimeSetting[];
   /** Requests under way at one time. */
   readonly requestsInFlightMax: number;
@@ -116,6 +114,8 @@ async function start(options: Start): Promise<void> {
   closing.push(() => store.close());
   const gates = await openAccess(options.access, { ports, log, metrics, signal });
   parts.push(gates.stopped);
+  if (gates.server.anonymous && options.anonymous !== undefined)
+    throw new MachineError('--anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file.');
   const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), signal };
   const core = await createApiCore({
     ...common,
@@ -126,8 +126,8 @@ async function start(options: Start): Promise<void> {
     serviceCidr,
     ...(advertised === undefined ? {} : { advertise: { address: advertised, port } }),
     tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
+    ...gates.core,
     serviceAccountKey: openSigningKey(pki.serviceAccountKeyPem),
-    authorizationModes: options.authorization,
     enabledAdmission: options.enableAdmission,
     disabledAdmission: options.disableAdmission,
   });
@@ -144,8 +144,8 @@ async function start(options: Start): Promise<void> {
     tls: apiServerTls(pki),
     tokens: access.tokens,
     authorizer: access.authorizer,
-    audit: gates.audit,
-    anonymous: anonymousOf(options.anonymous),
+    audit: gates.server.audit,
+    anonymous: gates.server.anonymous ?? anonymousOf(options.anonymous),
     health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
     serviceAccounts: access.serviceAccounts,
     aggregation: aggregationOf(core, pki),

@@ -26,6 +26,12 @@ export function readClaims(token: string): Readonly<Record<string, unknown>> | u
   return decodePart(token.split('.')[1] ?? '');
 }
 
+/** The header of a token, unproven. Undefined for a text of another form. */
+export function readHeader(token: string): Readonly<Record<string, unknown>> | undefined {
+  if (token.length > tokenLengthMax || !compactForm.test(token)) return undefined;
+  return decodePart(token.split('.')[0] ?? '');
+}
+
 /** True when one of the keys has signed it, by the algorithm that is the key's own: what the token says of it decides nothing. */
 export function isSignedBy(keys: readonly TokenKey[], token: string): boolean {
   const [head = '', body = '', signature = ''] = token.split('.');
