@@ -176,7 +176,7 @@ describe('calls', () => {
   });
 });
 
-describe('host ports', () => {
+describe('between a sandbox and its containers', () => {
   const config: SandboxConfig = {
     metadata: { name: 'a', uid: 'u', namespace: 'default', attempt: 0 },
     hostname: 'a',
@@ -197,7 +197,7 @@ describe('host ports', () => {
     answers.set('stopSandbox', () => methods.stopSandbox.response.encode({}));
   });
 
-  test('are published for the sandbox, and taken back before it stops', async () => {
+  test('host ports are published for the sandbox, and taken back before it stops', async () => {
     const seen: unknown[] = [];
     const hostPorts = { add: async (request: unknown) => void seen.push(request), remove: async (id: string) => void seen.push(id) };
     const runtime = connect({ hostPorts });
@@ -206,7 +206,7 @@ describe('host ports', () => {
     expect(seen).toEqual([{ id: 's1', ip: '10.0.0.9', ports: [config.portMappings[0]] }, 's1']);
   });
 
-  test('that are taken stop the sandbox again', async () => {
+  test('host ports that are taken stop the sandbox again', async () => {
     let stopped = 0;
     answers.set('stopSandbox', () => {
       stopped++;
@@ -215,6 +215,41 @@ describe('host ports', () => {
     const hostPorts = { add: () => Promise.reject(new Error('taken')), remove: async () => {} };
     await expect(connect({ hostPorts }).runSandbox(config)).rejects.toMatchObject({ name: 'RuntimeError', cause: { message: 'taken' } });
     expect(stopped).toBe(1);
+  });
+
+  test('the gate holds a sandbox with an address until it is let in, and hears when it stops', async () => {
+    const seen: unknown[] = [];
+    let letIn = () => {};
+    const held = new Promise<void>((resolve) => {
+      letIn = resolve;
+    });
+    const add = (request: unknown) => {
+      seen.push(request);
+      return held;
+    };
+    const runtime = connect({ podGate: { isClosed: true, add, remove: (id: string) => void seen.push(id) } });
+    const running = runtime.runSandbox(config).then((id) => void seen.push(`runs ${id}`));
+    await until(() => seen.length === 1);
+    expect(seen).toMatchObject([{ id: 's1', ip: '10.0.0.9', name: config.metadata.name, namespace: config.metadata.namespace }]);
+    letIn();
+    await running;
+    await runtime.stopSandbox('s1');
+    expect(seen.slice(1)).toEqual(['runs s1', 's1']);
+  });
+
+  test('the gate is not asked when it is open, nor about the host’s network; who is turned away is stopped', async () => {
+    const stopped: string[] = [];
+    const gate = (isClosed: boolean) => ({
+      isClosed,
+      add: () => Promise.reject(new Error('no rules')),
+      remove: (id: string) => void stopped.push(id),
+    });
+    await connect({ podGate: gate(false) }).runSandbox(config);
+    const namespaces = { ...config.security.namespaces, network: 'node' as const };
+    await connect({ podGate: gate(true) }).runSandbox({ ...config, security: { ...config.security, namespaces } });
+    expect(stopped).toEqual([]);
+    await expect(connect({ podGate: gate(true) }).runSandbox(config)).rejects.toMatchObject({ cause: { message: 'no rules' } });
+    expect(stopped).toEqual(['s1']);
   });
 });
 
