@@ -1,0 +1,235 @@
+// A second machine: two network namespaces on a bridge of their own stand for two machines, one with the server, one with a node that joins.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually, findKubectl, type Output, root, run } from './harness.ts';
+
+const tag = (process.pid % 4096).toString(16).padStart(3, '0');
+const bridge = `e2ea${tag}b`;
+const network = `10.209.${process.pid % 250}`;
+const port = 6443;
+const image = 'minke.local/tools:latest';
+
+interface TestMachine {
+  readonly namespace: string;
+  readonly address: string;
+  readonly dataDir: string;
+  /** Runs a program in the machine's network, and nowhere else: its files are everybody's. */
+  in(command: string, ...args: string[]): Promise<Output>;
+  minke(...args: string[]): Promise<Output>;
+}
+
+function machine(index: number): TestMachine {
+  const namespace = `e2ea${tag}n${index}`;
+  const dataDir = mkdtempSync(join(tmpdir(), 'minke-e2e-agent-'));
+  const inside = (command: string, ...args: string[]) => run('nsenter', [`--net=/run/netns/${namespace}`, command, ...args]);
+  return {
+    namespace,
+    address: `${network}.1${index}`,
+    dataDir,
+    in: inside,
+    minke: (...args) => inside(process.execPath, join(root, 'bin/minke'), ...args, '--data-dir', dataDir),
+  };
+}
+
+const server = machine(1);
+const second = machine(2);
+const machines = [server, second];
+const kubeconfig = join(server.dataDir, 'admin.kubeconfig');
+
+async function must(output: Promise<Output>): Promise<string> {
+  const { code, stdout, stderr } = await output;
+  if (code !== 0) throw new Error(`Ended with ${code}:\n${stdout}${stderr}`);
+  return stdout;
+}
+const ip = (...args: string[]) => must(run('ip', args));
+const tryKubectl = (args: readonly string[], input?: string) =>
+  run(findKubectl(), args, { env: { KUBECONFIG: kubeconfig }, ...(input === undefined ? {} : { input }) });
+const kubectl = (...args: string[]) => must(tryKubectl(args));
+const apply = (...items: object[]) => must(tryKubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items })));
+
+async function makeMachines(): Promise<void> {
+  await ip('link', 'add', bridge, 'type', 'bridge');
+  await ip('addr', 'add', `${network}.1/24`, 'dev', bridge);
+  await ip('link', 'set', bridge, 'up');
+  for (const { namespace, address } of machines) {
+    const cable = namespace.replace('e2ea', 'e2ev');
+    await ip('netns', 'add', namespace);
+    await ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
+    await ip('link', 'set', cable, 'master', bridge, 'up');
+    await ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
+    for (const link of ['lo', 'eth0']) await ip('-n', namespace, 'link', 'set', link, 'up');
+    await ip('-n', namespace, 'route', 'add', 'default', 'via', `${network}.1`);
+  }
+}
+
+let token = '';
+const join2 = (withToken: string) =>
+  second.minke('agent', '--detach', '--server', `https://${server.address}:${port}`, '--token', withToken, '--node-name', 'second');
+
+beforeAll(async () => {
+  await makeMachines();
+  await must(server.minke('up', '--detach', '--bind-address', server.address));
+  token = (await must(server.minke('token', 'create'))).split('\n')[0] ?? '';
+}, 60_000);
+
+afterAll(async () => {
+  const ended: Output[] = [];
+  for (const one of [second, server]) {
+    ended.push(await one.minke('down', '--clean'));
+    await run('ip', ['netns', 'del', one.namespace]);
+    rmSync(one.dataDir, { recursive: true, force: true });
+  }
+  await run('ip', ['link', 'del', bridge]);
+  expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+}, 60_000);
+
+const nodeNames = async () => (await kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
+const podOn = async (node: string) => {
+  const fields = '{.items[0].metadata.name} {.items[0].status.podIP} {.items[0].status.containerStatuses[0].containerID}';
+  const text = await kubectl('get', 'pods', '-l', 'app=web', '--field-selector', `spec.nodeName=${node}`, '-o', `jsonpath=${fields}`);
+  const [name = '', address = '', containerId = ''] = text.split(' ');
+  return { name, address, containerId };
+};
+const ask = (host: string, port: number) => `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${host} ${port} | tail -n 1`;
+const inPod = async (name: string, script: string) => (await kubectl('exec', name, '--', 'sh', '-c', script)).trim();
+const onHost = async (one: TestMachine, host: string, port: number) =>
+  (await one.in('curl', '-s', '-m', '3', `http://${host}:${port}/`)).stdout.trim();
+
+const web = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name: 'web' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'web',
+            image,
+            command: ['sh', '-c', 'mkdir /www; echo $NODE > /www/index.html; echo $GREETING from $NODE; exec httpd -f -p 8080 -h /www'],
+            env: [
+              { name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+              { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'words', key: 'greeting' } } },
+            ],
+            readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+            volumeMounts: [{ name: 'words', mountPath: '/words' }],
+          },
+        ],
+        volumes: [{ name: 'words', configMap: { name: 'words' } }],
+      },
+    },
+  },
+};
+const words = (greeting: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'words' }, data: { greeting } });
+
+describe('a second machine', () => {
+  let first = '';
+
+  test('does not join by a token of another cluster: it says why, and has asked for nothing', async () => {
+    const other = `${token.slice(0, token.lastIndexOf(':') + 1)}${'0'.repeat(64)}`;
+    const refused = await join2(other);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('is not the one of this token: its CA is sha256:');
+    expect(await kubectl('get', 'csr', '-o', 'name')).toBe('');
+  });
+
+  test('joins, and has certificates and a range of its own', async () => {
+    const joined = await join2(token);
+    expect(joined.code, joined.stderr).toBe(0);
+    const names = await nodeNames();
+    expect(names).toHaveLength(2);
+    first = names.find((name) => name !== 'second') ?? '';
+    const fields =
+      '{range .items[*]}{.spec.podCIDR} {.status.addresses[0].address} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';
+    const lines = (await kubectl('get', 'nodes', '-o', `jsonpath=${fields}`)).trim().split('\n');
+    expect(new Set(lines.map((line) => line.split(' ')[0])).size).toBe(2);
+    expect(lines.map((line) => line.split(' ').slice(1).join(' ')).sort()).toEqual([`${server.address} True`, `${second.address} True`]);
+  });
+
+  test('pods of both nodes reach each other and services; logs and exec go through the server', async () => {
+    await apply(words('hello'), web, {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+    await kubectl('rollout', 'status', 'daemonset/web', '--timeout=30s');
+    const [a, b] = [await podOn(first), await podOn('second')];
+    expect(await inPod(a.name, ask(b.address, 8080))).toBe('second');
+    expect(await inPod(b.name, ask(a.address, 8080))).toBe(first);
+    expect(await kubectl('logs', b.name)).toBe('hello from second\n');
+    const serviceIp = await kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+    for (const [pod, on] of [
+      [a, server],
+      [b, second],
+    ] as const) {
+      const answers = new Set((await inPod(pod.name, `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do ${ask('web', 80)}; done`)).split('\n'));
+      for (let i = 0; i < 12; i++) answers.add(await onHost(on, serviceIp, 80));
+      expect([...answers].sort()).toEqual([first, 'second'].sort());
+    }
+    // Packets of a pod fit into the tunnel.
+    expect(await inPod(b.name, 'cat /sys/class/net/eth0/mtu')).toBe('1450');
+    expect(await inPod(b.name, 'echo | nc -w 2 kubernetes.default 443 && echo reached')).toBe('reached');
+    await apply(words('good day'));
+    await eventually(
+      () => inPod(b.name, 'cat /words/greeting'),
+      (text) => text === 'good day',
+      90_000,
+    );
+  }, 120_000);
+
+  test('a policy of the second node’s pods knows pods of the first', async () => {
+    const [a, b] = [await podOn(first), await podOn('second')];
+    const reaches = () => inPod(a.name, `${ask(b.address, 8080)} || true`);
+    const policy = (from: object[]) => ({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'web' },
+      spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from }] },
+    });
+    await apply(policy([{ podSelector: { matchLabels: { app: 'nobody' } } }]));
+    await eventually(reaches, (text) => text === '');
+    await apply(policy([{ podSelector: { matchLabels: { app: 'web' } } }]));
+    await eventually(reaches, (text) => text === 'second');
+    await kubectl('delete', 'networkpolicy', 'web');
+  }, 60_000);
+
+  test('starts again without a token, and goes on while the server is away', async () => {
+    const before = await podOn('second');
+    await must(second.minke('down'));
+    await must(second.minke('agent', '--detach'));
+    expect(await podOn('second')).toEqual(before);
+    await must(server.minke('down'));
+    expect(await onHost(server, before.address, 8080)).toBe('second');
+    await must(server.minke('up', '--detach'));
+    await eventually(
+      () => kubectl('get', 'node', 'second', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'),
+      (text) => text === 'True',
+    );
+    expect(await podOn('second')).toEqual(before);
+    expect(await kubectl('logs', before.name, '--tail=1')).toBe('hello from second\n');
+  }, 60_000);
+
+  test('leaves, and neither machine keeps anything of it', async () => {
+    await must(second.minke('down', '--clean'));
+    expect(await nodeNames()).toEqual([first]);
+    const links = async (one: TestMachine) =>
+      (await must(one.in('ip', '-br', 'link'))).split('\n').flatMap((line) => line.split(/[\s@]/)[0] || []);
+    expect((await links(second)).sort()).toEqual(['eth0', 'lo']);
+    expect(await must(second.in('nft', 'list', 'tables'))).toBe('');
+    const routes = (await must(second.in('ip', '-br', 'route'))).trim().split('\n');
+    expect(routes.map((line) => line.split(' ')[0])).toEqual(['default', `${network}.0/24`]);
+    await eventually(
+      () => links(server),
+      (names) => !names.some((name) => name.endsWith('vx')),
+    );
+  });
+});
