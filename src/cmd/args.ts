@@ -16,7 +16,8 @@ export interface UpOptions {
   readonly port: number | undefined;
   /** Undefined: the one the cluster has had, else loopback. */
   readonly bindAddress: string | undefined;
-  readonly podNetwork: PodNetworkMode;
+  /** Undefined: as it has been, else vxlan. */
+  readonly podNetwork: PodNetworkMode | undefined;
   readonly detach: boolean;
   readonly node: boolean;
   readonly simulate: number;
@@ -128,8 +129,9 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
   };
 }
 
-function podNetworkFlag(mode = 'vxlan'): PodNetworkMode {
-  if (mode !== 'vxlan' && mode !== 'routes') throw new CommandError(`--pod-network: got "${mode}", wants vxlan or routes.`);
+function podNetworkFlag(mode: string | undefined): PodNetworkMode | undefined {
+  if (mode !== undefined && mode !== 'vxlan' && mode !== 'routes')
+    throw new CommandError(`--pod-network: got "${mode}", wants vxlan or routes.`);
   return mode;
 }
 

@@ -65,7 +65,8 @@ Starts the cluster and stays in the foreground. A second \`minke up\` on the sam
   --simulate N          add N simulated nodes; without root they are the only ones
   --service-cidr C      addresses of services (default: a free range)
   --pod-cidr C          addresses of pods, of which each node gets a part (default: a free range)
-  --pod-network M       how nodes reach each other's pods: vxlan (default), or routes, for nodes of one network
+  --pod-network M       how nodes reach each other's pods: vxlan (default, or what the cluster has had), or routes, for nodes
+                        of one network; nodes that have joined see a change when they start again
 ${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
   --log-level L         error, warn, info (default) or debug
 `,

@@ -184,6 +184,7 @@ async function establish({ ports, dataDir, port, serviceCidr, bindAddress }: Sta
     bindAddress,
     serviceCidr,
     podCidr: undefined,
+    podNetwork: undefined,
     node: false,
     takenRanges,
     runRoot,

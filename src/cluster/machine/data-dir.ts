@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../../base/mod.ts';
 import { FileError, type FileSystem } from '../../base/ports/fs.ts';
+import type { PodNetworkMode } from '../../network/mod.ts';
 
 /** The layout's version. A newer Minke converts older ones; an older one refuses newer ones. */
 const formatVersion = 1;
@@ -28,6 +29,8 @@ export interface ClusterIdentity {
   readonly clusterCidr: string;
   /** Of this node's pods: a part of `clusterCidr`. */
   readonly podCidr: string;
+  /** How nodes reach each other's pods. */
+  readonly podNetwork: PodNetworkMode;
   /** On a machine that has joined another's cluster: the URL of its API server. */
   readonly server?: string | undefined;
 }
@@ -108,8 +111,8 @@ function parseIdentity(text: string, marker: string): ClusterIdentity {
     );
   }
   // Data dirs from before there were several nodes name neither: the node has all of the pods' range.
-  const { clusterCidr = podCidr, bindAddress = loopback } = value;
-  const identity = { format: value.format, id, createdAt, nodeName, port, bindAddress, serviceCidr, clusterCidr, podCidr };
+  const { clusterCidr = podCidr, bindAddress = loopback, podNetwork = 'vxlan' } = value;
+  const identity = { format: value.format, id, createdAt, nodeName, port, bindAddress, serviceCidr, clusterCidr, podCidr, podNetwork };
   return server === undefined ? identity : { ...identity, server };
 }
 
@@ -130,6 +133,7 @@ export async function writeIdentity(
     serviceCidr: identity.serviceCidr,
     clusterCidr: identity.clusterCidr,
     podCidr: identity.podCidr,
+    podNetwork: identity.podNetwork,
     ...(identity.server === undefined ? {} : { server: identity.server }),
   };
   await makeDataDir(fs, dataDir);

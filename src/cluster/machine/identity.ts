@@ -14,6 +14,7 @@ export interface IdentityRequest {
   /** Each undefined: as it has been, or chosen. */
   readonly port: number | undefined;
   readonly bindAddress: string | undefined;
+  readonly podNetwork: ClusterIdentity['podNetwork'] | undefined;
   readonly serviceCidr: string | undefined;
   /** Of all nodes. */
   readonly podCidr: string | undefined;
@@ -44,10 +45,11 @@ const sameSettings = (a: Settings, b: Settings): boolean =>
   a.nodeName === b.nodeName &&
   a.port === b.port &&
   a.bindAddress === b.bindAddress &&
+  a.podNetwork === b.podNetwork &&
   a.serviceCidr === b.serviceCidr &&
   a.podCidr === b.podCidr;
 
-/** Ranges are for life: services and pods have addresses in them. Where the API server listens may change. */
+/** Ranges are for life: services and pods have addresses in them. Where the API server listens, and how nodes reach each other, may change. */
 function changed(standing: ClusterIdentity, request: IdentityRequest): Settings {
   if (standing.server !== undefined) {
     throw new MachineError(
@@ -64,7 +66,8 @@ function changed(standing: ClusterIdentity, request: IdentityRequest): Settings 
       );
     }
   }
-  return { ...standing, port: request.port ?? standing.port, bindAddress: request.bindAddress ?? standing.bindAddress };
+  const { port = standing.port, bindAddress = standing.bindAddress, podNetwork = standing.podNetwork } = request;
+  return { ...standing, port, bindAddress, podNetwork };
 }
 
 async function chosenAnew(request: IdentityRequest): Promise<Settings> {
@@ -83,6 +86,7 @@ async function chosenAnew(request: IdentityRequest): Promise<Settings> {
     serviceCidr: serviceCidr ?? free.serviceCidr,
     clusterCidr,
     podCidr: firstNodeRange(clusterCidr),
+    podNetwork: request.podNetwork ?? 'vxlan',
   };
 }
 

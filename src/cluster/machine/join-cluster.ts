@@ -92,7 +92,7 @@ async function remember(place: JoinPlace, config: NodesConfig, podCidr: string):
   const { ports, dataDir, server, nodeName } = place;
   const { serviceCidr, clusterCidr } = config;
   const port = Number(new URL(server).port || 443);
-  const settings = { nodeName, port, bindAddress: loopback, serviceCidr, clusterCidr, podCidr, server };
+  const settings = { nodeName, port, bindAddress: loopback, serviceCidr, clusterCidr, podCidr, podNetwork: config.ways.mode, server };
   await ports.fs.write(join(dataDir, configName), `${JSON.stringify(config)}\n`, { mode: 0o600, durable: true });
   // The last thing written: a data dir with an identity is a node's.
   return { identity: await writeIdentity(ports.fs, ports.clock, dataDir, settings), config };

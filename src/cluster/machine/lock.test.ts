@@ -16,7 +16,7 @@ afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
 const options = () => ({ fs: systemFiles, processes: systemProcesses, dataDir });
 const clock = { nowMs: () => 0, monotonicMs: () => 0, after: () => ({ cancel() {} }), yield: async () => {} };
 const ranges = { serviceCidr: '10.96.0.0/16', clusterCidr: '10.200.0.0/16', podCidr: '10.200.0.0/24' };
-const identity = { nodeName: 'n1', port: 6443, bindAddress: '127.0.0.1', ...ranges };
+const identity = { nodeName: 'n1', port: 6443, bindAddress: '127.0.0.1', podNetwork: 'vxlan', ...ranges } as const;
 
 test('a lock is held once, and free after its release', async () => {
   const release = await takeLock({ ...options(), self: process.pid, url: 'https://127.0.0.1:1' });

@@ -32,8 +32,8 @@ export interface MachineOptions {
   readonly port: number | undefined;
   /** Where the API server listens; undefined: as it has been, else on loopback. */
   readonly bindAddress: string | undefined;
-  /** How nodes reach each other's pods. */
-  readonly podNetwork: PodNetworkMode;
+  /** How nodes reach each other's pods; undefined: as it has been, else by VXLAN. */
+  readonly podNetwork: PodNetworkMode | undefined;
   readonly serviceCidr: string | undefined;
   readonly podCidr: string | undefined;
   /** A real node, which runs containers. */
@@ -122,7 +122,7 @@ async function start(
     const api = await step('API server', () =>
       startApi({ ...options, identity, paths, hasNode: requirements !== undefined, signal: own.signal, parts }),
     );
-    const ways = { mode: options.podNetwork, vni: vniOf(identity) };
+    const ways = { mode: identity.podNetwork, vni: vniOf(identity) };
     const local = nodeOptions ? await import('./local-node.ts') : undefined;
     const loadBalancerCidr = nodeOptions && (await local?.localLoadBalancerRange(nodeOptions));
     if (!isLoopback(identity.bindAddress)) {
