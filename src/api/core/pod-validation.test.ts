@@ -412,9 +412,32 @@ describe('what may change in a pod', () => {
       });
     expect(rules?.validate?.(with_({ cpu: '200m' }), before)).toEqual([]);
     expect(rules?.validate?.(with_({}), before)?.length).toBeGreaterThan(0);
-    expect(rules?.validate?.(with_({ cpu: '100m', 'ephemeral-storage': '1Gi' }), before)?.map((error) => error.field)).toEqual([
-      'spec.containers[0].resources.requests',
+    const said = (next: V1Pod, standing = before) => rules?.validate?.(next, standing)?.map((error) => error.text);
+    const only = 'spec: Forbidden: only cpu and memory resources are mutable';
+    expect(said(with_({ cpu: '100m', 'ephemeral-storage': '1Gi' }))).toEqual([only]);
+    expect(said(with_({ memory: '1Gi' }))).toEqual([
+      'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
     ]);
+    const renamed = podWith((_, c) => {
+      Object.assign(c, { name: 'd', resources: { requests: { cpu: '100m' } } });
+    });
+    expect(said(renamed)).toEqual(['spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize']);
+    const whole = (cpu: string | undefined) =>
+      podWith((spec, c) => {
+        c.resources = { requests: { cpu: '100m' } };
+        if (cpu !== undefined) spec.resources = { requests: { cpu } };
+      });
+    expect(said(whole('300m'), whole('200m'))).toEqual([]);
+    expect(said(whole(undefined), whole('200m'))).toEqual(['spec.resources: Forbidden: pod-level resources cannot be removed']);
+    const running = (resources?: object): V1Pod =>
+      ({
+        ...before,
+        status: { containerStatuses: [{ name: 'c', state: { running: {} }, ...(resources ? { resources } : {}) }] },
+      }) as unknown as V1Pod;
+    expect(said(with_({ cpu: '200m' }), running())).toEqual(['spec: Forbidden: Pod running on node without support for resize']);
+    expect(said(with_({ cpu: '200m' }), running({}))).toEqual([]);
+    const mirror = { ...before, metadata: { ...before.metadata, annotations: { 'kubernetes.io/config.mirror': 'x' } } };
+    expect(said(with_({ cpu: '200m' }), mirror)).toEqual([expect.stringContaining('static pods cannot be resized')]);
   });
 
   test('an ended container stays ended, and the class of service is fixed', () => {

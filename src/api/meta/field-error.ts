@@ -44,8 +44,8 @@ export const invalidValue = (field: string, value: unknown, detail: string): Fie
   fieldError('FieldValueInvalid', field, withDetail(`Invalid value: ${quoteValue(value)}`, detail));
 export const duplicate = (field: string, value: unknown): FieldError =>
   fieldError('FieldValueDuplicate', field, `Duplicate value: ${quoteValue(value)}`);
-export const notFoundValue = (field: string, value: unknown): FieldError =>
-  fieldError('FieldValueNotFound', field, `Not found: ${quoteValue(value)}`);
+export const notFoundValue = (field: string, value: unknown, detail = ''): FieldError =>
+  fieldError('FieldValueNotFound', field, withDetail(`Not found: ${quoteValue(value)}`, detail));
 export const forbiddenField = (field: string, detail: string): FieldError =>
   fieldError('FieldValueForbidden', field, withDetail('Forbidden', detail));
 export const tooLong = (field: string, maxLength: number): FieldError =>

@@ -5,6 +5,7 @@ import { ipProblems } from '../../meta/ip.ts';
 import { dnsLabelProblems, dnsSubdomainProblems, rangeProblem } from '../../meta/names.ts';
 import { addProblems, validateLabels } from '../../meta/validate-metadata.ts';
 import { validateContainers } from './containers.ts';
+import { validateClaims, validateHostUsers, validatePodResources, validateWindows } from './pod-level.ts';
 import { validateAffinity, validateGates, validateSpread, validateTolerations } from './scheduling.ts';
 import { validatePodSecurity } from './security.ts';
 import { validateVolumes } from './volumes.ts';
@@ -82,11 +83,15 @@ function validateHostAliases(spec: V1PodSpec, path: string, errors: FieldError[]
 export function validatePodSpec(spec: V1PodSpec, path: string, errors: FieldError[]): void {
   const volumes = validateVolumes(spec.volumes, `${path}.volumes`, errors);
   validateContainers(spec, volumes, path, errors);
+  validatePodResources(spec, `${path}.resources`, errors);
+  validateClaims(spec, path, errors);
   validateHostNetwork(spec, path, errors);
+  validateHostUsers(spec, path, errors);
   validateChoice(spec.restartPolicy, restartPolicies, `${path}.restartPolicy`, errors);
   validateChoice(spec.dnsPolicy, dnsPolicies, `${path}.dnsPolicy`, errors);
   validateLabels(spec.nodeSelector, `${path}.nodeSelector`, errors);
   validatePodSecurity(spec.securityContext, spec, `${path}.securityContext`, errors);
+  validateWindows(spec, path, errors);
   validateAffinity(spec.affinity, `${path}.affinity`, errors);
   validateDns(spec, `${path}.dnsConfig`, errors);
   validateGates(spec, path, errors);

@@ -85,36 +85,79 @@ export function validatePodSpecUpdate(nextPod: V1Pod, oldPod: V1Pod): FieldError
   return errors;
 }
 
-const withoutResources = (containers: readonly V1Container[] | undefined) =>
-  containers?.map((container) => ({ ...container, resources: undefined }));
+const lists = ['containers', 'initContainers'] as const;
+type Resources = V1PodSpec['resources'];
 
-/** The `resize` subresource: CPU and memory of containers, and nothing else. */
+/** The resources with those that a resize may change put back to what stands. */
+const withStanding = (next: Resources, old: Resources): Resources => {
+  const side = (which: 'requests' | 'limits') => {
+    const { cpu: _, memory: __, ...others } = next?.[which] ?? {};
+    const { cpu, memory } = old?.[which] ?? {};
+    return { ...others, ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) };
+  };
+  return { ...next, requests: side('requests'), limits: side('limits') };
+};
+
+const plainResources = (of: Resources): Resources => ({ ...of, requests: of?.requests ?? {}, limits: of?.limits ?? {} });
+
+function validateKept(next: Resources, old: Resources, path: string, what: string, errors: FieldError[]): void {
+  for (const side of ['requests', 'limits'] as const) {
+    const removed = Object.keys(old?.[side] ?? {}).some((name) => next?.[side]?.[name] === undefined);
+    if (removed) errors.push(forbiddenField(`${path}.${side}`, `${what} ${side} cannot be removed`));
+  }
+}
+
+/** A container that runs and tells of no resources runs on a node that cannot resize it. */
+const isResizable = ({ status }: V1Pod): boolean =>
+  status?.containerStatuses?.find(({ state }) => state?.running !== undefined)?.resources !== undefined ||
+  !status?.containerStatuses?.some(({ state }) => state?.running !== undefined);
+
+/** What of the pod's containers is in the way of any comparison: one more, one fewer, another name. */
+function validateSameContainers(next: V1PodSpec, old: V1PodSpec): FieldError[] {
+  return lists.flatMap((list) => {
+    const standing = old[list] ?? [];
+    if ((next[list] ?? []).length !== standing.length) {
+      return [forbiddenField(`spec.${list}`, `${list} may not be added or removed on resize`)];
+    }
+    return standing.flatMap(({ name }, i) =>
+      next[list]?.[i]?.name === name
+        ? []
+        : [forbiddenField(`spec.${list}[${i}].name`, `${list} may not be renamed or reordered on resize`)],
+    );
+  });
+}
+
+/** The `resize` subresource: CPU and memory of containers and of the pod, and nothing else. */
 export function validatePodResize(nextPod: V1Pod, oldPod: V1Pod, qosOf: (pod: V1Pod) => string): FieldError[] {
-  const errors: FieldError[] = [];
   const next = nextPod.spec;
   const old = oldPod.spec;
-  if (next === undefined || old === undefined) return errors;
-  if (qosOf(nextPod) !== qosOf(oldPod))
-    errors.push(invalidValue('metadata', qosOf(nextPod), 'Pod QOS Class may not change as a result of resizing'));
-  for (const list of ['containers', 'initContainers'] as const) {
+  if (next === undefined || old === undefined) return [];
+  if (oldPod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined) {
+    return [forbiddenField('', 'static pods cannot be resized')];
+  }
+  if (old.os?.name === 'windows') return [forbiddenField('', 'windows pods cannot be resized')];
+  const errors: FieldError[] = [];
+  if (qosOf(nextPod) !== qosOf(oldPod)) {
+    errors.push(invalidValue('spec', qosOf(nextPod), 'Pod QOS Class may not change as a result of resizing'));
+  }
+  if (!isResizable(oldPod)) errors.push(forbiddenField('spec', 'Pod running on node without support for resize'));
+  if (old.resources !== undefined && next.resources === undefined) {
+    errors.push(forbiddenField('spec.resources', 'pod-level resources cannot be removed'));
+  } else validateKept(next.resources, old.resources, 'spec.resources', 'pod-level resource', errors);
+  const moved = validateSameContainers(next, old);
+  if (moved.length > 0) return [...errors, ...moved];
+  for (const list of lists) {
     next[list]?.forEach((container, i) => {
-      for (const side of ['requests', 'limits'] as const) {
-        const before = old[list]?.[i]?.resources?.[side] ?? {};
-        const after = container.resources?.[side] ?? {};
-        const at = `spec.${list}[${i}].resources.${side}`;
-        const removed = Object.keys(before).filter((name) => after[name] === undefined);
-        if (removed.length > 0) errors.push(forbiddenField(at, `resource ${side} cannot be removed`));
-        const fixed = Object.keys(after).filter((name) => name !== 'cpu' && name !== 'memory' && after[name] !== before[name]);
-        if (fixed.length > 0) errors.push(forbiddenField(at, 'only cpu and memory resources are mutable'));
-      }
+      validateKept(container.resources, old[list]?.[i]?.resources, `spec.${list}[${i}].resources`, 'resource', errors);
     });
   }
-  const without = (spec: V1PodSpec) => ({
+  const settled = (spec: V1PodSpec, onto: (next: Resources, old: Resources) => Resources) => ({
     ...spec,
-    containers: withoutResources(spec.containers),
-    initContainers: withoutResources(spec.initContainers),
+    resources: onto(spec.resources, old.resources),
+    containers: spec.containers?.map((of, i) => ({ ...of, resources: onto(of.resources, old.containers?.[i]?.resources) })),
+    initContainers: spec.initContainers?.map((of, i) => ({ ...of, resources: onto(of.resources, old.initContainers?.[i]?.resources) })),
   });
-  if (!sameMeaning(without(next), without(old))) {
+  if (!sameMeaning(settled(next, withStanding), settled(old, plainResources))) {
     errors.push(forbiddenField('spec', 'only cpu and memory resources are mutable'));
   }
   return errors;
