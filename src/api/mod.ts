@@ -45,6 +45,7 @@ export * from './metrics/metrics.ts';
 export type * from './metrics/node-usage.ts';
 export { serviceCidrProtection } from './networking/service-cidr.ts';
 export * from './quota/mod.ts';
+export * from './resource/pod-claims.ts';
 export * from './schema/mod.ts';
 export { isDefaultClass } from './storage/storage-class.ts';
 export * from './subresources.ts';

@@ -31,6 +31,7 @@ import { runPersistentVolumeBinder } from './persistentvolume/persistentvolume.t
 import { runPodGarbageCollector } from './podgc/podgc.ts';
 import { runClaimProtection, runVolumeProtection } from './pvprotection/pvprotection.ts';
 import { runReplicaSetController, runReplicationController } from './replicaset/replicaset.ts';
+import { runResourceClaimController } from './resourceclaim/resourceclaim.ts';
 import { runResourceQuotaController } from './resourcequota/resourcequota.ts';
 import { runRootCaPublisher } from './rootca/rootca.ts';
 import type { ControllerContext } from './runtime/controller.ts';
@@ -106,6 +107,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   if (options.kinds.some((kind) => kind.resource === secrets.resource)) Object.assign(all, tokenControllers(options));
   if (options.kinds.some((kind) => kind.resource === certificatesigningrequests.resource))
     Object.assign(all, certificateControllers(options));
+  if (options.kinds.some((kind) => kind.resource === 'resourceclaims')) all.resourceClaim = runResourceClaimController;
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
   const { aggregated = options.client } = options;

@@ -114,9 +114,11 @@ export class SchedulingQueue {
     }
     const old = known.queued.pod;
     known.queued = { ...known.queued, pod };
-    // A change of the pod itself (gates, tolerations, requests) may be what it waits for; a change of its status is not.
-    if (known.place.at === 'unschedulable' && old.metadata?.generation !== pod.metadata?.generation)
-      this.#retry(known, known.place.triedAtMs);
+    // A change of the pod itself (gates, tolerations, requests) may be what it waits for; of its status, only the names of its claims.
+    const changed =
+      old.metadata?.generation !== pod.metadata?.generation ||
+      old.status?.resourceClaimStatuses?.length !== pod.status?.resourceClaimStatuses?.length;
+    if (known.place.at === 'unschedulable' && changed) this.#retry(known, known.place.triedAtMs);
   }
 
   /** The pod is gone, or has a node. */
@@ -181,6 +183,8 @@ export class SchedulingQueue {
 
   #retry(entry: Entry, triedAtMs: number): void {
     this.#leave(entry);
+    // One that was held back before it was ever tried has nothing to be patient for.
+    if (entry.queued.attempts === 0) return this.#enqueue(entry);
     const waitMs = triedAtMs + backoffMs(this.#backoff, Math.max(0, entry.queued.attempts - 1)) - this.#clock.monotonicMs();
     if (waitMs <= 0) return this.#enqueue(entry);
     entry.place = { at: 'backoff', timer: this.#clock.after(waitMs, () => this.#enqueue(entry)) };

@@ -6,9 +6,11 @@ import { defaultConfiguration, parseSchedulerConfiguration, type SchedulerConfig
 import type { PluginArgs } from './config/plugin-args.ts';
 import { enabledPlugins } from './config/profile-plugins.ts';
 import { createDefaultSelector } from './default-selector.ts';
+import { ClaimBook } from './dra/claim-book.ts';
 import type { EnabledPlugin, Profile } from './framework.ts';
 import { defaultBinder } from './plugins/default-binder.ts';
 import { defaultPreemption } from './plugins/default-preemption.ts';
+import { dynamicResources } from './plugins/dynamic-resources.ts';
 import { imageLocality } from './plugins/image-locality.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { createNodeAffinity } from './plugins/node-affinity.ts';
@@ -39,6 +41,7 @@ function createPlugins({ client, informers, clock }: ProfileOptions): (args: Plu
   const volumes = volumeCaches(informers);
   const defaultSelector = createDefaultSelector(informers);
   const promised = createPromised();
+  const claimBook = new ClaimBook({ client, informers });
   return (args) => [
     { plugin: schedulingGates, weight: 0 },
     { plugin: nodeUnschedulable, weight: 0 },
@@ -51,6 +54,7 @@ function createPlugins({ client, informers, clock }: ProfileOptions): (args: Plu
     { plugin: nodeVolumeLimits(volumes), weight: 0 },
     { plugin: volumeBinding({ caches: volumes, client, clock, promised, ...args.VolumeBinding }), weight: 0 },
     { plugin: volumeZone(volumes), weight: 0 },
+    { plugin: dynamicResources(claimBook, (name) => volumes.nodes.get(name)), weight: 0 },
     { plugin: podTopologySpread(defaultSelector, args.PodTopologySpread), weight: 2 },
     { plugin: interPodAffinity((name) => namespaceCache.get(name)?.metadata.labels, args.InterPodAffinity), weight: 2 },
     { plugin: createNodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation), weight: 1 },

@@ -252,9 +252,12 @@ export class LiteralMap {
   readonly entries = new Map<string, { readonly key: CelValue; readonly value: CelValue }>();
   /** Set when the map is a message of this type. */
   readonly typeName: string | undefined;
+  /** What stands for every key that is not there; undefined: nothing does. */
+  readonly otherwise: CelValue | undefined;
 
-  constructor(typeName?: string) {
+  constructor(typeName?: string, otherwise?: CelValue) {
     this.typeName = typeName;
+    this.otherwise = otherwise;
   }
 
   get size(): number {
@@ -268,7 +271,7 @@ export class LiteralMap {
 
   get(key: CelValue): CelValue | undefined {
     const text = keyTextOf(key);
-    return text === undefined ? undefined : this.entries.get(text)?.value;
+    return text === undefined ? undefined : (this.entries.get(text)?.value ?? this.otherwise);
   }
 
   /** Adds an entry; answers why it cannot be one. */

@@ -12,6 +12,8 @@ export {
   pods as podType,
   replicasets as replicaSetType,
   replicationcontrollers as replicationControllerType,
+  resourceclaims as resourceClaimType,
+  resourceclaimtemplates as resourceClaimTemplateType,
   serviceaccounts as serviceAccountType,
   services as serviceType,
   storageclasses as storageClassType,
