@@ -6,6 +6,7 @@ import { removeCluster } from './cluster.ts';
 import type { Part } from './part.ts';
 import { admissionPart } from './parts/admission.ts';
 import { apiPart } from './parts/api.ts';
+import { besidePart } from './parts/beside.ts';
 import { celPart } from './parts/cel.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { nodePart } from './parts/node.ts';
@@ -22,6 +23,7 @@ const parts: readonly Part[] = [
   apiPart,
   storedPart,
   watchPart,
+  besidePart,
   nodePart,
   inProcessPart,
   schedulerPart,

@@ -70,3 +70,7 @@ export function largePod(name: string): string {
     },
   });
 }
+
+/** A ConfigMap of 100 KB, as JSON. */
+export const hugeConfigMap = (name: string): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { text: 'x'.repeat(100_000) } });

@@ -5,6 +5,8 @@ import tls from 'node:tls';
 export interface Target {
   readonly port: number;
   readonly token: string;
+  /** Whom to impersonate. */
+  readonly as?: { readonly user: string; readonly groups: readonly string[] };
 }
 
 export interface Answer {
@@ -112,7 +114,10 @@ export function connect(port: number): Promise<tls.TLSSocket> {
 
 /** The bytes of one request. */
 export function requestBytes(target: Target, method: string, path: string, body?: string): Buffer {
-  const length = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  const length = body === undefined ? '' : `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
   const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${target.token}\r\nUser-Agent: bench/1\r\nAccept: application/json\r\n`;
-  return Buffer.from(`${head}${length}\r\n${body ?? ''}`);
+  const { user, groups } = target.as ?? { user: '', groups: [] };
+  const as = user === '' ? '' : `Impersonate-User: ${user}\r\n${groups.map((group) => `Impersonate-Group: ${group}\r\n`).join('')}`;
+  return Buffer.from(`${head}${as}${length}\r\n${body ?? ''}`);
 }

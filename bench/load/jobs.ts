@@ -10,7 +10,8 @@ export type Job =
       readonly connections: number;
       readonly count: number;
       readonly prefix: string;
-      readonly size: 'small' | 'large';
+      /** `huge`: a ConfigMap of 100 KB instead of a pod. */
+      readonly size: 'small' | 'large' | 'huge';
     }
   | { readonly do: 'get'; readonly target: Target; readonly path: string; readonly connections: number; readonly count: number }
   /** One request after the other, on one connection. */
@@ -23,7 +24,21 @@ export type Job =
       readonly watchers: number;
       readonly writePath: string;
       readonly writes: number;
-    };
+    }
+  /** One small request after the other, a millisecond apart, for so long: what others' work adds to them. */
+  | { readonly do: 'probe'; readonly target: Target; readonly request: PlainRequest; readonly ms: number }
+  /** Sends each once. */
+  | { readonly do: 'send'; readonly target: Target; readonly requests: readonly PlainRequest[] }
+  /** So many watchers connect at once, break off together, and do it again. */
+  | { readonly do: 'storm'; readonly target: Target; readonly path: string; readonly watchers: number; readonly times: number }
+  /** GETs on so many connections for so long, whatever the answers. */
+  | { readonly do: 'flood'; readonly target: Target; readonly path: string; readonly connections: number; readonly ms: number };
+
+export interface PlainRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: string;
+}
 
 export interface RateResult {
   readonly perSecond: number;
@@ -44,4 +59,32 @@ export interface WatchResult {
   readonly p99Ms: number;
 }
 
-export type ResultOf<J extends Job> = J['do'] extends 'list' ? ListResult : J['do'] extends 'watch' ? WatchResult : RateResult;
+export interface ProbeResult {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly longestMs: number;
+}
+
+export interface FloodResult {
+  readonly perSecond: number;
+  /** How many were turned away with 429, in parts of 1. */
+  readonly refused: number;
+}
+
+export interface StormResult {
+  /** Until the last of them had its answer; the median of the times. */
+  readonly wholeMs: number;
+}
+
+interface Results {
+  readonly create: RateResult;
+  readonly get: RateResult;
+  readonly list: ListResult;
+  readonly watch: WatchResult;
+  readonly probe: ProbeResult;
+  readonly send: readonly number[];
+  readonly storm: StormResult;
+  readonly flood: FloodResult;
+}
+
+export type ResultOf<J extends Job> = Results[J['do']];

@@ -1,8 +1,8 @@
 // The load generator: a process of its own. Takes one job as JSON, prints one result as JSON.
-import { largePod, smallPod } from '../pod.ts';
+import { hugeConfigMap, largePod, smallPod } from '../pod.ts';
 import { median, percentile } from '../statistics.ts';
 import { Connection, connect, requestBytes } from './connection.ts';
-import type { Job, ListResult, RateResult, WatchResult } from './jobs.ts';
+import type { FloodResult, Job, ListResult, ProbeResult, RateResult, ResultOf, StormResult, WatchResult } from './jobs.ts';
 
 type JobOf<D extends Job['do']> = Extract<Job, { do: D }>;
 
@@ -37,7 +37,7 @@ async function rate(job: JobOf<'create' | 'get'>, requestOf: (n: number) => Buff
 }
 
 function create(job: JobOf<'create'>): Promise<RateResult> {
-  const body = job.size === 'small' ? smallPod : largePod;
+  const body = { small: smallPod, large: largePod, huge: hugeConfigMap }[job.size];
   return rate(job, (n) => requestBytes(job.target, 'POST', job.path, body(`${job.prefix}-${n}`)), 201);
 }
 
@@ -102,7 +102,69 @@ async function watch(job: JobOf<'watch'>): Promise<WatchResult> {
   return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) };
 }
 
-function run(job: Job): Promise<RateResult | ListResult | WatchResult> {
+async function probe({ target, request, ms }: JobOf<'probe'>): Promise<ProbeResult> {
+  const connection = await Connection.open(target.port);
+  const bytes = requestBytes(target, request.method, request.path, request.body);
+  const latencies: number[] = [];
+  for (const endMs = performance.now() + ms; performance.now() < endMs; ) {
+    const sentMs = performance.now();
+    const { status } = await connection.send(bytes);
+    if (status !== 200) throw new Error(`${request.method} ${request.path} was answered ${status}`);
+    latencies.push(performance.now() - sentMs);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  connection.close();
+  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), longestMs: Math.max(...latencies) };
+}
+
+async function sendAll({ target, requests }: JobOf<'send'>): Promise<readonly number[]> {
+  const connection = await Connection.open(target.port);
+  const statuses: number[] = [];
+  for (const { method, path, body } of requests) statuses.push((await connection.send(requestBytes(target, method, path, body))).status);
+  connection.close();
+  return statuses;
+}
+
+async function storm({ target, path, watchers, times }: JobOf<'storm'>): Promise<StormResult> {
+  const request = requestBytes(target, 'GET', path);
+  const whole: number[] = [];
+  for (let time = 0; time < times; time++) {
+    const startedMs = performance.now();
+    const sockets = await Promise.all(
+      Array.from({ length: watchers }, async () => {
+        const socket = await connect(target.port);
+        socket.write(request);
+        await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+        return socket;
+      }),
+    );
+    whole.push(performance.now() - startedMs);
+    for (const socket of sockets) socket.destroy();
+  }
+  return { wholeMs: median(whole) };
+}
+
+async function flood({ target, path, connections, ms }: JobOf<'flood'>): Promise<FloodResult> {
+  const request = requestBytes(target, 'GET', path);
+  const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(target.port)));
+  let answers = 0;
+  let refused = 0;
+  const startedMs = performance.now();
+  await Promise.all(
+    open.map(async (connection) => {
+      while (performance.now() < startedMs + ms) {
+        const { status } = await connection.send(request);
+        answers++;
+        if (status === 429) refused++;
+        else if (status !== 200) throw new Error(`The flood was answered ${status}`);
+      }
+      connection.close();
+    }),
+  );
+  return { perSecond: (answers / (performance.now() - startedMs)) * 1000, refused: refused / answers };
+}
+
+function run(job: Job): Promise<ResultOf<Job>> {
   switch (job.do) {
     case 'create':
       return create(job);
@@ -112,6 +174,14 @@ function run(job: Job): Promise<RateResult | ListResult | WatchResult> {
       return list(job);
     case 'watch':
       return watch(job);
+    case 'probe':
+      return probe(job);
+    case 'send':
+      return sendAll(job);
+    case 'storm':
+      return storm(job);
+    case 'flood':
+      return flood(job);
   }
 }
 
