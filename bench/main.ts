@@ -9,6 +9,7 @@ import { apiPart } from './parts/api.ts';
 import { besidePart } from './parts/beside.ts';
 import { celPart } from './parts/cel.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
+import { manyPart } from './parts/many.ts';
 import { nodePart } from './parts/node.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
@@ -22,6 +23,7 @@ const parts: readonly Part[] = [
   writePathPart,
   apiPart,
   storedPart,
+  manyPart,
   watchPart,
   besidePart,
   nodePart,

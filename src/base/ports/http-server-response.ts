@@ -46,7 +46,9 @@ export class ResponseWriter implements HttpServerResponse {
 
   get closed(): boolean {
     const out = this.#outgoing;
-    return out.writableEnded || out.destroyed === true || (out.socket?.destroyed ?? true);
+    if (out.writableEnded || out.destroyed === true) return true;
+    // Until the answer before it has left, an answer of HTTP/1.1 has no socket of its own: its request knows the connection.
+    return out instanceof http.ServerResponse ? out.req.socket.destroyed : out.stream.destroyed;
   }
 
   get headSent(): boolean {

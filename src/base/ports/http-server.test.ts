@@ -99,6 +99,29 @@ describe('requests over both protocols', () => {
     );
   };
 
+  test('requests sent before the answer to the one before has left are answered in their order', async () => {
+    const { port } = await serve(async (request, response) => {
+      // The first is the slowest.
+      for (let i = Number(request.target.slice(1)); i < 5; i++) await turn();
+      response.head(200, { 'content-length': 2 });
+      await response.write([Buffer.from('#')]);
+      response.end(Buffer.from(request.target.slice(1)));
+    });
+    const received = await new Promise<string>((resolve, reject) => {
+      let all = '';
+      const socket = tls.connect({ host: '127.0.0.1', port, ca: pki.authority.certificatePem }, () =>
+        socket.write([1, 2, 3].map((n) => `GET /${n} HTTP/1.1\r\nHost: x\r\n\r\n`).join('')),
+      );
+      socket.on('data', (part) => {
+        all += part;
+        if (all.split('#').length === 4 && /#3$/.test(all)) socket.end();
+      });
+      socket.on('close', () => resolve(all));
+      socket.on('error', reject);
+    });
+    expect(received.match(/#\d/g)).toEqual(['#1', '#2', '#3']);
+  });
+
   test('the client certificate is read and verified, with HTTP/1.1 and HTTP/2', async () => {
     const { port } = await serve(describePeer);
     const response = await client(pki.client).request({ url: `https://127.0.0.1:${port}/a?b=c` });
