@@ -130,6 +130,12 @@ const web = {
 };
 const words = (greeting: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'words' }, data: { greeting } });
 
+const linksOf = async (one: TestMachine) =>
+  (await must(one.in('ip', '-br', 'link'))).split('\n').flatMap((line) => line.split(/[\s@]/)[0] || []);
+/** Where routes to other nodes' pods lead. */
+const waysOf = async (one: TestMachine) =>
+  (await must(one.in('ip', 'route', 'show', 'proto', '109'))).split('\n').flatMap((line) => /via \S+/.exec(line)?.[0] ?? []);
+
 describe('a second machine', () => {
   let first = '';
 
@@ -218,18 +224,31 @@ describe('a second machine', () => {
     expect(await kubectl('logs', before.name, '--tail=1')).toBe('hello from second\n');
   }, 60_000);
 
+  test('by plain routes pods reach each other just so, and the tunnel is gone', async () => {
+    for (const one of [second, server]) await must(one.minke('down'));
+    await must(server.minke('up', '--detach', '--pod-network', 'routes'));
+    await must(second.minke('agent', '--detach'));
+    const [a, b] = [await podOn(first), await podOn('second')];
+    await eventually(
+      () => inPod(a.name, `${ask(b.address, 8080)} || true`),
+      (text) => text === 'second',
+    );
+    expect(await inPod(b.name, ask(a.address, 8080))).toBe(first);
+    expect(await waysOf(second)).toEqual([`via ${server.address}`]);
+    expect(await waysOf(server)).toEqual([`via ${second.address}`]);
+    for (const one of machines) expect(await linksOf(one)).not.toContainEqual(expect.stringMatching(/vx$/));
+  }, 60_000);
+
   test('leaves, and neither machine keeps anything of it', async () => {
     await must(second.minke('down', '--clean'));
     expect(await nodeNames()).toEqual([first]);
-    const links = async (one: TestMachine) =>
-      (await must(one.in('ip', '-br', 'link'))).split('\n').flatMap((line) => line.split(/[\s@]/)[0] || []);
-    expect((await links(second)).sort()).toEqual(['eth0', 'lo']);
+    expect((await linksOf(second)).sort()).toEqual(['eth0', 'lo']);
     expect(await must(second.in('nft', 'list', 'tables'))).toBe('');
     const routes = (await must(second.in('ip', '-br', 'route'))).trim().split('\n');
     expect(routes.map((line) => line.split(' ')[0])).toEqual(['default', `${network}.0/24`]);
     await eventually(
-      () => links(server),
-      (names) => !names.some((name) => name.endsWith('vx')),
+      () => waysOf(server),
+      (ways) => ways.length === 0,
     );
   });
 });

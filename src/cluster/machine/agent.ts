@@ -63,6 +63,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   } catch (error) {
     own.abort(error);
     await ended();
+    // Of a name that the node may not get next time.
+    if (!(await ports.fs.exists(clusterPaths(dataDir).marker))) await ports.fs.remove(join(dataDir, 'pki'));
     throw error instanceof JoinError ? new MachineError(error.message, { cause: error }) : error;
   }
 }
