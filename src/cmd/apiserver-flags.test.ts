@@ -25,6 +25,7 @@ const plain = {
   port: undefined,
   bindAddress: '127.0.0.1',
   serviceCidr: undefined,
+  secondServiceCidr: undefined,
   storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
   enableAdmission: [],
   disableAdmission: [],
@@ -43,6 +44,10 @@ describe('minke apiserver', () => {
     { words: ['--secure-port=7000', '--bind-address', '0.0.0.0'], want: { ...plain, port: 7000, bindAddress: '0.0.0.0' } },
     { words: ['--bind-address=::1'], want: { ...plain, bindAddress: '::1' } },
     { words: ['--service-cluster-ip-range=10.97.0.0/16'], want: { ...plain, serviceCidr: '10.97.0.0/16' } },
+    {
+      words: ['--service-cluster-ip-range=10.97.0.0/16,fd00:97::/112'],
+      want: { ...plain, serviceCidr: '10.97.0.0/16', secondServiceCidr: 'fd00:97::/112' },
+    },
     { words: ['--max-requests-inflight=10', '--max-mutating-requests-inflight=5'], want: { ...plain, requestsInFlightMax: 15 } },
     {
       words: ['--store', 'memory', '--data-dir=d', '--event-ttl=2h'],
@@ -141,6 +146,8 @@ describe('minke apiserver', () => {
     { words: ['--port=1'], says: "minke apiserver: Unknown option '--port'. See `minke help apiserver`." },
     { words: ['--secure-port=0'], says: '--secure-port: got "0", wants an integer from 1 to 65535.' },
     { words: ['--bind-address=localhost'], says: '--bind-address: got "localhost", wants an IP address' },
+    { words: ['--service-cluster-ip-range=10.0.0.0/16,10.1.0.0/16'], says: 'got "10.1.0.0/16", wants one IPv6 range' },
+    { words: ['--service-cluster-ip-range=10.0.0.0/16,fd00::/16'], says: 'with a prefix of 108 to 125 bits' },
     { words: ['--service-cluster-ip-range=10.0.0.1/16'], says: 'which has host bits set; did you mean 10.0.0.0/16?' },
     { words: ['--store=redis'], says: '--store: got "redis", wants one of lmdb, memory, etcd.' },
     { words: ['--store=etcd'], says: '--store etcd: wants --etcd-servers too' },

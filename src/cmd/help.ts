@@ -90,7 +90,7 @@ Runs the API server alone. Objects are stored and served, and nothing acts on th
   --data-dir DIR                     certificates, kubeconfig and store
 ${storage}${access}  --secure-port N                    default 6443, or what the data dir has had
   --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
-  --service-cluster-ip-range C       addresses of services (default 10.96.0.0/16)
+  --service-cluster-ip-range C[,C6]  addresses of services (default 10.96.0.0/16), and of IPv6
   --anonymous-auth[=B]               true: requests without an identity are system:anonymous; false: they are refused.
                                      Left out: they may read health and version
   --token-auth-file FILE             lines of token,user,uid,"group1,group2"

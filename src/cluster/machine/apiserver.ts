@@ -40,6 +40,8 @@ export interface ApiServerAloneOptions {
   readonly port: number | undefined;
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
+  /** Services get addresses of IPv6 as well. Default: of IPv4 alone. */
+  readonly secondServiceCidr?: string | undefined;
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
@@ -123,7 +125,7 @@ async function start(options: Start): Promise<void> {
     store,
     metrics,
     kinds: options.kinds,
-    serviceCidr,
+    serviceCidr: options.secondServiceCidr === undefined ? serviceCidr : `${serviceCidr},${options.secondServiceCidr}`,
     ...(advertised === undefined ? {} : { advertise: { address: advertised, port } }),
     tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
     ...gates.core,
