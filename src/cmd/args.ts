@@ -41,6 +41,7 @@ export type Command =
   | WhyCommand
   | StoreCommand
   | TokenCommand
+  | { readonly do: 'checkSecurity'; readonly dataDir: string }
   | { readonly do: 'imageImport'; readonly dataDir: string; readonly file: string }
   | { readonly do: 'imageList'; readonly dataDir: string }
   | { readonly do: 'imageBuild'; readonly dataDir: string; readonly dir: string; readonly tag: string };
@@ -97,11 +98,13 @@ export function parseCommand(words: readonly string[], environment: Environment)
       return parseImage(rest, environment);
     case 'store':
       return parseStore(rest, environment);
+    case 'check':
+      return parseCheck(rest, environment);
     case 'token':
       return parseToken(rest, environment) ?? { do: 'help', topic: verb };
     default:
       throw new CommandError(
-        `Unknown command "${verb}". Commands are: up, agent, apiserver, down, status, why, token, image, store, version. Try \`minke help\`.`,
+        `Unknown command "${verb}". Commands are: up, agent, apiserver, down, status, why, token, check, image, store, version. Try \`minke help\`.`,
       );
   }
 }
@@ -139,6 +142,13 @@ function parseDown(rest: readonly string[], environment: Environment): Command {
   const { values } = parse('down', rest, { ...flag.dataDir, clean: { type: 'boolean' } }, 0);
   if (values.help) return { do: 'help', topic: 'down' };
   return { do: 'down', dataDir: dataDirOf(values['data-dir'], environment), clean: values.clean ?? false };
+}
+
+function parseCheck([what, ...words]: readonly string[], environment: Environment): Command {
+  if (what === undefined || what === '--help' || what === '-h') return { do: 'help', topic: 'check' };
+  if (what !== 'security') throw new CommandError(`Unknown command "check ${what}". There is: check security.`);
+  const { values } = parse('check security', words, flag.dataDir, 0);
+  return values.help ? { do: 'help', topic: 'check' } : { do: 'checkSecurity', dataDir: dataDirOf(values['data-dir'], environment) };
 }
 
 function parseStore(rest: readonly string[], environment: Environment): Command {

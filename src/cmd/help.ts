@@ -12,6 +12,7 @@ Usage:
   minke image import FILE.tar      import a docker or OCI archive
   minke image list                 the node's images
   minke image build DIR -t NAME    an image of a root file system
+  minke check security             which items of the CIS benchmark a running cluster meets
   minke store check                whether the stored data fits together
   minke store backup FILE          a backup, also while the cluster runs
   minke store restore FILE         into an empty data dir
@@ -124,6 +125,11 @@ the decision as it would be made now, over every node. Whoever may get the pod m
   minke store restore FILE [--data-dir DIR]   the data dir must hold no store
 
 A backup holds the objects. Certificates and keys stay in the data dir: a restored cluster makes new ones.
+`,
+  check: `Usage: minke check security [--data-dir DIR]
+
+Looks at a running cluster from outside: modes of files, flags, answers to strangers, TLS, kubelets, roles. Each item of this
+profile of the CIS Kubernetes Benchmark passes (✓), fails (✗) or is explained (·); the exit code is 1 when one fails.
 `,
   token: `Usage:
   minke token create [--ttl D] [--server URL] [--description TEXT]

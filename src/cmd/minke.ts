@@ -73,6 +73,8 @@ async function run(command: Command): Promise<number> {
       await why({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
       return 0;
     }
+    case 'checkSecurity':
+      return (await import('./check.ts')).checkSecurity(resolve(command.dataDir), machinePorts(), out);
     case 'storeCheck':
       return (await import('./store.ts')).store({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
     case 'storeBackup':
@@ -83,8 +85,7 @@ async function run(command: Command): Promise<number> {
     case 'tokenCreate':
     case 'tokenList':
     case 'tokenDelete': {
-      const { token } = await import('./token.ts');
-      await token({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
+      await (await import('./token.ts')).token({ ...command, dataDir: resolve(command.dataDir) }, machinePorts(), out);
       return 0;
     }
     case 'imageImport':

@@ -1,6 +1,6 @@
 // Access from outside: certificates that kubectl approves, and machines that join by token.
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -137,6 +137,19 @@ test('the audit log tells what was asked, in which words, and no secret', async 
   const said = readFileSync(auditLog, 'utf8') + readFileSync(join(cluster.dataDir, 'minke.log'), 'utf8');
   const adminToken = readFileSync(join(cluster.dataDir, 'admin.token'), 'utf8').trim();
   for (const word of [secret, Buffer.from(secret).toString('base64'), adminToken]) expect(said).not.toContain(word);
+});
+
+test('minke check security: nothing fails; what does is named', async () => {
+  const checked = await cluster.minke('check', 'security');
+  expect(checked.stdout.split('\n').filter((line) => line.startsWith('✗'))).toEqual([]);
+  expect(checked.code).toBe(0);
+  expect(checked.stdout).toMatch(/✓ 1.2 {2}Requests are recorded\n/);
+  await cluster.kubectl('create', 'clusterrolebinding', 'too-much', '--clusterrole=cluster-admin', '--user=somebody');
+  chmodSync(join(cluster.dataDir, 'pki/ca.key'), 0o644);
+  const worse = await cluster.minke('check', 'security');
+  expect(worse.code).toBe(1);
+  expect(worse.stdout).toContain('✗ 5.1  cluster-admin is bound to system:masters alone\n       bound by too-much');
+  expect(worse.stdout).toContain(`chmod 0600 ${join(cluster.dataDir, 'pki/ca.key')}`);
 });
 
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {

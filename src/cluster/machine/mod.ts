@@ -13,4 +13,5 @@ export { findHolder, type Holder } from './lock.ts';
 export { type MachineOptions, type RunningMachine, startMachine } from './machine.ts';
 export type { MachinePorts } from './ports.ts';
 export { type RemoveOptions, removeMachine } from './remove.ts';
+export { type KubeletFacts, type SecurityFacts, type SecurityItem, securityItems } from './security-checks.ts';
 export type { StorageSettings } from './storage.ts';
