@@ -57,6 +57,7 @@ const topics: Readonly<Record<string, string>> = {
   up: `Usage: minke up [flags]
 
 Starts the cluster and stays in the foreground. A second \`minke up\` on the same data dir goes on where the first stopped.
+At SIGPWR the pods of the machine are ended within 30 s, the critical ones last, and then Minke stops: for a machine that is about to go.
 
   --data-dir DIR        the cluster's directory
   --port N              of the API server (default 6443, or what the cluster has had)

@@ -6,9 +6,21 @@ export interface Outcome {
   readonly text: string;
 }
 
+export interface StopSignals {
+  readonly signal: AbortSignal;
+  /** Fires at SIGPWR: the machine is about to go. */
+  readonly power: AbortSignal;
+  /** As a Ctrl-C. */
+  stop(): void;
+  done(): void;
+}
+
 /** `signal` fires at the first Ctrl-C (or SIGTERM, SIGHUP); the second ends the process at once. `done` takes the listeners away. */
-export function stopSignals(): { readonly signal: AbortSignal; done(): void } {
+export function stopSignals(): StopSignals {
   const controller = new AbortController();
+  const power = new AbortController();
+  const onPower = () => power.abort(new Error('the machine is about to go'));
+  process.on('SIGPWR', onPower);
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const stop = () => {
     if (controller.signal.aborted) process.exit(1);
@@ -17,7 +29,10 @@ export function stopSignals(): { readonly signal: AbortSignal; done(): void } {
   for (const name of names) process.on(name, stop);
   return {
     signal: controller.signal,
+    power: power.signal,
+    stop,
     done: () => {
+      process.off('SIGPWR', onPower);
       for (const name of names) process.off(name, stop);
     },
   };

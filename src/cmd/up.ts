@@ -4,7 +4,7 @@ import { clusterPaths, MachineError, type MachinePorts, startMachine } from '../
 import type { UpOptions } from './args.ts';
 import { CommandError } from './flags.ts';
 import { openLogFile } from './log-file.ts';
-import { type Outcome, runInBackground, stopSignals } from './process.ts';
+import { type Outcome, runInBackground, type StopSignals, stopSignals } from './process.ts';
 import { createProgress, formatSeconds } from './progress.ts';
 
 export interface UpIo {
@@ -33,7 +33,7 @@ export async function up(options: UpOptions, io: UpIo): Promise<void> {
   const write = report ? (more: string) => (text += more) : io.out;
   const progress = createProgress({ clock, write, live: io.isTerminal && !report });
   try {
-    const machine = await startMachine({ ...options, ports, log, step: progress.step, signal: stop.signal });
+    const machine = await startMachine({ ...options, ports, log, step: progress.step, ...signalsOf(stop) });
     progress.say(`✓ ready in ${formatSeconds(clock.monotonicMs() - startedMs)}`);
     write(welcome(machine.url, options));
     await report?.({ ok: true, text });
@@ -50,6 +50,9 @@ export async function up(options: UpOptions, io: UpIo): Promise<void> {
     await logFile.flushed();
   }
 }
+
+/** What init sends before the machine goes ends the node's pods, and then Minke. */
+const signalsOf = ({ signal, power, stop }: StopSignals) => ({ signal, power: { signal: power, done: stop } });
 
 function welcome(url: string, options: UpOptions): string {
   const paths = clusterPaths(options.dataDir);

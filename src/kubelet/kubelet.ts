@@ -13,10 +13,12 @@ import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
 import { createImageManager } from './image-manager.ts';
 import { type LogRotationOptions, logMaxBytesDefault, logMaxFilesDefault, type RunningLog, runLogRotation } from './logs/rotate.ts';
-import { type AdmissionInput, admit, admitResize } from './node/admission.ts';
+import { type AdmissionInput, admit, admitResize, makeWay, type Rejection } from './node/admission.ts';
 import { runLease } from './node/lease.ts';
 import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
 import { type NodeStatusOptions, runNodeStatus } from './node/node-status.ts';
+import { preemptionMessage } from './node/preemption.ts';
+import { endPods, type NodeShutdown, notReadyForShutdown, shutdownRejection } from './node/shutdown.ts';
 import { createStats, type NodeStats, type StatsWish } from './node/stats.ts';
 import type { UsageSource } from './node/usage-source.ts';
 import { createUsedSpace } from './node/used-space.ts';
@@ -60,6 +62,8 @@ export interface KubeletOptions {
   readonly eviction?: EvictionSettings;
   /** What the machine has left; default: asked of the storage's disk. */
   readonly evictionPorts?: EvictionPorts;
+  /** Absent: the node does not end its pods before the machine goes. */
+  readonly shutdown?: NodeShutdown;
   /** The node's pods. Default: out of `informers`. Many kubelets in one process share one `createPodRouter`. */
   readonly podSource?: PodSource;
   /** Config maps and secrets. Default: out of `informers`, which then hold everybody's. */
@@ -89,6 +93,8 @@ export interface Kubelet {
 }
 
 const maxPodsDefault = 110;
+/** Of a pod that has to make room at once. Source: upstream's immediate eviction. */
+const evictionGraceSeconds = 1;
 
 /** Runs until the signal fires. Rejects only for a broken invariant, or when its informers end before it does. */
 export async function runKubelet(options: KubeletOptions): Promise<void> {
@@ -129,7 +135,7 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
     node,
     references,
     runtimeFeatures: () => place.features ?? noFeatures,
-    admit: (pod) => admit(judged(pod)),
+    admit: (pod) => (options.shutdown?.signal.aborted ? shutdownRejection : admitPod(judged(pod), place)),
     resizable(pod) {
       const refused = admitResize(judged(pod));
       return refused ? { is: refused.never ? 'Infeasible' : 'Deferred', message: refused.message } : { is: 'go' };
@@ -192,11 +198,22 @@ async function runPods(options: KubeletOptions, { context, references, source, p
   }
   const ports = options.evictionPorts ?? (disk && diskPorts(disk, kubelet));
   if (ports) {
-    const evict = (pod: V1Pod, message: string) => manager.worker(pod.metadata?.uid ?? '')?.evict(message);
+    const evict = (pod: V1Pod, message: string) =>
+      manager.worker(pod.metadata?.uid ?? '')?.end({ reason: 'Evicted', message, graceSeconds: evictionGraceSeconds });
     const settings = options.eviction ?? {};
     const eviction = createEviction({ settings, ports, runtime, clock, log, signal, views: kubelet.pods, evict });
     place.eviction = eviction;
     tasks.run('eviction', signal, () => eviction.run());
+  }
+  const { shutdown } = options;
+  if (shutdown) {
+    tasks.run('node shutdown', signal, async () => {
+      await Promise.race([aborted(shutdown.signal), aborted(signal)]);
+      if (signal.aborted) return;
+      log.info('The machine is about to go: ending its pods');
+      await endPods({ shutdown, workers: () => [...manager.workers.values()], clock, signal });
+      shutdown.done();
+    });
   }
   const offReferences = references.onChange((key) => manager.referenceChanged(key));
   options.onReady?.(kubelet);
@@ -248,6 +265,8 @@ function nodeStatusOptions(
     node: of.node,
     random: options.random.child('node'),
     pressures: () => of.place.eviction?.pressures ?? [],
+    notReady: () => (options.shutdown?.signal.aborted ? notReadyForShutdown : undefined),
+    hurry: options.shutdown?.signal,
     onRegistered,
   };
 }
@@ -268,6 +287,18 @@ function configurationOf(options: KubeletOptions): Readonly<Record<string, unkno
     serializeImagePulls: false,
     ...(options.pullsAtOnce === undefined ? {} : { maxParallelImagePulls: options.pullsAtOnce }),
   };
+}
+
+/** A critical pod makes room for itself. */
+function admitPod(input: AdmissionInput, { manager }: Place): Rejection | undefined {
+  const way = makeWay(input);
+  if ('reason' in way) return way;
+  const message = preemptionMessage;
+  for (const { metadata, spec } of way.victims) {
+    const graceSeconds = spec?.terminationGracePeriodSeconds ?? 30;
+    manager?.worker(metadata?.uid ?? '')?.end({ reason: 'Preempting', message, graceSeconds });
+  }
+  return way.victims.length > 0 ? undefined : admit(input);
 }
 
 /** What admission asks about a pod, with what this node runs at the moment. */

@@ -4,6 +4,7 @@ export * from './cri/runtime.ts';
 export type { EvictionPorts, EvictionSettings } from './eviction/eviction.ts';
 export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';
 export type { MachineFacts } from './node/node-object.ts';
+export type { NodeShutdown } from './node/shutdown.ts';
 export type { NodeStats } from './node/stats.ts';
 export { noUsage, type UsageSource } from './node/usage-source.ts';
 export { createDiskStorage, createNoStorage, type DiskStorageOptions, type NodeStorage } from './node-storage.ts';

@@ -1,6 +1,7 @@
 // What a pod may ask of its node beyond containers: a handler of the runtime, an image as a volume, security that the machine may lack.
 // What the node cannot give is refused in upstream's words, and never left out in silence.
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { V1Container, V1Pod, V1PodSpec } from '../../src/api/mod.ts';
 import { eventually, startTestCluster, type TestCluster } from './harness.ts';
@@ -45,6 +46,11 @@ const told = (name: string, reason: string, text: string) =>
   );
 const withoutAppArmor = !existsSync('/sys/module/apparmor') || readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8')[0] !== 'Y';
 
+async function create(...items: object[]): Promise<void> {
+  const done = await cluster.tryKubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
+  if (done.code !== 0) throw new Error(done.stderr);
+}
+
 beforeAll(async () => {
   cluster = await startTestCluster();
   const read = { name: 'v', mountPath: '/volume', readOnly: true };
@@ -76,8 +82,7 @@ beforeAll(async () => {
       containers: [app({ volumeMounts: [{ ...read, recursiveReadOnly: 'IfPossible' }] })],
     }),
   ];
-  const done = await cluster.tryKubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
-  if (done.code !== 0) throw new Error(done.stderr);
+  await create(...items);
 });
 afterAll(() => cluster?.destroy());
 
@@ -121,4 +126,38 @@ test('users of its own need a runtime for it; a recursive mount may go without',
   const found = await until('if-possible', isRunning);
   const mount = found.status?.containerStatuses?.[0]?.volumeMounts?.find((one) => one.name === 'v');
   expect(mount).toEqual({ name: 'v', mountPath: '/volume', readOnly: true, recursiveReadOnly: 'Disabled' });
+});
+
+const processOf = (file: string): number => (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid;
+
+test('a containerd that hangs holds nothing up but its own pods, and all goes on when it wakes', async () => {
+  const { id } = JSON.parse(readFileSync(join(cluster.dataDir, 'minke.json'), 'utf8')) as { id: string };
+  const containerd = processOf(`/run/minke/${id}/containerd.json`);
+  process.kill(containerd, 'SIGSTOP');
+  try {
+    await create(pod('waits', {}));
+    // The API answers as ever, and the pod is only late.
+    expect(await cluster.kubectl('get', 'pods')).toContain('waits');
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect((await get('waits')).status?.phase).toBe('Pending');
+  } finally {
+    process.kill(containerd, 'SIGCONT');
+  }
+  await until('waits', isRunning);
+});
+
+test('SIGPWR ends the pods before the machine goes, and then Minke', async () => {
+  const minke = Number.parseInt(readFileSync(join(cluster.dataDir, 'minke.pid'), 'utf8'), 10);
+  process.kill(minke, 'SIGPWR');
+  await eventually(
+    async () => existsSync(`/proc/${minke}`),
+    (runs) => !runs,
+    40_000,
+  );
+  await cluster.restart();
+  expect((await get('handled')).status).toMatchObject({
+    phase: 'Failed',
+    reason: 'Terminated',
+    message: 'Pod was terminated in response to imminent node shutdown.',
+  });
 });

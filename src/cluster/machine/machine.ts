@@ -49,6 +49,13 @@ export interface MachineOptions {
   readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
   /** Firing it stops everything but the containers. */
   readonly signal: AbortSignal;
+  /** When the machine is about to go: the node's pods are ended, then `done` is called. */
+  readonly power?: MachinePower | undefined;
+}
+
+export interface MachinePower {
+  readonly signal: AbortSignal;
+  done(): void;
 }
 
 export interface RunningMachine {
@@ -112,7 +119,7 @@ async function start(
   signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
   const parts: Promise<void>[] = [];
   try {
-    const nodeOptions = requirements ? { ports, identity, paths, requirements, log, signal: own.signal } : undefined;
+    const nodeOptions = requirements ? { ports, identity, paths, requirements, log, power: options.power, signal: own.signal } : undefined;
     if (nodeOptions) await writeRecord(ports, runRoot, dataDir, identity);
     const runtime =
       nodeOptions && nodeModule

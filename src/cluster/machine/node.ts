@@ -66,6 +66,8 @@ export interface NodeOptions {
   readonly signal: AbortSignal;
   /** What packets between nodes need besides, where that is known from the start. Default 0. */
   readonly overheadBytes?: number;
+  /** When the machine is about to go: the node's pods are ended, then `done` is called. */
+  readonly power?: { readonly signal: AbortSignal; done(): void } | undefined;
 }
 
 /** The node's containers can be run; no kubelet yet. Does not need the API server, and so starts beside it. */
@@ -150,6 +152,9 @@ export interface NodeApi {
   onStats?(stats: () => Promise<NodeStats>): void;
 }
 
+/** How long ordinary pods, then critical ones, may take to end before the machine goes. */
+const shutdownGrace = { graceMs: 20_000, criticalGraceMs: 10_000 } as const;
+
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { ports, identity, paths, requirements, node, api, signal } = options;
@@ -200,6 +205,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       machine: machineFacts(options),
       listenPort: server.port,
       version: options.version,
+      ...(options.power ? { shutdown: { ...options.power, ...shutdownGrace } } : {}),
       onReady: (handle) => {
         server.attach(handle);
         api.onStats?.(() => handle.stats({ speeds: true }));

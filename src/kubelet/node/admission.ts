@@ -1,6 +1,7 @@
 // The node's own word on a pod that was assigned to it: does it fit, now that the node knows what it really runs? Pure.
 import { matchesRequiredAffinity, type V1Pod, type V1Toleration } from '../../api/mod.ts';
 import { numbersOf, podAmounts } from './pod-amounts.ts';
+import { podsToPreempt } from './preemption.ts';
 import { admitSecurity, type SecurityFacts } from './security-admission.ts';
 
 export interface AdmissionInput {
@@ -23,8 +24,11 @@ export interface Rejection {
 
 /** Undefined when the pod may run here. */
 export function admit(input: AdmissionInput): Rejection | undefined {
-  return byPressure(input) ?? byResources(input) ?? byAffinity(input) ?? byPorts(input) ?? admitSecurity(input.pod, input.security);
+  return byPressure(input) ?? byResources(input) ?? byNode(input);
 }
+
+const byNode = (input: AdmissionInput): Rejection | undefined =>
+  byAffinity(input) ?? byPorts(input) ?? admitSecurity(input.pod, input.security);
 
 const systemCriticalPriority = 2_000_000_000;
 export const isCritical = (pod: V1Pod): boolean =>
@@ -46,19 +50,40 @@ const toleratesMemoryPressure = (tolerations: readonly V1Toleration[]): boolean 
       (key === 'node.kubernetes.io/memory-pressure' || (key === '' && operator === 'Exists')) && (effect === '' || effect === 'NoSchedule'),
   );
 
-function byResources({ pod, others, allocatable }: AdmissionInput): Rejection | undefined {
+interface Amounts {
+  readonly requested: number;
+  readonly used: number;
+  readonly capacity: number;
+}
+
+/** Of what the node has too little for the pod: first places, then by resource. */
+function shortagesOf({ pod, others, allocatable }: AdmissionInput): readonly (Amounts & { readonly name: string })[] {
   const capacity = numbersOf(allocatable);
-  const slots = capacity.get('pods') ?? 0;
-  if (others.length + 1 > slots) return short('pods', { requested: 1, used: others.length, capacity: slots });
   const used = new Map<string, number>();
   for (const other of others) for (const [name, value] of podAmounts(other, 'requests')) used.set(name, (used.get(name) ?? 0) + value);
-  for (const [name, requested] of podAmounts(pod, 'requests')) {
+  const places = { name: 'pods', requested: 1, used: others.length, capacity: capacity.get('pods') ?? 0 };
+  const amounts = [...podAmounts(pod, 'requests')]
     // What the node has never heard of is no resource of the node: the cluster counts it.
-    if (name.includes('/') && !capacity.has(name)) continue;
-    const amounts = { requested, used: used.get(name) ?? 0, capacity: capacity.get(name) ?? 0 };
-    if (requested > 0 && amounts.used + requested > amounts.capacity) return short(name, amounts);
-  }
-  return undefined;
+    .filter(([name]) => !name.includes('/') || capacity.has(name))
+    .map(([name, requested]) => ({ name, requested, used: used.get(name) ?? 0, capacity: capacity.get(name) ?? 0 }));
+  return [places, ...amounts].filter((one) => one.requested > 0 && one.used + one.requested > one.capacity);
+}
+
+function byResources(input: AdmissionInput): Rejection | undefined {
+  const [first] = shortagesOf(input);
+  return first && short(first.name, first);
+}
+
+/** The pods that make way for a critical pod that lacks nothing but room; none for any other pod. */
+export function makeWay(input: AdmissionInput): { readonly victims: readonly V1Pod[] } | Rejection {
+  if (!isCritical(input.pod) || byNode(input)) return { victims: [] };
+  const missing = shortagesOf(input).map(({ name, requested, used, capacity }) => ({ name, amount: used + requested - capacity }));
+  const victims = podsToPreempt(input.pod, input.others, missing);
+  if (victims) return { victims };
+  const list = missing.map(({ name, amount }) => `(res: ${name}, q: ${amount}), `).join('');
+  const why = `preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [${list}]`;
+  const message = `Unexpected error while attempting to recover from admission failure: ${why}`;
+  return { reason: 'UnexpectedAdmissionError', message };
 }
 
 /** Undefined when the pod fits as it is now; `never` when it would not fit into the empty node. */
@@ -73,7 +98,7 @@ export function admitResize(input: AdmissionInput): { readonly never: boolean; r
   return refused && { never: false, message: refused.message };
 }
 
-const short = (name: string, of: { requested: number; used: number; capacity: number }): Rejection => ({
+const short = (name: string, of: Amounts): Rejection => ({
   reason: `OutOf${name}`,
   message: `Node didn't have enough resource: ${name}, requested: ${of.requested}, used: ${of.used}, capacity: ${of.capacity}`,
 });

@@ -1,6 +1,6 @@
 // Registers this node and keeps its status: every 10 s if something has changed, every 5 min in any case.
 import { hasReason, type Persisted, type V1Node, type V1NodeStatus } from '../../api/mod.ts';
-import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
+import { aborted, Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
 import type { Client, EventRecorder } from '../../client/mod.ts';
 import { nodes } from '../api-resources.ts';
 import type { ContainerRuntime, RuntimeFeatures } from '../cri/runtime.ts';
@@ -22,6 +22,10 @@ export interface NodeStatusOptions {
   readonly signal: AbortSignal;
   /** The node's conditions of pressure that are True at the moment. */
   readonly pressures: () => readonly string[];
+  /** Why the node takes no pods though its runtime could run them; undefined when it does. */
+  readonly notReady: () => string | undefined;
+  /** Once it fires the node looks at itself without waiting. */
+  readonly hurry: AbortSignal | undefined;
   /** Called with what the runtime says that it can do, whenever it was asked. */
   readonly onFeatures: (features: RuntimeFeatures) => void;
   /** Called once the node is in the API. */
@@ -36,7 +40,7 @@ function withoutHeartbeat(status: V1NodeStatus | undefined): unknown {
 }
 
 export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
-  const { node, client, clock, random, log, signal, recorder } = options;
+  const { node, client, clock, random, log, signal, recorder, hurry } = options;
   const reference = { kind: 'Node', name: node.nodeName, uid: node.nodeName };
   let current = await register(options);
   options.onRegistered(current);
@@ -48,7 +52,8 @@ export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
   for (;;) {
     // Until it is ready a node looks often: pods wait for it. Nodes that start together do not go on together.
     const pauseMs = first ? random.below(lookEveryMs) : lookEveryMs + random.below(500);
-    await sleep(clock, wasReady ? pauseMs : 200, signal);
+    const paused = sleep(clock, wasReady ? pauseMs : 200, signal);
+    await (hurry && !hurry.aborted ? Promise.race([paused, aborted(hurry)]) : paused);
     first = first && !wasReady;
     try {
       const facts = await look(options);
@@ -124,7 +129,7 @@ function adoption(node: NodeInput, found: V1Node): unknown {
 }
 
 /** Asks the runtime how it is. A runtime that does not answer makes the node not ready, and is no error. */
-async function look({ runtime, clock, signal, node, pressures, onFeatures }: NodeStatusOptions): Promise<NodeFacts> {
+async function look({ runtime, clock, signal, node, pressures, notReady, onFeatures }: NodeStatusOptions): Promise<NodeFacts> {
   const call = { signal, deadlineMs: callDeadlineMs };
   const nowMs = clock.nowMs();
   try {
@@ -136,7 +141,7 @@ async function look({ runtime, clock, signal, node, pressures, onFeatures }: Nod
         ? undefined
         : `container runtime network not ready: ${status.message}`;
     onFeatures(status.features);
-    return { notReady: problem, runtimeVersion, images, pressures: pressures(), features: status.features, nowMs };
+    return { notReady: notReady() ?? problem, runtimeVersion, images, pressures: pressures(), features: status.features, nowMs };
   } catch (error) {
     signal.throwIfAborted();
     const features = { handlers: [], supplementalGroupsPolicy: false };

@@ -66,11 +66,13 @@ function resizing({ input }: ConditionInput): readonly V1PodCondition[] {
   ];
 }
 
+const endedByNode: readonly string[] = ['Evicted', 'Preempting', 'Terminated'];
+
 /** An eviction for want of room on the node is a disruption: who counts failures leaves it out. Source: KEP-3329. */
 function disruption({ input }: ConditionInput): readonly V1PodCondition[] {
   const { state, before, nowMs } = input;
-  if (state.at === 'syncing' || state.cause.is !== 'failed' || state.cause.reason !== 'Evicted') return [];
-  const { message } = state.cause;
+  if (state.at === 'syncing' || state.cause.is !== 'failed' || !endedByNode.includes(state.cause.reason)) return [];
+  const message = state.cause.reason === 'Preempting' ? 'Pod was preempted by Kubelet to accommodate a critical pod.' : state.cause.message;
   const old = before?.conditions?.find((condition) => condition.type === 'DisruptionTarget' && condition.status === 'True');
   if (old) return [old];
   return [{ type: 'DisruptionTarget', status: 'True', lastTransitionTime: formatTime(nowMs), reason: 'TerminationByKubelet', message }];

@@ -32,8 +32,6 @@ import { createStatusWriter, type StatusWriter } from './status-writer.ts';
 const observeDeadlineMs = 30_000;
 /** When a change of resources that the node had no room for is tried again. */
 const resizeRetryMs = 5000;
-/** Of a pod that has to make room. Source: upstream's immediate eviction. */
-const evictionGraceSeconds = 1;
 
 export interface WorkerOptions {
   readonly pod: V1Pod;
@@ -53,6 +51,13 @@ export interface PodView {
   readonly probeCounts?: readonly ProbeCount[];
 }
 
+/** Why the node ends a pod; `graceSeconds` at most. */
+export interface EndOrder {
+  readonly reason: 'Evicted' | 'Preempting' | 'Terminated';
+  readonly message: string;
+  readonly graceSeconds: number;
+}
+
 export interface PodWorker {
   readonly id: PodId;
   /** A newer API object. */
@@ -61,8 +66,8 @@ export interface PodWorker {
   removed(): void;
   /** Something happened to the pod: look again. */
   wake(): void;
-  /** The node needs the room: the pod ends as Failed with reason Evicted, with little grace. */
-  evict(message: string): void;
+  /** The node ends the pod, as Failed. With it goes a warning. */
+  end(order: EndOrder): void;
   /** A config map or secret that the pod refers to has changed. */
   referencesChanged(): void;
   readonly references: ReadonlySet<string>;
@@ -177,12 +182,13 @@ class Worker implements PodWorker {
     this.wake();
   }
 
-  evict(message: string): void {
+  end({ reason, message, graceSeconds: graceMax }: EndOrder): void {
     if (this.#state.at !== 'syncing') return;
-    this.#emit()('Warning', 'Evicted', message);
+    this.#emit()('Warning', reason, message);
     this.#probes.hold(['startup', 'liveness']);
     const nowMs = this.#context.clock.nowMs();
-    this.#state = step(this.#state, { is: 'failed', nowMs, graceSeconds: evictionGraceSeconds, reason: 'Evicted', message });
+    const graceSeconds = Math.min(graceMax, graceSecondsFor(this.#pod));
+    this.#state = step(this.#state, { is: 'failed', nowMs, graceSeconds, reason, message });
     this.wake();
   }
 
