@@ -155,13 +155,21 @@ export interface NodeApi {
 /** How long ordinary pods, then critical ones, may take to end before the machine goes. */
 const shutdownGrace = { graceMs: 20_000, criticalGraceMs: 10_000 } as const;
 
+async function kubeletDirectories({ paths, ports }: NodeOptions): Promise<{ readonly pods: string; readonly logs: string }> {
+  const pods = join(paths.kubelet, 'pods');
+  await ports.fs.mkdir(pods, { mode: 0o750 });
+  return { pods, logs: join(paths.kubelet, 'logs') };
+}
+
+const shutdownOf = ({ power }: NodeOptions) => (power ? { shutdown: { ...power, ...shutdownGrace } } : {});
+
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
-  const { ports, identity, paths, requirements, node, api, signal } = options;
+  const { ports, identity, requirements, node, api, signal } = options;
   const { fs, clock, random } = ports;
+  const { client } = api;
   const log = options.log.with({ component: 'kubelet' });
   const { runtime, imageViews } = node;
-  const { client } = api;
   const server = await startKubeletServer({
     host: '::',
     port: 0,
@@ -182,8 +190,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     component: 'kubelet',
     host: identity.nodeName,
   });
-  const dirs = { pods: join(paths.kubelet, 'pods'), logs: join(paths.kubelet, 'logs') };
-  await fs.mkdir(dirs.pods, { mode: 0o750 });
+  const dirs = await kubeletDirectories(options);
   const storage = createDiskStorage({ fs, mounts: systemMounts, clock, random: random.child('volumes'), client, dirs, imageViews });
   const kubelet = (stop: AbortSignal) =>
     runKubelet({
@@ -205,7 +212,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       machine: machineFacts(options),
       listenPort: server.port,
       version: options.version,
-      ...(options.power ? { shutdown: { ...options.power, ...shutdownGrace } } : {}),
+      ...shutdownOf(options),
       onReady: (handle) => {
         server.attach(handle);
         api.onStats?.(() => handle.stats({ speeds: true }));

@@ -1,8 +1,8 @@
 // When a node runs short: which condition it has, which pod has to go, and in which words. Pure.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 import { formatQuantity, quantityOf, type V1Pod, wholeValueOf } from '../../api/mod.ts';
-import { isCritical } from '../node/admission.ts';
 import { podAmounts } from '../node/pod-amounts.ts';
+import { isCritical } from '../pod/spec.ts';
 
 export type Signal = 'memory.available' | 'nodefs.available' | 'nodefs.inodesFree' | 'imagefs.available' | 'pid.available';
 export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';

@@ -1,5 +1,6 @@
 // The node's own word on a pod that was assigned to it: does it fit, now that the node knows what it really runs? Pure.
 import { matchesRequiredAffinity, type V1Pod, type V1Toleration } from '../../api/mod.ts';
+import { isCritical } from '../pod/spec.ts';
 import { numbersOf, podAmounts } from './pod-amounts.ts';
 import { podsToPreempt } from './preemption.ts';
 import { admitSecurity, type SecurityFacts } from './security-admission.ts';
@@ -29,10 +30,6 @@ export function admit(input: AdmissionInput): Rejection | undefined {
 
 const byNode = (input: AdmissionInput): Rejection | undefined =>
   byAffinity(input) ?? byPorts(input) ?? admitSecurity(input.pod, input.security);
-
-const systemCriticalPriority = 2_000_000_000;
-export const isCritical = (pod: V1Pod): boolean =>
-  (pod.spec?.priority ?? 0) >= systemCriticalPriority || pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined;
 
 function byPressure({ pod, pressures }: AdmissionInput): Rejection | undefined {
   if (pressures.length === 0 || isCritical(pod)) return undefined;

@@ -2,7 +2,7 @@
 // Source: the order is upstream's: best-effort pods before burstable ones before guaranteed ones.
 import type { V1Pod } from '../../api/mod.ts';
 import { qosClassOf } from '../container/qos.ts';
-import { isCritical } from './admission.ts';
+import { isCritical } from '../pod/spec.ts';
 import { podAmounts } from './pod-amounts.ts';
 
 /** How much of a resource is missing. `pods`: places. */

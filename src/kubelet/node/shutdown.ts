@@ -1,8 +1,8 @@
 // The machine is about to go: its pods are ended in good order, ordinary ones first, those that keep the machine running last.
 // Source: https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/#graceful-node-shutdown
 import { type Clock, sleep } from '../../base/mod.ts';
+import { isCritical } from '../pod/spec.ts';
 import type { PodWorker } from '../pod/worker.ts';
-import { isCritical } from './admission.ts';
 
 export interface NodeShutdown {
   /** Fires when the machine is about to go. */

@@ -48,3 +48,9 @@ export function restartsAfterExit(pod: V1Pod, of: SpecContainer, exitCode: numbe
 export function graceSecondsFor(pod: V1Pod): number {
   return pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30;
 }
+
+/** At or above it a pod is critical. Source: `SystemCriticalPriority` of the scheduling API. */
+const systemCriticalPriority = 2_000_000_000;
+/** The machine needs the pod: pressure does not keep it out, and it is the last one to go. */
+export const isCritical = (pod: V1Pod): boolean =>
+  (pod.spec?.priority ?? 0) >= systemCriticalPriority || pod.metadata?.annotations?.['kubernetes.io/config.mirror'] !== undefined;
