@@ -105,6 +105,10 @@ async function main(): Promise<void> {
     process.stderr.write(`error: ${text}\n`);
     void (reporter()?.({ ok: false, text }) ?? Promise.resolve()).finally(() => process.exit(1));
   };
+  // Whoever read the output has read enough (`minke status | head`): what runs goes on.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') fatal(error);
+  });
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
   try {
