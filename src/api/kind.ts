@@ -97,7 +97,7 @@ export interface StorageConversion<T extends KubeObject, S extends KubeObject> {
   readonly validateUpdate?: (next: S, old: S) => readonly FieldError[];
 }
 
-/** What stands in for the generated schema on kinds that users define. */
+/** What stands in for the generated schema, above all on kinds that users define. */
 export interface CustomShape {
   readonly groupVersionKind: GroupVersionKind;
   /** The kind, as errors of the decoder name it. */
@@ -126,7 +126,7 @@ export interface CustomShape {
 export interface KindDefinition<T extends KubeObject = KubeObject> extends ResourceType<T> {
   /** The name of the object's type in the generated schema: `V1Pod`. Empty on kinds that users define. */
   readonly schema: string;
-  /** Only kinds that users define have it. */
+  /** Kinds that users define have it, and those of which the generated schema knows nothing. */
   readonly custom?: CustomShape;
   readonly singular: string;
   readonly shortNames?: readonly string[];

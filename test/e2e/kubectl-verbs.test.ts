@@ -439,12 +439,15 @@ describe('what the server tells of itself', () => {
     expect(await kubectl('auth whoami')).toMatch(/Username +kubernetes-admin/);
   });
   test('explain of every kind, in depth', async () => {
-    // kubectl itself takes what follows "events." for fields, where two groups have events.
+    // kubectl itself takes what follows "events." for fields, where two groups have events (and nodes, and pods).
+    const twice = ['events.events.k8s.io', 'nodes.metrics.k8s.io', 'pods.metrics.k8s.io'];
     const kinds = (await kubectl('api-resources -o name'))
       .trim()
       .split('\n')
-      .filter((name) => name !== 'events.events.k8s.io');
+      .filter((name) => !twice.includes(name));
     expect(await kubectl('explain events --api-version=events.k8s.io/v1 --recursive')).toContain('reportingController');
+    for (const kind of ['nodes', 'pods'])
+      expect(await kubectl(`explain ${kind} --api-version=metrics.k8s.io/v1beta1 --recursive`)).toContain('window');
     const failed: string[] = [];
     const explain = async (kind: string) => {
       const { code, stdout, stderr } = await tried(`explain ${kind} --recursive`);

@@ -1,6 +1,6 @@
 // NodeMetrics and PodMetrics: what nodes and pods use at the moment. Nothing is stored; each read asks the nodes.
 // Source: https://github.com/kubernetes/metrics/blob/master/pkg/apis/metrics/v1beta1/types.go; names and columns as metrics-server serves them.
-import type { KindDefinition } from '../kind.ts';
+import type { CustomShape, KindDefinition } from '../kind.ts';
 import { nameColumn } from '../meta/columns.ts';
 import type { KubeObject, Persisted } from '../meta/object.ts';
 import { addQuantities, canonicalQuantity, formatQuantity, parseQuantity, quantityOf } from '../meta/quantity.ts';
@@ -75,13 +75,35 @@ const shared = {
   virtual: true,
 } as const;
 
+const timeSchema = { type: 'string', format: 'date-time' };
+const usageSchema = {
+  description: 'The use of each resource: cpu and memory.',
+  type: 'object',
+  additionalProperties: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+};
+const takenSchemas = {
+  timestamp: { ...timeSchema, description: 'The end of the window in which the use was measured.' },
+  window: { type: 'string', description: 'For how long it was measured: the use is the average of that time.' },
+};
+
+/** What OpenAPI says of a kind of which no client library has the types. */
+const shapeOf = (kind: string, description: string, properties: Readonly<Record<string, object>>): CustomShape => ({
+  groupVersionKind: { group: shared.group, version: shared.version, kind },
+  goName: kind,
+  listKind: `${kind}List`,
+  schema: { type: 'object', description, properties: { ...takenSchemas, ...properties } } as CustomShape['schema'],
+  fields: undefined,
+  conform: (value) => ({ value, unknownFields: [] }),
+});
+
 export const nodemetrics: KindDefinition<NodeMetrics> = {
   ...shared,
   kind: 'NodeMetrics',
   resource: 'nodes',
   singular: '',
   namespaced: false,
-  schema: 'V1beta1NodeMetrics',
+  schema: '',
+  custom: shapeOf('NodeMetrics', 'What a node uses.', { usage: usageSchema }),
   columns: [
     nameColumn,
     { name: 'cpu', type: 'string', format: 'quantity', cell: ({ usage }) => usage.cpu ?? '' },
@@ -96,7 +118,10 @@ export const podmetrics: KindDefinition<PodMetrics> = {
   resource: 'pods',
   singular: '',
   namespaced: true,
-  schema: 'V1beta1PodMetrics',
+  schema: '',
+  custom: shapeOf('PodMetrics', 'What the containers of a pod use.', {
+    containers: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' }, usage: usageSchema } } },
+  }),
   columns: [
     nameColumn,
     { name: 'cpu', type: 'string', format: 'quantity', cell: ({ containers }) => sum(containers.map(({ usage }) => usage.cpu)) },
