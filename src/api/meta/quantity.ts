@@ -92,9 +92,22 @@ function parseSuffix(text: string): Suffix | undefined {
   return undefined;
 }
 
+/** Clusters write few different quantities, and each write reads them several times. */
+const rememberedMax = 1_024;
+const remembered = new Map<string, Quantity>();
+
 /** Parses a quantity as it stands in JSON: a string, or a bare number. Throws {@link QuantityError}. */
 export function parseQuantity(input: string | number): Quantity {
   const text = typeof input === 'number' ? String(input) : input;
+  const known = remembered.get(text);
+  if (known) return known;
+  const parsed = Object.freeze(parseText(text));
+  if (remembered.size >= rememberedMax) remembered.clear();
+  remembered.set(text, parsed);
+  return parsed;
+}
+
+function parseText(text: string): Quantity {
   if (text === '') throw new QuantityError(wrongForm);
   if (text === '0') return zero;
   const match = formPattern.exec(text);

@@ -1,7 +1,18 @@
 // Times as Kubernetes writes them: RFC 3339 in UTC, in seconds (metav1.Time) or microseconds (MicroTime).
 
+/** The second that was formatted last: most objects of a moment are stamped with the same one, several times each. */
+let lastSecond = Number.NaN;
+let lastText = '';
+
 /** `2026-11-20T08:36:42Z`. Fractions of a second are cut off. */
-export const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+export function formatTime(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastText = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+    lastSecond = second;
+  }
+  return lastText;
+}
 
 /** `2026-11-20T08:36:42.123000Z`, always with six decimals. Fractions of a millisecond are kept to the microsecond. */
 export function formatMicroTime(ms: number): string {
