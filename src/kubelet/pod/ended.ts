@@ -6,14 +6,14 @@ import type { PodContext } from './context.ts';
 const killedCode = 137;
 /** A runtime may hear of the end before it hears that memory ran out: for so long its word is not the last. */
 const oomSettleMs = 2000;
-const oomWaitMs = [20, 40, 80, 160] as const;
+const oomWaitMs = [20, 40, 80, 160, 320, 640] as const;
 const callDeadlineMs = 5000;
 
 /** True when a container was killed so short a time ago that the runtime may yet say OOMKilled. */
 export const mayBeOom = (run: ContainerStatus, nowMs: number): boolean =>
   run.exitCode === killedCode && run.reason !== 'OOMKilled' && nowMs - run.finishedAtMs < oomSettleMs;
 
-/** Completes the status of an ended container. A kill that nobody here has asked for is asked about again, for 0.3 s. Never rejects. */
+/** Completes the status of an ended container. A kill that nobody here has asked for is asked about again, for 1.3 s: on a busy machine the word of it takes that long. Never rejects. */
 export async function completeEnd(
   context: PodContext,
   run: ContainerStatus,
