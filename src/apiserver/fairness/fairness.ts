@@ -3,6 +3,7 @@
 // Source: https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
 import { type GroupVersionResource, tooManyRequests, type V1FlowSchema, type V1PriorityLevelConfiguration } from '../../api/mod.ts';
 import type { Clock, Metrics } from '../../base/mod.ts';
+import { requestTimeoutMs } from '../http/deadline.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { Exchange, Step } from '../pipeline.ts';
 import type { ResourceCache } from '../watch-cache/mod.ts';
@@ -16,7 +17,6 @@ import { PriorityLevel, RejectedError, type Release } from './priority-level.ts'
 export const defaultSeats = 600;
 /** A request waits for its turn no longer than this part of the time that it may take. */
 const waitPart = 1 / 4;
-const requestTimeoutMs = 60_000;
 const listedPerSeat = 100;
 const seatsMax = 10;
 
@@ -46,8 +46,8 @@ class Fairness {
   readonly #source: { readonly schemas: ResourceCache | undefined; readonly levels: ResourceCache | undefined };
   readonly #levels = new Map<string, Level>();
   #schemas: readonly FlowSchema[] = [];
-  /** The last changes that the above are made of. */
-  #seen = '';
+  /** The last changes that the above are made of; undefined where a kind is not served. */
+  #seen: { readonly schemas: number | undefined; readonly levels: number | undefined } | undefined;
 
   constructor(options: FairnessOptions) {
     this.#options = options;
@@ -111,9 +111,9 @@ class Fairness {
   /** Takes over what has changed in the objects. Nearly always this is a comparison of two numbers. */
   #refresh(): void {
     const { schemas, levels } = this.#source;
-    const now = `${schemas?.lastChange}/${levels?.lastChange}`;
-    if (now === this.#seen) return;
-    this.#seen = now;
+    const seen = this.#seen;
+    if (seen && seen.schemas === schemas?.lastChange && seen.levels === levels?.lastChange) return;
+    this.#seen = { schemas: schemas?.lastChange, levels: levels?.lastChange };
     const stored = <T>(cache: ResourceCache | undefined) => (cache?.page({}).entries ?? []).map((entry) => entry.object as T);
     this.#schemas = flowSchemasOf(withDefaults(stored<V1FlowSchema>(schemas), defaultSchemas));
     this.#setLevels(withDefaults(stored<V1PriorityLevelConfiguration>(levels), defaultLevels));
