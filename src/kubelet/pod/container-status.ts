@@ -10,10 +10,10 @@ import {
 import type { ContainerStatus } from '../cri/runtime.ts';
 import { podIdOf, podText } from './labels.ts';
 import { isLive, runsOf } from './observed.ts';
-import { restartOf } from './plan-containers.ts';
+import { isChanged, restartOf, runsAgain } from './plan-containers.ts';
 import { appliedResources } from './resize.ts';
 import { goDuration } from './restart-delay.ts';
-import { restartsAfterExit, type SpecContainer } from './spec.ts';
+import type { SpecContainer } from './spec.ts';
 import type { StatusInput } from './status-input.ts';
 
 /** Written where a container's end was not seen. */
@@ -53,7 +53,7 @@ export function containerStatusOf(input: StatusInput, of: SpecContainer, waiting
   return {
     ...(resources?.requests ? { allocatedResources: resources.requests } : {}),
     containerID: containerIdText(run.id),
-    image: of.spec.image ?? run.image,
+    image: imageOf(input, of, run),
     imageID: run.imageRef,
     lastState: lastState ?? {},
     name: of.spec.name,
@@ -64,6 +64,13 @@ export function containerStatusOf(input: StatusInput, of: SpecContainer, waiting
     state,
     ...mountStatuses(input, of),
   };
+}
+
+/** A run of another definition has the image that was told of it. */
+function imageOf({ before, hashes }: StatusInput, of: SpecContainer, run: ContainerStatus): string {
+  const told = previousStatus(before, of);
+  const image = isChanged(run, hashes) && sameAttempt(told, run) ? told?.image : of.spec.image;
+  return image ?? run.image;
 }
 
 /** As upstream: a mount that may be written to says no more than where it is. */
@@ -128,8 +135,8 @@ function statesOf(input: StatusInput, of: SpecContainer, runs: Runs): { state: V
 const showFailureUpToMs = 10_000;
 
 function restartWaiting(input: StatusInput, of: SpecContainer, run: ContainerStatus): { reason: string; message?: string } | undefined {
-  if (!restartsAfterExit(input.pod, of, run.exitCode)) return undefined;
-  const restart = restartOf(run, input.nowMs);
+  if (!runsAgain(input, of, run)) return undefined;
+  const restart = restartOf(run, input);
   const failure = input.failures.get(`start/${of.spec.name}`);
   if (failure && (restart.is === 'due' || restart.delayMs <= showFailureUpToMs))
     return { reason: failure.reason, message: failure.message };

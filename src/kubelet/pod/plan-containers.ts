@@ -3,7 +3,7 @@ import type { V1Container } from '../../api/mod.ts';
 import type { ContainerStatus } from '../cri/runtime.ts';
 import { containerHashAnnotation, restartDelayOf } from './labels.ts';
 import { isLive, latestRun, nameOf, runsOf } from './observed.ts';
-import type { PlanBuilder } from './plan-types.ts';
+import type { PlanBuilder, PlanInput } from './plan-types.ts';
 import { isResized, needsRestart } from './resize.ts';
 import { nextDelayMs, restartAtMs } from './restart-delay.ts';
 import { containersOf, restartsAfterExit, type SpecContainer } from './spec.ts';
@@ -48,8 +48,8 @@ function killUnwanted(out: PlanBuilder, all: readonly SpecContainer[]): void {
     const failed = probes.get(run.id)?.failed;
     if (!container || seen.has(name) || run.state === 'unknown') {
       out.kill(run, `Stopping container ${name}`, podGrace);
-    } else if (run.annotations[containerHashAnnotation] !== hashes.get(name) && container.kind !== 'ephemeral') {
-      out.kill(run, `Container ${name} definition changed, will be restarted`, podGrace);
+    } else if (isChanged(run, hashes) && container.kind !== 'ephemeral' && container.kind !== 'init') {
+      out.kill(run, `Container ${name} definition changed, will be restarted`, podGrace, true);
     } else if (failed) {
       const again = restartsAfterExit(pod, container, 137) ? ', will be restarted' : '';
       out.kill(run, `Container ${name} failed ${failed} probe${again}`, probeGrace(container.spec, failed) ?? podGrace);
@@ -67,7 +67,7 @@ function resize(out: PlanBuilder, all: readonly SpecContainer[]): void {
     const run = latestRun(observed, name);
     if (run?.state !== 'running' || !isResized(container, run, resources)) continue;
     if (needsRestart(container.spec, run, resources)) {
-      out.kill(run, `Container ${name} resize requires restart`, pod.spec?.terminationGracePeriodSeconds ?? 30);
+      out.kill(run, `Container ${name} resize requires restart`, pod.spec?.terminationGracePeriodSeconds ?? 30, true);
     } else out.add({ do: 'resizeContainer', id: run.id, name });
   }
 }
@@ -101,29 +101,34 @@ function planInit(out: PlanBuilder, all: readonly SpecContainer[], sandboxId: st
 }
 
 function wantsStart(out: PlanBuilder, container: SpecContainer, sandboxId: string): boolean {
-  const { pod, observed, hashes } = out.input;
-  const run = latestRun(observed, container.spec.name);
+  const run = latestRun(out.input.observed, container.spec.name);
   if (!run) return true;
   if (isLive(run)) return false;
   if (run.state === 'created') return run.sandboxId === sandboxId;
-  if (restartsAfterExit(pod, container, run.exitCode)) return true;
-  // Its image was changed while it ran: that kill asked for a new run even though the old one ended well.
-  const changed = run.annotations[containerHashAnnotation] !== hashes.get(container.spec.name);
-  const resized = isResized(container, run, out.input.resources) && needsRestart(container.spec, run, out.input.resources);
-  return (changed || resized) && pod.spec?.restartPolicy !== 'Never';
+  return runsAgain(out.input, container, run);
 }
+
+/** True when a run that has ended is to be followed by another one. */
+export const runsAgain = (of: Pick<PlanInput, 'pod' | 'replaced'>, container: SpecContainer, run: ContainerStatus): boolean =>
+  of.replaced?.has(run.id) === true || restartsAfterExit(of.pod, container, run.exitCode);
+
+/** The container has another definition than this run of it. */
+export const isChanged = (run: ContainerStatus, hashes: PlanInput['hashes']): boolean =>
+  run.annotations[containerHashAnnotation] !== hashes.get(nameOf(run));
 
 /** Where a container that has ended and is wanted again stands. */
 export type Restart = { readonly is: 'due' } | { readonly is: 'waiting'; readonly atMs: number; readonly delayMs: number };
 
-export function restartOf(run: ContainerStatus, nowMs: number): Restart {
+/** A new definition waits for nothing: the back-off is that of the old one. */
+export function restartOf(run: ContainerStatus, { hashes, replaced, nowMs }: Pick<PlanInput, 'hashes' | 'replaced' | 'nowMs'>): Restart {
+  if (isChanged(run, hashes) || replaced?.has(run.id)) return { is: 'due' };
   const delayMs = restartDelayOf(run);
   const atMs = restartAtMs({ startedAtMs: run.startedAtMs, finishedAtMs: run.finishedAtMs, delayMs });
   return atMs > nowMs ? { is: 'waiting', atMs, delayMs } : { is: 'due' };
 }
 
 function start(out: PlanBuilder, container: SpecContainer, sandboxId: string): void {
-  const { observed, nowMs } = out.input;
+  const { observed, hashes, replaced } = out.input;
   const { name } = container.spec;
   const run = latestRun(observed, name);
   const base = { do: 'startContainer', name, sandboxId } as const;
@@ -140,9 +145,11 @@ function start(out: PlanBuilder, container: SpecContainer, sandboxId: string): v
     begin(out, { ...base, attempt, delayMs: restartDelayOf(run) });
     return;
   }
-  const restart = restartOf(run, nowMs);
+  const restart = restartOf(run, out.input);
+  const knownMs = restartDelayOf(run);
   if (restart.is === 'waiting') out.wakeAt(restart.atMs);
-  else begin(out, { ...base, attempt, delayMs: nextDelayMs({ ...run, delayMs: restartDelayOf(run) }) });
+  else if (isChanged(run, hashes)) begin(out, { ...base, attempt, delayMs: 0 });
+  else begin(out, { ...base, attempt, delayMs: replaced?.has(run.id) ? knownMs : nextDelayMs({ ...run, delayMs: knownMs }) });
 }
 
 /** One start at a time: a container begins when the one before it has been started, its postStart hook included. */

@@ -46,6 +46,8 @@ export interface KillContainer {
   readonly graceSeconds: number;
   /** True when a kill of this container is under way with a longer grace, which this one cuts short. */
   readonly hurry: boolean;
+  /** A new run takes its place, whatever the restart policy says of ended ones. */
+  readonly replaced: boolean;
 }
 
 /** What the probes say about one running container. */
@@ -82,6 +84,8 @@ export interface PlanInput {
   readonly hashes: ReadonlyMap<string, string>;
   /** Resources that were changed in place, by container id. See `resize.ts`. */
   readonly resources?: ReadonlyMap<string, string>;
+  /** The runs that were killed to make place for a new definition, by container id. A restart of the node agent forgets them, as upstream's. */
+  readonly replaced?: ReadonlySet<string>;
   /** Whether changed resources may be put in force now. Undefined when none are changed. */
   readonly resize?: ResizeVerdict | undefined;
   readonly nowMs: number;
@@ -151,8 +155,8 @@ export class PlanBuilder {
     if (this.free(subjectOf(action))) this.actions.push(action);
   }
 
-  kill(container: ContainerStatus, message: string, graceSeconds: number): void {
-    const base = { do: 'killContainer', id: container.id, name: nameOf(container), message, graceSeconds } as const;
+  kill(container: ContainerStatus, message: string, graceSeconds: number, replaced = false): void {
+    const base = { do: 'killContainer', id: container.id, name: nameOf(container), message, graceSeconds, replaced } as const;
     const killAtMs = this.input.busy.get(subjectOf({ ...base, hurry: false }))?.killAtMs;
     if (killAtMs === undefined) this.add({ ...base, hurry: false });
     else if (killAtMs > this.input.nowMs + graceSeconds * 1000 + hurrySlackMs) this.actions.push({ ...base, hurry: true });

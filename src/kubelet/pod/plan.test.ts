@@ -81,6 +81,39 @@ describe('syncing', () => {
       ['kill app-0 30s'],
     ],
     [
+      'not that of an init container, which has only to end',
+      planInput(aPod({ initContainers: [aContainer('i', { image: 'v2' })] }), seen([aSandbox()], [aRun('i', 'running')])),
+      [],
+    ],
+    [
+      'the run that it killed is replaced whatever the policy, with a new back-off',
+      planInput(
+        aPod({ restartPolicy: 'Never', containers: [aContainer('app', { image: 'v2' })] }),
+        seen([aSandbox()], [aRun('app', 'exited', { attempt: 3, delayMs: 40_000, exitCode: 137 })]),
+        { replaced: new Set(['app-3']) },
+      ),
+      ['start app#4'],
+    ],
+    [
+      'a run that had ended well stays ended',
+      planInput(
+        aPod({
+          restartPolicy: 'OnFailure',
+          containers: [aContainer('app', { image: 'v2' }), aContainer('b')],
+        }),
+        seen([aSandbox()], [aRun('app', 'exited'), aRun('b', 'running')]),
+      ),
+      [],
+    ],
+    [
+      'a crash loop ends with a new image, at once',
+      planInput(
+        aPod({ containers: [aContainer('app', { image: 'v2' })] }),
+        seen([aSandbox()], [aRun('app', 'exited', { attempt: 5, delayMs: 300_000, exitCode: 1 })]),
+      ),
+      ['start app#6'],
+    ],
+    [
       'a failed liveness probe kills with its own grace',
       planInput(
         aPod({ containers: [aContainer('app', { livenessProbe: { terminationGracePeriodSeconds: 5 } })] }),

@@ -2,7 +2,7 @@
 import type { V1Pod } from '../../api/mod.ts';
 import type { ContainerStatus, Sandbox } from '../cri/runtime.ts';
 import { isLive, nameOf, type Observed } from './observed.ts';
-import { planContainers } from './plan-containers.ts';
+import { planContainers, runsAgain } from './plan-containers.ts';
 import { type Plan, PlanBuilder, type PlanInput } from './plan-types.ts';
 import { containersOf, isHostNetwork, isSidecar, restartsAfterExit } from './spec.ts';
 import { graceMinSeconds, type PodState } from './state.ts';
@@ -22,7 +22,7 @@ export function plan(input: PlanInput): Plan {
 
 function planSyncing(out: PlanBuilder): Plan {
   const { pod, observed, volumes } = out.input;
-  if (isFinished(pod, observed)) return out.done({ finished: true });
+  if (isFinished(out.input)) return out.done({ finished: true });
   const [newest, ...older] = observed.sandboxes;
   for (const sandbox of older) {
     dismantle(out, sandbox);
@@ -54,7 +54,8 @@ export function usableSandbox(pod: V1Pod, observed: Observed): Sandbox | undefin
 }
 
 /** True when no container will ever be started again: the pod has succeeded or failed. */
-export function isFinished(pod: V1Pod, observed: Observed): boolean {
+export function isFinished(input: PlanInput): boolean {
+  const { pod, observed } = input;
   if (observed.sandboxes.length === 0 && observed.containers.length === 0) return false;
   const all = containersOf(pod);
   const usable = usableSandbox(pod, observed);
@@ -67,7 +68,7 @@ export function isFinished(pod: V1Pod, observed: Observed): boolean {
   }
   const ended = mains.every((container) => {
     const last = run(container.spec.name);
-    return last?.state === 'exited' && !restartsAfterExit(pod, container, last.exitCode);
+    return last?.state === 'exited' && !runsAgain(input, container, last);
   });
   if (ended) return true;
   // A pod that never restarts and has lost its sandbox is over: its containers ran, and would run a second time.

@@ -22,6 +22,8 @@ export interface StatusInput {
   /** As in PlanInput. */
   readonly resources?: ReadonlyMap<string, string>;
   readonly resize?: ResizeVerdict | undefined;
+  readonly hashes: ReadonlyMap<string, string>;
+  readonly replaced?: ReadonlySet<string>;
   /** As in MountsInput. */
   readonly recursiveReadOnly: boolean;
   /** The node's addresses, first the primary one. */

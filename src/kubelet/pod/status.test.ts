@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { V1Pod, V1PodStatus } from '../../api/mod.ts';
+import { containerHash } from '../container/config.ts';
 import type { Observed } from './observed.ts';
 import { aContainer, aPod, aRun, aSandbox, seen } from './plan.fake.ts';
+import { containersOf } from './spec.ts';
 import { podStatus } from './status.ts';
 import type { StatusInput } from './status-input.ts';
 
@@ -19,6 +21,7 @@ function status(pod: V1Pod, observed: Observed, more: Partial<StatusInput> = {})
     over: false,
     startTimeMs: 0,
     hostIPs: ['192.168.1.1'],
+    hashes: new Map(containersOf(pod).map(({ spec }) => [spec.name, containerHash(spec)])),
     nowMs: 60_000,
     ...more,
   });

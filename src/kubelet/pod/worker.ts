@@ -20,11 +20,11 @@ import { createLatch, type Latch } from './latch.ts';
 import { isLive, latestRun, nothingObserved, type Observed, observe } from './observed.ts';
 import { createOperations, type Operations } from './operations.ts';
 import { plan } from './plan.ts';
-import { restartOf } from './plan-containers.ts';
+import { restartOf, runsAgain } from './plan-containers.ts';
 import type { Plan, PlanInput } from './plan-types.ts';
 import { referencesOf } from './references.ts';
 import { type ResizeVerdict, resizedContainers } from './resize.ts';
-import { containersOf, graceSecondsFor, isHostNetwork, restartsAfterExit } from './spec.ts';
+import { containersOf, graceSecondsFor, isHostNetwork } from './spec.ts';
 import { deadlineMs, eventsFromApi, type PodEvent, type PodState, step } from './state.ts';
 import { podStatus } from './status.ts';
 import { createStatusWriter, type StatusWriter } from './status-writer.ts';
@@ -99,6 +99,7 @@ class Worker implements PodWorker {
   readonly #told = new Set<string>();
   /** Resources that were changed in place, by container id. After a restart they are set once more, which changes nothing. */
   readonly #resources = new Map<string, string>();
+  readonly #replaced = new Set<string>();
   #resize: ResizeVerdict | undefined;
   #pod: V1Pod;
   /** Nothing more is written: deleted by this worker, or seen gone. */
@@ -319,6 +320,7 @@ class Worker implements PodWorker {
         hashes: this.#hashes,
         resources: this.#resources,
         resize: this.#resize,
+        replaced: this.#replaced,
         nowMs,
       });
       if (made.finished) this.#take({ is: 'finished', nowMs, graceSeconds: graceSecondsFor(this.#pod) });
@@ -343,6 +345,8 @@ class Worker implements PodWorker {
       startTimeMs: this.#startTimeMs,
       resources: this.#resources,
       resize: this.#resize,
+      hashes: this.#hashes,
+      replaced: this.#replaced,
       recursiveReadOnly: canMountRecursively(this.#context.runtimeFeatures()),
       hostIPs: this.#context.hostIPs,
       nowMs: this.#context.clock.nowMs(),
@@ -358,12 +362,14 @@ class Worker implements PodWorker {
   #tellBackoffs(): void {
     const { containers } = this.#observed;
     for (const id of this.#told) if (!containers.some((one) => one.id === id)) this.#told.delete(id);
+    for (const id of this.#replaced) if (!containers.some((one) => one.id === id)) this.#replaced.delete(id);
     if (this.#state.at !== 'syncing') return;
+    const now = { pod: this.#pod, hashes: this.#hashes, replaced: this.#replaced, nowMs: this.#context.clock.nowMs() };
     for (const container of containersOf(this.#pod)) {
       const { name } = container.spec;
       const run = latestRun(this.#observed, name);
-      if (run?.state !== 'exited' || this.#told.has(run.id) || !restartsAfterExit(this.#pod, container, run.exitCode)) continue;
-      if (restartOf(run, this.#context.clock.nowMs()).is !== 'waiting') continue;
+      if (run?.state !== 'exited' || this.#told.has(run.id) || !runsAgain(now, container, run)) continue;
+      if (restartOf(run, now).is !== 'waiting') continue;
       this.#told.add(run.id);
       this.#emit(name)('Warning', 'BackOff', `Back-off restarting failed container ${name} in pod ${podText(this.id)}`);
     }
@@ -387,7 +393,10 @@ class Worker implements PodWorker {
     const made = this.#decide();
     if (made.removed) return { over: true, wakeAtMs: undefined };
     this.#tellBackoffs();
-    for (const action of made.actions) this.#actor.start(action);
+    for (const action of made.actions) {
+      if (action.do === 'killContainer' && action.replaced) this.#replaced.add(action.id);
+      this.#actor.start(action);
+    }
     const syncing = this.#state.at === 'syncing';
     // The end of a refresh that is under way wakes the loop by itself.
     const idle = this.#volumes === 'mounted' && !this.#operations.busy.has('refresh');

@@ -249,6 +249,32 @@ describe('a pod on a simulated node', () => {
     expect([...runtime.containers.values()].filter((one) => one.name === 'app')).toHaveLength(1);
   });
 
+  test.each(['Always', 'Never'])(
+    'gets its new image at once, with restart policy %s, and is never said to have ended',
+    async (restartPolicy) => {
+      const { api, until, clock } = begin();
+      const images: (string | undefined)[] = [];
+      const phases = new Set<string | undefined>();
+      const of = (image: string) => [container('app', { image })];
+      api.put('pods', testPod('web', { restartPolicy, containers: of('minke.local/tools') }));
+      await until('ready', () => isReady(api.pod('web')));
+      const pod = api.pod('web');
+      if (pod?.spec) api.put('pods', { ...pod, spec: { ...pod.spec, containers: of('minke.local/other') } });
+      await until('restarted', () => {
+        const { phase, containerStatuses: [app] = [] } = api.pod('web')?.status ?? {};
+        phases.add(phase);
+        if (images.at(-1) !== app?.image) images.push(app?.image);
+        return app?.restartCount === 1 && app.ready;
+      });
+      expect([...phases]).toEqual(['Running']);
+      expect(images).toEqual(['minke.local/tools', 'minke.local/other']);
+      expect(reasons(node as TestNode)).toEqual(['Pulled', 'Created', 'Started', 'Killing', 'Pulled', 'Created', 'Started']);
+      expect(api.events.map((event) => event.message)).toContain('Container app definition changed, will be restarted');
+      await clock.advance(60_000);
+      expect(api.pod('web')?.status?.containerStatuses?.[0]?.restartCount).toBe(1);
+    },
+  );
+
   test('ran out of memory, though the runtime says so a moment late', async () => {
     const { api, until, clock, runtime } = begin();
     api.put('pods', testPod('big', { restartPolicy: 'Never' }));
