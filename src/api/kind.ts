@@ -91,6 +91,8 @@ export interface StorageConversion<T extends KubeObject, S extends KubeObject> {
     readonly shown: (objects: readonly S[]) => Promise<void>;
     /** Before `toStorage` of this. */
     readonly stored: (draft: Draft<T>) => Promise<void>;
+    /** What has been found out of `from` holds of `to`, which has become its equal. */
+    readonly moved: (from: S, to: S) => void;
   };
   /** Where this version is judged otherwise than the stored kind. They replace its `validateCreate` and `update.validate`. */
   readonly validateCreate?: (object: S) => readonly FieldError[];

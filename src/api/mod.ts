@@ -1,6 +1,7 @@
 // The door of api/: what an object is. Pure data, pure functions.
 
 export * from './apiextensions/custom-kind.ts';
+export type { ConvertObjects } from './apiextensions/webhook-conversion.ts';
 export * from './batch/cron-schedule.ts';
 export { countIndexes } from './batch/pod-failure-policy.ts';
 export * from './codec/mod.ts';

@@ -29,6 +29,8 @@ import {
 } from './kinds.ts';
 import { createCauses, exampleOf, type Loose, updateCauses } from './testing/validation.ts';
 
+const at = 'spec.versions[0].schema.openAPIV3Schema';
+
 type Row = readonly [what: string, kind: KindDefinition<Loose>, change: (draft: Loose) => void, causes: readonly string[]];
 
 const set = (changes: object) => (o: Loose) => void Object.assign(o, changes);
@@ -296,6 +298,81 @@ const creates: readonly Row[] = [
     ],
   ],
   [
+    'what junctors, embedded objects, sets and patterns may say',
+    customresourcedefinitions,
+    (o) => {
+      o.spec.versions[0].schema.openAPIV3Schema = {
+        type: 'object',
+        additionalProperties: { type: 'string' },
+        properties: {
+          a: { type: 'object', anyOf: [{ properties: { b: { minLength: 1 } } }] },
+          c: { type: 'string', pattern: '(' },
+          d: { type: 'object', 'x-kubernetes-embedded-resource': true },
+          e: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'object', properties: {} } },
+          f: { 'x-kubernetes-int-or-string': true, 'x-kubernetes-preserve-unknown-fields': true },
+        },
+      };
+    },
+    [
+      `${at}.additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive`,
+      `${at}.additionalProperties: Forbidden: must not be used at the root`,
+      `${at}.properties[c].pattern: Invalid value: "(": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): \`(\``,
+      `${at}.properties[d].properties: Required value: must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields`,
+      `${at}.properties[e].items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set`,
+      `${at}.properties[f].x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if x-kubernetes-int-or-string is true`,
+      `${at}.properties[a].properties[b]: Required value: because it is defined in ${at}.properties[a].anyOf[0].properties[b]`,
+    ],
+  ],
+  [
+    'defaults that the schema itself would refuse',
+    customresourcedefinitions,
+    (o) => {
+      const embedded = { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true };
+      o.spec.versions[0].schema.openAPIV3Schema = {
+        type: 'object',
+        properties: {
+          a: { type: 'integer', default: 'x' },
+          b: { type: 'object', properties: { c: { type: 'string' } }, default: { c: 'x', d: 1 } },
+          e: { type: 'integer', default: 3, 'x-kubernetes-validations': [{ rule: 'self > 5' }] },
+          f: { ...embedded, default: { kind: 'a b', apiVersion: 'v1', metadata: { labels: { '-': 'x' } } } },
+          g: { type: 'array', items: { type: 'string', enum: ['x'], default: 'y' }, default: ['x'] },
+          h: { type: 'string', nullable: true, default: null },
+          i: { type: 'object', additionalProperties: { type: 'integer' }, default: { a: 1, b: 'x' } },
+        },
+      };
+    },
+    [
+      `${at}.properties[a].default: Invalid value: "string": ${at}.properties[a].default in body must be of type integer: "string"`,
+      `${at}.properties[b].default: Invalid value: {"c":"x","d":1}: must not have unknown fields`,
+      `${at}.properties[e].default: Invalid value: "integer": failed rule: self > 5`,
+      expect.stringContaining(`${at}.properties[f].default.kind: Invalid value: "a b": may have mixed case`) as unknown as string,
+      expect.stringContaining(`${at}.properties[f].default.metadata.labels: Invalid value: "-"`) as unknown as string,
+      `${at}.properties[g].items.default: Unsupported value: "y": supported values: "x"`,
+      expect.stringContaining(`${at}.properties[i].default.b: Invalid value: "string"`) as unknown as string,
+    ],
+  ],
+  [
+    'rules that compare what nobody can tell apart',
+    customresourcedefinitions,
+    (o) => {
+      const rules = { 'x-kubernetes-validations': [{ rule: 'self == oldSelf' }] };
+      const item = { type: 'object', required: ['k'], properties: { k: { type: 'string', maxLength: 9, ...rules } } };
+      const list = { type: 'array', maxItems: 9, items: item };
+      o.spec.versions[0].schema.openAPIV3Schema = {
+        type: 'object',
+        properties: {
+          a: list,
+          b: { ...list, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] },
+          c: { type: 'integer', 'x-kubernetes-validations': [{ rule: 'self > 1', optionalOldSelf: true }] },
+        },
+      };
+    },
+    [
+      `${at}.properties[a].items.properties[k].x-kubernetes-validations[0].rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${at}.properties[a].items`,
+      `${at}.properties[c].x-kubernetes-validations[0].optionalOldSelf: Invalid value: true: may not be set unless oldSelf is used in rule`,
+    ],
+  ],
+  [
     'precedence and subjects',
     flowschemas,
     (o) => {
@@ -454,6 +531,25 @@ describe('updates', () => {
     expect(updateCauses(persistentvolumeclaims, spec({ volumeName: 'w' }), claim)).toEqual([frozen]);
     expect(resized('2Gi')).toEqual([]);
     expect(resized('1Mi')).toEqual(['spec.resources.requests.storage: Forbidden: field can not be less than status.capacity']);
+  });
+
+  test('of a definition only what changes is judged: rules that became stricter hinder nothing else', () => {
+    const standing = exampleOf(customresourcedefinitions);
+    const old = { type: 'integer', default: 'wrong' };
+    standing.spec.versions[0].schema.openAPIV3Schema = { type: 'object', properties: { old } };
+    const relabel = (o: Loose) => {
+      o.metadata.labels = { a: 'b' };
+    };
+    expect(updateCauses(customresourcedefinitions, relabel, standing)).toEqual([]);
+    const describe = (o: Loose) => {
+      o.spec.versions[0].schema.openAPIV3Schema.properties.fine = { type: 'string' };
+      o.spec.versions[0].schema.openAPIV3Schema.properties.old.description = 'as it was';
+    };
+    expect(updateCauses(customresourcedefinitions, describe, standing)).toEqual([]);
+    const worsen = (o: Loose) => {
+      o.spec.versions[0].schema.openAPIV3Schema.properties.young = old;
+    };
+    expect(updateCauses(customresourcedefinitions, worsen, standing)).toHaveLength(1);
   });
 
   test('an established definition keeps its kind and scope, and its stored versions', () => {

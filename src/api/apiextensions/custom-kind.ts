@@ -7,22 +7,12 @@ import { isConditionTrue } from '../meta/conditions.ts';
 import { keepStatus } from '../meta/endpoint-rules.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { apiVersionOf, type Draft, type KubeObject } from '../meta/object.ts';
-import { StatusError } from '../meta/status.ts';
-import {
-  conformCustom,
-  embeddedErrors,
-  type JsonSchema,
-  listTypeErrors,
-  objectSchemaOf,
-  prune,
-  ruleErrors,
-  schemaErrors,
-  type Values,
-  withDefaults,
-} from '../schema/structural/mod.ts';
+import { conformCustom, type JsonSchema, objectSchemaOf, type Values, withDefaults } from '../schema/structural/mod.ts';
 import { customColumns } from './custom-columns.ts';
-import { scaleErrors, scaleRulesOf } from './custom-scale.ts';
+import { scaleRulesOf } from './custom-scale.ts';
 import { selectableFieldsOf } from './custom-selectors.ts';
+import { errorsOf, inVersion, schemaOfVersion } from './custom-version.ts';
+import { type ConvertObjects, webhookConversion } from './webhook-conversion.ts';
 
 export interface CustomKinds {
   /** Objects are stored in this version. Clients reach it only when it is among those that are served. */
@@ -35,19 +25,9 @@ export interface CustomKinds {
   readonly current?: ((object: KubeObject) => Promise<KubeObject>) | undefined;
 }
 
-/** Asks a webhook for these objects in another apiVersion. Answers in their order. Throws StatusError. */
-export type ConvertObjects = (
-  definition: V1CustomResourceDefinition,
-  objects: readonly KubeObject[],
-  apiVersion: string,
-) => Promise<readonly KubeObject[]>;
-
 const noWebhooks: ConvertObjects = () => Promise.reject(new Error('there are no conversion webhooks here'));
 
 type Custom = KubeObject & { readonly status?: unknown };
-
-/** Fields that nobody describes are not kept, unless the schema says so. */
-const everything: JsonSchema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
@@ -61,7 +41,7 @@ export function customKindsOf(definition: V1CustomResourceDefinition, convert: C
     .filter((version) => version.served)
     .sort((a, b) => compareVersions(a.name, b.name))
     .map((version) => {
-      if (!converts) return { ...kindOf(definition, version), storage: webhookConversion(definition, version, stored, convert) };
+      if (!converts) return { ...kindOf(definition, version), storage: webhookConversion(definition, version, { stored, convert }) };
       return version === storage ? stored : { ...kindOf(definition, version), storage: plainConversion(version, stored) };
     });
   const schema = schemaOfVersion(storage);
@@ -83,15 +63,6 @@ export function customKindsOf(definition: V1CustomResourceDefinition, convert: C
           return inVersion(converted, apiVersion, undefined, schema);
         },
   };
-}
-
-const schemaOfVersion = (version: V1CustomResourceDefinitionVersion): JsonSchema => version.schema?.openAPIV3Schema ?? everything;
-
-/** An object under another apiVersion, without what that version's schema does not know, and with its defaults. */
-function inVersion(object: KubeObject, apiVersion: string, pruneBy: JsonSchema | undefined, schema: JsonSchema): KubeObject {
-  const pruned = pruneBy ? prune(object, pruneBy) : object;
-  const made = withDefaults(pruned as Values, schema) as KubeObject;
-  return made.apiVersion === apiVersion ? made : { ...made, apiVersion };
 }
 
 function kindOf(definition: V1CustomResourceDefinition, version: V1CustomResourceDefinitionVersion): KindDefinition {
@@ -144,18 +115,6 @@ function setDefaults(draft: Draft<KubeObject>, schema: JsonSchema): void {
   Object.assign(draft, made);
 }
 
-function errorsOf(version: V1CustomResourceDefinitionVersion, object: KubeObject, old?: KubeObject): FieldError[] {
-  const schema = schemaOfVersion(version);
-  const errors = [
-    ...schemaErrors(object, schema, old),
-    ...scaleErrors(object, version.subresources?.scale),
-    ...embeddedErrors(object, schema),
-    ...listTypeErrors(object, schema),
-  ];
-  // Rules are written for objects that have the form of the schema.
-  return errors.length > 0 ? errors : ruleErrors(object, schema, old);
-}
-
 function shapeOf(schema: JsonSchema, groupVersionKind: CustomShape['groupVersionKind'], listKind: string): CustomShape {
   let fields: CustomShape['fields'];
   return {
@@ -186,52 +145,6 @@ function plainConversion(version: V1CustomResourceDefinitionVersion, stored: Kin
     validateCreate: (object) => errorsOf(version, object),
     validateUpdate: (next, old) => errorsOf(version, next, old),
   };
-}
-
-/** What a webhook answered is kept for as long as the object that it was asked about. */
-function webhookConversion(
-  definition: V1CustomResourceDefinition,
-  version: V1CustomResourceDefinitionVersion,
-  stored: KindDefinition,
-  convert: ConvertObjects,
-): StorageConversion<KubeObject, KubeObject> {
-  const schema = schemaOfVersion(version);
-  const ofStored = apiVersionOf(stored);
-  const ofServed = apiVersionOf({ group: stored.group, version: version.name });
-  const shown = new WeakMap<KubeObject, KubeObject>();
-  const toBeStored = new WeakMap<KubeObject, Draft<KubeObject>>();
-  const fromStorage = (object: KubeObject): KubeObject =>
-    shown.get(object) ?? (object.apiVersion === ofServed ? inVersion(object, ofServed, schema, schema) : notConverted(ofServed));
-  return {
-    kind: stored,
-    toStorage: (draft) => toBeStored.get(draft as KubeObject) ?? (draft.apiVersion === ofStored ? draft : notConverted(ofStored)),
-    fromStorage,
-    ahead: {
-      async shown(objects) {
-        const wanted = objects.filter((object) => object.apiVersion !== ofServed && !shown.has(object));
-        const made = wanted.length === 0 ? [] : await convert(definition, wanted, ofServed);
-        for (const [index, object] of wanted.entries()) shown.set(object, inVersion(made[index] ?? object, ofServed, schema, schema));
-      },
-      async stored(draft) {
-        if (draft.apiVersion === ofStored) return;
-        const [made] = await convert(definition, [draft as KubeObject], ofStored);
-        if (!made) return;
-        toBeStored.set(draft as KubeObject, made as Draft<KubeObject>);
-        // Whoever looks at the draft in this version sees what was sent.
-        shown.set(made, draft as KubeObject);
-      },
-    },
-    validateCreate: (object) => errorsOf(version, fromStorage(object)),
-    validateUpdate: (next, old) => errorsOf(version, fromStorage(next), shown.get(old)),
-  };
-}
-
-function notConverted(apiVersion: string): never {
-  throw new StatusError({
-    code: 500,
-    reason: 'InternalError',
-    message: `Internal error occurred: the object has not been converted to ${apiVersion}`,
-  });
 }
 
 function deprecationOf({ spec }: V1CustomResourceDefinition, version: V1CustomResourceDefinitionVersion): { deprecation?: string } {

@@ -1,7 +1,13 @@
 // CustomResourceDefinition: a kind that users add to the API. The object itself; what it defines is served elsewhere.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
-import type { V1CustomResourceDefinition, V1CustomResourceDefinitionSpec } from '../generated/types.gen.ts';
+import type {
+  V1CustomResourceConversion,
+  V1CustomResourceDefinition,
+  V1CustomResourceDefinitionSpec,
+  V1CustomResourceDefinitionVersion,
+} from '../generated/types.gen.ts';
 import type { KindDefinition } from '../kind.ts';
+import { equalValues } from '../merge/apply/values.ts';
 import { nameColumn } from '../meta/columns.ts';
 import { isConditionTrue } from '../meta/conditions.ts';
 import { createdAtColumn, keepStatus } from '../meta/endpoint-rules.ts';
@@ -81,7 +87,11 @@ function validateGroup(group: string, errors: FieldError[]): void {
   else if (!group.includes('.')) errors.push(invalidValue('spec.group', group, 'should be a domain with at least one dot'));
 }
 
-function validateVersions(spec: Partial<V1CustomResourceDefinitionSpec>, errors: FieldError[]): void {
+function validateVersions(
+  spec: Partial<V1CustomResourceDefinitionSpec>,
+  old: Partial<V1CustomResourceDefinitionSpec> | undefined,
+  errors: FieldError[],
+): void {
   const versions = spec.versions ?? [];
   const names = versions.map(({ name }) => name);
   if (new Set(names).size !== names.length) errors.push(invalidValue('spec.versions', versions, 'must contain unique version names'));
@@ -89,11 +99,33 @@ function validateVersions(spec: Partial<V1CustomResourceDefinitionSpec>, errors:
     errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
   }
   versions.forEach((version, i) => {
-    validateVersion(version, `spec.versions[${i}]`, errors);
+    const standing = old?.versions?.find(({ name }) => name === version.name);
+    errors.push(...changed(version, standing, (one) => versionErrors(one, `spec.versions[${i}]`)));
   });
 }
 
-function validate(definition: V1CustomResourceDefinition): FieldError[] {
+/** What is wrong with a part of a definition, but for what was wrong with it before: rules that became stricter hinder no other change. */
+function changed<T extends object>(next: T, old: T | undefined, errorsOf: (part: T) => readonly FieldError[]): readonly FieldError[] {
+  if (old !== undefined && equalValues(next, old)) return [];
+  const errors = errorsOf(next);
+  if (old === undefined || errors.length === 0) return errors;
+  const standing = new Set(errorsOf(old).map(({ text }) => text));
+  return errors.filter(({ text }) => !standing.has(text));
+}
+
+const versionErrors = (version: V1CustomResourceDefinitionVersion, path: string): FieldError[] => {
+  const errors: FieldError[] = [];
+  validateVersion(version, path, errors);
+  return errors;
+};
+
+const conversionErrors = (conversion: V1CustomResourceConversion): FieldError[] => {
+  const errors: FieldError[] = [];
+  validateConversion(conversion, 'spec.conversion', errors);
+  return errors;
+};
+
+function validate(definition: V1CustomResourceDefinition, old?: V1CustomResourceDefinition): FieldError[] {
   const errors: FieldError[] = [];
   const spec: Partial<V1CustomResourceDefinitionSpec> = definition.spec ?? {};
   if (definition.metadata?.name !== `${spec.names?.plural ?? ''}.${spec.group ?? ''}`) {
@@ -101,9 +133,9 @@ function validate(definition: V1CustomResourceDefinition): FieldError[] {
   }
   validateGroup(spec.group ?? '', errors);
   validateChoice(spec.scope, ['Cluster', 'Namespaced'], 'spec.scope', errors);
-  validateVersions(spec, errors);
+  validateVersions(spec, old?.spec, errors);
   validateNames(spec, errors);
-  validateConversion(spec.conversion, 'spec.conversion', errors);
+  if (spec.conversion) errors.push(...changed(spec.conversion, old?.spec?.conversion, conversionErrors));
   validateStored(definition, errors);
   return errors;
 }
@@ -145,7 +177,7 @@ function validateCreate(definition: V1CustomResourceDefinition): FieldError[] {
 }
 
 function validateUpdate(next: V1CustomResourceDefinition, old: V1CustomResourceDefinition): FieldError[] {
-  const errors = validate(next);
+  const errors = validate(next, old);
   validateUnchanged(next.spec?.group, old.spec?.group, 'spec.group', errors);
   validateUnchanged(next.spec?.names?.plural, old.spec?.names?.plural, 'spec.names.plural', errors);
   // Once clients rely on them, the kind and its scope stay.

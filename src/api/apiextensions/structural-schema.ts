@@ -2,7 +2,9 @@
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 import type { V1JSONSchemaProps } from '../generated/types.gen.ts';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../meta/field-error.ts';
-import { ruleProblems } from '../schema/structural/mod.ts';
+import { isEmbedded, isIntOrString, patternProblem, ruleProblems } from '../schema/structural/mod.ts';
+import { completenessErrors } from './completeness.ts';
+import { defaultErrors } from './schema-defaults.ts';
 
 /** A schema nests no deeper than any real one; a hostile one would exhaust the stack. */
 const depthMax = 100;
@@ -44,7 +46,9 @@ export function validateSchema(schema: V1JSONSchemaProps, path: string, hasStatu
   }
   const before = errors.length;
   validateNode(schema, { path, of: 'root', depth: 0 }, errors);
-  // Only a schema that is structural says what the rules are about.
+  errors.push(...completenessErrors(schema, path));
+  // Only a schema that is structural says what the defaults and the rules are about.
+  if (errors.length === before) errors.push(...defaultErrors(schema, path));
   if (errors.length === before) errors.push(...ruleProblems(schema, path));
 }
 
@@ -101,6 +105,8 @@ function validateChildren(schema: V1JSONSchemaProps, at: Position, errors: Field
   if (properties !== undefined && additionalProperties !== undefined && additionalProperties !== false) {
     errors.push(forbiddenField(`${at.path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   }
+  if (at.of === 'root' && additionalProperties !== undefined)
+    errors.push(forbiddenField(`${at.path}.additionalProperties`, 'must not be used at the root'));
   if (additionalProperties === false) {
     errors.push(forbiddenField(`${at.path}.additionalProperties`, 'additionalProperties cannot be set to false'));
   } else if (isSchema(additionalProperties)) {
@@ -129,6 +135,15 @@ function validateMetadata(metadata: V1JSONSchemaProps | undefined, path: string,
 function validateExtensions(schema: V1JSONSchemaProps, { path }: Position, errors: FieldError[]): void {
   const preserve = schema['x-kubernetes-preserve-unknown-fields'];
   if (preserve === false) errors.push(invalidValue(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
+  if (isIntOrString(schema)) {
+    for (const field of ['x-kubernetes-preserve-unknown-fields', 'x-kubernetes-embedded-resource'] as const) {
+      if (schema[field] === true)
+        errors.push(invalidValue(`${path}.${field}`, true, 'must be false if x-kubernetes-int-or-string is true'));
+    }
+  }
+  if (isEmbedded(schema)) validateEmbedded(schema, path, errors);
+  const pattern = schema.pattern ? patternProblem(schema.pattern) : undefined;
+  if (pattern !== undefined) errors.push(invalidValue(`${path}.pattern`, schema.pattern, pattern));
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType !== undefined) {
     if (mapType !== 'atomic' && mapType !== 'granular') {
@@ -149,9 +164,37 @@ function validateExtensions(schema: V1JSONSchemaProps, { path }: Position, error
     errors.push(invalidValue(`${path}.x-kubernetes-list-type`, listType ?? '', 'must be map if x-kubernetes-list-map-keys is non-empty'));
   }
   if (listType === 'map') validateListMap(schema, keys, path, errors);
+  if (listType === 'set') validateSetItems(schema, path, errors);
   schema['x-kubernetes-validations']?.forEach(({ rule = '' }, i) => {
     if (rule.trim() === '') errors.push(required(`${path}.x-kubernetes-validations[${i}].rule`, 'rule is not specified'));
   });
+}
+
+function validateEmbedded(schema: V1JSONSchemaProps, path: string, errors: FieldError[]): void {
+  const demand = 'if x-kubernetes-embedded-resource is true';
+  const { type = '', properties, additionalProperties } = schema;
+  if (type === '') errors.push(required(`${path}.type`, `must be object ${demand}`));
+  else if (type !== 'object') errors.push(invalidValue(`${path}.type`, type, `must be object ${demand}`));
+  if (additionalProperties !== undefined)
+    errors.push(forbiddenField(`${path}.additionalProperties`, 'must not be used if x-kubernetes-embedded-resource is set'));
+  if (schema['x-kubernetes-preserve-unknown-fields'] !== true && Object.keys(properties ?? {}).length === 0)
+    errors.push(required(`${path}.properties`, `must not be empty ${demand} without x-kubernetes-preserve-unknown-fields`));
+  for (const name of ['apiVersion', 'kind']) {
+    const its = properties?.[name];
+    if (its && its.type !== 'string') errors.push(invalidValue(`${path}.properties[${name}].type`, its.type ?? '', 'must be string'));
+  }
+  const { metadata } = properties ?? {};
+  if (metadata && metadata.type !== 'object')
+    errors.push(invalidValue(`${path}.properties[metadata].type`, metadata.type ?? '', 'must be object'));
+}
+
+/** Items of a set are told apart as wholes. */
+function validateSetItems({ items }: V1JSONSchemaProps, path: string, errors: FieldError[]): void {
+  if (!isSchema(items)) return;
+  const field = items.type === 'array' ? 'x-kubernetes-list-type' : items.type === 'object' ? 'x-kubernetes-map-type' : undefined;
+  const type = field && items[field];
+  if (field === undefined || type === 'atomic' || (field === 'x-kubernetes-list-type' && type === undefined)) return;
+  errors.push(invalidValue(`${path}.items.${field}`, type ?? null, 'must be atomic as item of a list with x-kubernetes-list-type=set'));
 }
 
 function validateListMap(schema: V1JSONSchemaProps, keys: readonly string[], path: string, errors: FieldError[]): void {

@@ -7,6 +7,7 @@ import { SyntaxProblem } from './lexer.ts';
 import { codePointsIn } from './library/declare.ts';
 import { parse } from './parser.ts';
 import type { CelCostEstimate, CelEnvironment, CelProgram } from './program.ts';
+import { namesReadBy } from './reads.ts';
 import { type CelType, typeText } from './types.ts';
 import { Bindings } from './unify.ts';
 import { Failure } from './values.ts';
@@ -48,9 +49,11 @@ export function compileCel(source: string, env: CelEnvironment, options: Compile
     ]);
   }
   const run = compileTree(tree, checked, env);
+  const reads = namesReadBy(tree);
   let estimate: CelCostEstimate | undefined;
   return {
     resultType: checked.type,
+    reads: (variable) => reads.has(variable),
     estimateCost() {
       estimate ??= estimateCost(tree, checked);
       return estimate;

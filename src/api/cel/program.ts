@@ -62,6 +62,8 @@ export class CelCheckPending extends Error {
 
 export interface CelProgram {
   readonly resultType: CelType;
+  /** True when the expression names the variable. */
+  reads(variable: string): boolean;
   /** Says before any evaluation what one may cost, from the sizes that the variables' types allow. */
   estimateCost(): CelCostEstimate;
   /**

@@ -82,7 +82,9 @@ export function matchesObject(criteria: Pick<Criteria, 'objects'>, { attributes,
   const { objects } = criteria;
   if (!objects) return true;
   const form = ownForm(attributes);
-  const has = (one: KubeObject | undefined) => one !== undefined && objects(shownIn(form, attributes, one).metadata?.labels);
+  // What another process converts has, before it has been asked, the labels that are stored.
+  const shown = (one: KubeObject) => (form.shownAs.storage?.ahead ? one : shownIn(form, attributes, one));
+  const has = (one: KubeObject | undefined) => one !== undefined && objects(shown(one).metadata?.labels);
   // The options of a connection carry no labels.
   return attributes.operation !== 'CONNECT' && (has(attributes.old) || has(object));
 }

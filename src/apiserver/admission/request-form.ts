@@ -111,7 +111,11 @@ export async function takeBack(
     if (standing[field] === undefined) delete next.metadata[field];
     else Object.assign(next.metadata, { [field]: standing[field] });
   }
-  if (subresource !== 'status' || !old) return replace(draft, next);
+  if (subresource !== 'status' || !old) {
+    replace(draft, next);
+    form.shownAs.storage?.ahead?.moved(next as KubeObject, draft as KubeObject);
+    return;
+  }
   // Whoever writes the status writes nothing of the spec.
   if (standing.ownerReferences === undefined) delete next.metadata.ownerReferences;
   else next.metadata.ownerReferences = standing.ownerReferences;

@@ -1,6 +1,6 @@
 // Conversion webhooks, asked over TLS: every version is read and written, also of what was stored in an older one.
 import { afterEach, expect, test } from 'vitest';
-import { customresourcedefinitions, type KindDefinition, type KubeObject } from '../../api/mod.ts';
+import { customresourcedefinitions, type KindDefinition, type KubeObject, servedKinds } from '../../api/mod.ts';
 import { turn } from '../../base/ports/clock.ts';
 import { frameText, type Loose, startTestCore, type TestCore, testKinds } from '../testing/fixture.ts';
 import { startTestWebhook } from '../testing/webhook-server.ts';
@@ -44,7 +44,9 @@ const versionsStoring = (stored: string) => [
   },
 ];
 
-async function start(): Promise<{ api: TestCore; asked: readonly unknown[]; kind: (version: string) => KindDefinition }> {
+async function start(
+  kinds: readonly KindDefinition[] = [...testKinds, definitions],
+): Promise<{ api: TestCore; asked: readonly unknown[]; kind: (version: string) => KindDefinition }> {
   const webhook = await startTestWebhook({
     answer: ({ body }) => {
       const { uid, desiredAPIVersion, objects } = (body as Review).request;
@@ -57,7 +59,7 @@ async function start(): Promise<{ api: TestCore; asked: readonly unknown[]; kind
     },
   });
   cleanups.push(() => webhook.close());
-  const api = await startTestCore({ kinds: [...testKinds, definitions] });
+  const api = await startTestCore({ kinds });
   cleanups.push(() => api.stop());
   const clientConfig = { url: `${webhook.url}/convert`, caBundle: webhook.caBundle };
   const conversion = { strategy: 'Webhook', webhook: { clientConfig, conversionReviewVersions: ['v1'] } };
@@ -201,4 +203,70 @@ test.each([
   ],
 ])('an answer with %s is refused', (_what, review, message) => {
   expect(() => convertedObjects(review, { uid: 'u', objects: [object({ apiVersion: 'e/v1' })], apiVersion: 'e/v2' })).toThrow(message);
+});
+
+/** Admission webhooks that each put one value into the version that they are shown. */
+async function withMutatingHooks(rules: readonly { readonly version: string; readonly path: string; readonly value: string }[]) {
+  const seen: Loose[] = [];
+  const hooks = await startTestWebhook({
+    answer: ({ path, body }) => {
+      const { uid, object: shown } = (body as { readonly request: { readonly uid: string; readonly object: Loose } }).request;
+      seen.push(shown);
+      const { path: at, value } = rules[Number(path.split('?')[0]?.slice(1))] ?? rules[0] ?? { path: '', value: '' };
+      const patch = Buffer.from(JSON.stringify([{ op: 'add', path: at, value }])).toString('base64');
+      return {
+        apiVersion: 'admission.k8s.io/v1',
+        kind: 'AdmissionReview',
+        response: { uid, allowed: true, patchType: 'JSONPatch', patch },
+      };
+    },
+  });
+  cleanups.push(() => hooks.close());
+  const { api, kind } = await start(servedKinds);
+  await api.create(
+    servedKinds.find(({ resource }) => resource === 'mutatingwebhookconfigurations') as KindDefinition,
+    {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingWebhookConfiguration',
+      metadata: { name: 'm' },
+      webhooks: rules.map(({ version }, i) => ({
+        name: `hook${i}.example.com`,
+        clientConfig: { url: `${hooks.url}/${i}`, caBundle: hooks.caBundle },
+        rules: [{ operations: ['*'], apiGroups: ['example.com'], apiVersions: [version], resources: ['sites'] }],
+        matchPolicy: 'Equivalent',
+        objectSelector: { matchExpressions: [{ key: 'unseen', operator: 'DoesNotExist' }] },
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      })),
+    } as Loose,
+  );
+  return { api, kind, seen };
+}
+
+test.each(['v1', 'v2'])('admission webhooks change an object in each version, sent in %s, one after the other', async (sent) => {
+  const { api, kind, seen } = await withMutatingHooks([
+    { version: 'v2', path: '/spec/host', value: 'y' },
+    { version: 'v2', path: '/spec/port', value: '81' },
+    { version: 'v1', path: '/metadata/labels', value: { by: 'third' } as unknown as string },
+  ]);
+  const spec = sent === 'v1' ? { hostPort: 'x:80' } : { host: 'x', port: '80' };
+  const made = await api.create(kind(sent), site(sent, 'a', spec));
+  expect(made.spec).toEqual(sent === 'v1' ? { hostPort: 'y:81' } : { host: 'y', port: '81' });
+  expect(made.metadata?.labels).toEqual({ by: 'third' });
+  expect(seen.map((shown) => [shown.apiVersion, shown.spec])).toEqual([
+    ['example.com/v2', { host: 'x', port: '80' }],
+    ['example.com/v2', { host: 'y', port: '80' }],
+    ['example.com/v1', { hostPort: 'y:81' }],
+  ]);
+  const patch = { verb: 'patch', kind: kind(sent), namespace: 'default', name: 'a', patchType: 'application/merge-patch+json' } as const;
+  const patched = await api.call({ ...patch, body: { as: 'object', object: { metadata: { annotations: { touched: 'yes' } } } } });
+  expect(patched).toMatchObject({ metadata: { annotations: { touched: 'yes' } }, spec: made.spec });
+});
+
+test('what admission makes of an object is judged by the schema of the version that was sent', async () => {
+  const { api, kind } = await withMutatingHooks([{ version: 'v2', path: '/spec/port', value: 8 as unknown as string }]);
+  const body = { as: 'object', object: site('v2', 'a', { host: 'x', port: '80' }) } as const;
+  const error = await api.fail({ verb: 'create', kind: kind('v2'), namespace: 'default', body });
+  expect(error.code).toBe(422);
+  expect(error.status.details?.causes?.map(({ field }) => field)).toEqual(['spec.port']);
 });

@@ -7,7 +7,7 @@ import { decodeObject } from './body.ts';
 import { objectMetaErrors } from './object-meta.ts';
 import { plainError, writeOptions } from './options.ts';
 import type { Services } from './services.ts';
-import { convertedDraft, viewOf } from './view.ts';
+import { convertedDraft, showAhead, viewOf } from './view.ts';
 import {
   asObject,
   attributesOf,
@@ -66,6 +66,7 @@ export async function createDraft(write: Write, draft: Draft<KubeObject>, tracke
   let stored = false;
   try {
     kind.prepareCreate?.(draft, writeContextOf(write.context));
+    if (write.view?.storage?.ahead) await showAhead(write.view, { object: asObject(draft) });
     refuseInvalid(resource, asObject(draft), [
       ...objectMetaErrors(kind, asObject(draft)),
       ...((write.view?.storage?.validateCreate ?? kind.validateCreate)?.(asObject(draft)) ?? []),

@@ -154,6 +154,7 @@ async function attemptUpdate(write: Write, next: NextState, old: CacheEntry): Pr
   let admitted: Reservation | undefined;
   let stored = false;
   try {
+    if (write.view?.storage?.ahead) await showAhead(write.view, { object: asObject(draft) });
     const errors = [...objectMetaUpdateErrors(kind, asObject(draft), standing), ...(hooks.validate?.(asObject(draft), standing) ?? [])];
     refuseInvalid(resource, asObject(draft), [...errors, ...(rules.validate?.(asObject(draft), standing) ?? [])]);
     warnAbout(write, asObject(draft), standing);

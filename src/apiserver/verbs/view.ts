@@ -24,9 +24,9 @@ export async function convertedDraft(kind: KindDefinition, draft: Draft<KubeObje
   return inStoredForm(kind, draft);
 }
 
-/** Has an entry converted before it is looked into. */
-export async function showAhead(view: KindDefinition | undefined, entry: Encoded | undefined): Promise<void> {
-  if (entry) await view?.storage?.ahead?.shown([entry.object]);
+/** Has an entry, or a draft, converted before it is looked into. */
+export async function showAhead(view: KindDefinition | undefined, of: { readonly object: KubeObject } | undefined): Promise<void> {
+  if (of) await view?.storage?.ahead?.shown([of.object]);
 }
 
 /** An object as `view` shows it; itself where there is no other view. Not frozen, and not kept. */

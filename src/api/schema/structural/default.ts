@@ -37,7 +37,7 @@ function added(value: Values, schema: JsonSchema, isRoot: boolean): Values {
   let out: Record<string, unknown> | undefined;
   for (const name in schema.properties) {
     const property = propertyOf(schema, name);
-    if (property?.default === undefined || (isRoot && rootFields.has(name))) continue;
+    if (property?.default === undefined || property.default === null || (isRoot && rootFields.has(name))) continue;
     const standing = Object.hasOwn(value, name) ? value[name] : undefined;
     if (standing !== undefined && !replacesNull(standing, property)) continue;
     out ??= { ...value };

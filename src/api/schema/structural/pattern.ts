@@ -6,3 +6,9 @@ export function patternMatches(pattern: string, text: string): boolean {
   const regex = regexOf(pattern);
   return !('matcher' in regex) || regex.matcher(text).find();
 }
+
+/** Undefined of a pattern that can be read. */
+export function patternProblem(pattern: string): string | undefined {
+  const regex = regexOf(pattern);
+  return 'matcher' in regex ? undefined : `must be a valid regular expression, but isn't: ${regex.message}`;
+}

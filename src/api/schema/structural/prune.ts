@@ -19,6 +19,10 @@ export function prune(object: object, schema: JsonSchema, unknown?: string[]): o
   return pruneValue(object, schema, { path: '', isRoot: true, unknown }) as object;
 }
 
+/** A value that stands somewhere below the root. */
+export const pruneValueBy = (value: unknown, schema: JsonSchema): unknown =>
+  pruneValue(value, schema, { path: '', isRoot: isEmbedded(schema), unknown: undefined });
+
 interface At {
   readonly path: string;
   /** The object has a kind, an apiVersion and metadata, whatever its schema says. */

@@ -140,6 +140,15 @@ describe('validation', () => {
     expect(embeddedErrors(object({ kind: 'K' }), of(embedded)).map((error) => error.text)).toEqual([
       'spec.apiVersion: Required value: must not be empty',
     ]);
+    const whole = { kind: 'A_B', apiVersion: 'a/b/c', metadata: { name: 'a', namespace: 'A', labels: { a: '-' }, finalizers: ['-'] } };
+    expect(embeddedErrors(object(whole), of(embedded)).map((error) => error.field)).toEqual([
+      'spec.apiVersion',
+      'spec.kind',
+      'spec.metadata.namespace',
+      'spec.metadata.labels',
+      'spec.metadata.finalizers',
+    ]);
+    expect(embeddedErrors(object({ kind: 'Pod', apiVersion: 'v1', metadata: { generateName: 'a-' } }), of(embedded))).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
 // Judges a value by its structural schema, in upstream's words and order of causes.
 // Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
 import { equalValues } from '../../merge/apply/values.ts';
-import { type FieldError, invalidValue, required, typeInvalid } from '../../meta/field-error.ts';
-import { childPath, isEmbedded, isIntOrString, isValues, itemsOf, type JsonSchema, memberOf, type Values } from './model.ts';
+import { type FieldError, invalidValue, typeInvalid } from '../../meta/field-error.ts';
+import { childPath, isIntOrString, isValues, itemsOf, type JsonSchema, memberOf, type Values } from './model.ts';
 import { arrayErrors, enumErrors, numberErrors, objectErrors, stringErrors, typeOf } from './value-rules.ts';
 
 /** One value with the place that it has. */
@@ -19,6 +19,10 @@ interface Judged {
  */
 export const schemaErrors = (object: object, schema: JsonSchema, old?: object): FieldError[] =>
   errorsOf({ value: object, path: '', old }, schema);
+
+/** What is wrong with one value, which stands at `path`. */
+export const valueErrors = (value: unknown, schema: JsonSchema, path: string): FieldError[] =>
+  errorsOf({ value, path, old: undefined }, schema);
 
 function errorsOf(of: Judged, schema: JsonSchema): FieldError[] {
   if (of.old !== undefined && equalValues(of.value, of.old)) return [];
@@ -115,25 +119,5 @@ function junctorErrors(of: Judged, schema: JsonSchema): FieldError[] {
   }
   if (not && errorsOf({ ...of, old: undefined }, not).length === 0)
     errors.push(bodyError(path, shown, 'must not validate the schema (not)'));
-  return errors;
-}
-
-/** Objects inside an object say what they are, whatever their schema says. */
-export function embeddedErrors(value: unknown, schema: JsonSchema, path = '', isRoot = true): FieldError[] {
-  if (Array.isArray(value)) {
-    const items = itemsOf(schema);
-    return items ? value.flatMap((item, index) => embeddedErrors(item, items, `${path}[${index}]`, false)) : [];
-  }
-  if (!isValues(value)) return [];
-  const errors: FieldError[] = [];
-  if (!isRoot && isEmbedded(schema)) {
-    for (const name of ['apiVersion', 'kind']) {
-      if (typeof value[name] !== 'string' || value[name] === '') errors.push(required(childPath(path, name), 'must not be empty'));
-    }
-  }
-  for (const key of Object.keys(value)) {
-    const known = memberOf(schema, key);
-    if (known !== undefined && known !== true) errors.push(...embeddedErrors(value[key], known, childPath(path, key), false));
-  }
   return errors;
 }

@@ -51,7 +51,7 @@ function compile(rule: V1ValidationRule, self: CelType): RuleOutcome {
     const program = compileCel(rule.rule, { variables }, { resultType: boolType });
     of = 'messageExpression';
     const message = rule.messageExpression ? compileCel(rule.messageExpression, { variables }, { resultType: stringType }) : undefined;
-    return { rule, program, message, isTransition: !optional && /\boldSelf\b/.test(rule.rule) };
+    return { rule, program, message, isTransition: !optional && program.reads('oldSelf') };
   } catch (error) {
     return { rule, error, of };
   }

@@ -28,9 +28,18 @@ export function ruleErrors(object: object, schema: JsonSchema, old?: object): Fi
   return walk.errors;
 }
 
+/** Of one value, at `path`, that stands as it stood before. */
+export function valueRuleErrors(value: unknown, schema: JsonSchema, path: string): FieldError[] {
+  if (!hasRules(schema)) return [];
+  const walk: Walk = { budget: { remaining: runtimeCostBudget }, errors: [] };
+  judge({ value, old: undefined, path, isRoot: false }, schema, walk);
+  return walk.errors;
+}
+
 const withRules = new WeakMap<JsonSchema, boolean>();
 
-function hasRules(schema: JsonSchema): boolean {
+/** True when the schema, or one below it, has rules. */
+export function hasRules(schema: JsonSchema): boolean {
   const known = withRules.get(schema);
   if (known !== undefined) return known;
   const members = [...Object.values(schema.properties ?? {}), itemsOf(schema), schema.additionalProperties];
