@@ -14,6 +14,7 @@ import type { LocalUse } from './eviction/plan.ts';
 import { createImageManager } from './image-manager.ts';
 import { type LogRotationOptions, logMaxBytesDefault, logMaxFilesDefault, type RunningLog, runLogRotation } from './logs/rotate.ts';
 import { type AdmissionInput, admit, admitResize, makeWay, type Rejection } from './node/admission.ts';
+import { createDiskUse, type DiskUse } from './node/disk-use.ts';
 import { runLease } from './node/lease.ts';
 import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
 import { type NodeStatusOptions, runNodeStatus } from './node/node-status.ts';
@@ -84,6 +85,8 @@ export interface Kubelet {
   readonly usage: UsageSource;
   /** What a pod has on the node's disk: absent on a node without one. */
   readonly usedSpace?: (view: PodView) => Promise<LocalUse>;
+  /** What the runtime has there: absent on a node without one. */
+  readonly diskUse?: DiskUse;
   /** The machine's own; absent on a node without a disk. */
   readonly files?: FileSystem;
   /** As a KubeletConfiguration object has it. */
@@ -196,7 +199,7 @@ async function runPods(options: KubeletOptions, { context, references, source, p
       runLogRotation({ ...options.logs, fs, runtime, clock, log, signal, running: () => runningLogs(manager) }),
     );
   }
-  const ports = options.evictionPorts ?? (disk && diskPorts(disk, kubelet));
+  const ports = options.evictionPorts ?? (disk && kubelet.diskUse && diskPorts(disk, kubelet.diskUse, kubelet));
   if (ports) {
     const evict = (pod: V1Pod, message: string) =>
       manager.worker(pod.metadata?.uid ?? '')?.end({ reason: 'Evicted', message, graceSeconds: evictionGraceSeconds });
@@ -233,10 +236,11 @@ function withStaticPods(options: KubeletOptions, of: { readonly tasks: Tasks; re
   return source;
 }
 
-const diskPorts = (disk: NodeDisk, { stats }: Kubelet): EvictionPorts => ({
-  signals: () => machineSignals(disk),
-  localUse: (view) => localUse(disk, view),
+const diskPorts = (disk: NodeDisk, diskUse: DiskUse, { stats, usage }: Kubelet): EvictionPorts => ({
+  signals: () => machineSignals(disk, diskUse),
+  localUse: (view) => localUse(disk, diskUse, view),
   stats,
+  processes: async (view) => (await usage.details(view))?.processes ?? 0,
 });
 
 function runningLogs(manager: PodManager): readonly RunningLog[] {
@@ -328,6 +332,7 @@ function handle(options: KubeletOptions, manager: PodManager): Kubelet {
   const views = () => [...manager.workers.values()].map((worker) => worker.view);
   const usage = options.storage.usage(options.cgroupRoot);
   const { disk } = options.storage;
+  const diskUse = disk && createDiskUse({ ...options, fs: disk.fs });
   return {
     nodeName: options.nodeName,
     pod: (namespace, name) => manager.find(namespace, name)?.view,
@@ -340,12 +345,13 @@ function handle(options: KubeletOptions, manager: PodManager): Kubelet {
       views,
     }),
     usage,
-    ...(disk
+    ...(disk && diskUse
       ? {
           files: disk.fs,
+          diskUse,
           usedSpace: createUsedSpace(
             () => options.clock.nowMs(),
-            (view) => localUse(disk, view),
+            (view) => localUse(disk, diskUse, view),
           ),
         }
       : {}),

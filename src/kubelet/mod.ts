@@ -2,6 +2,7 @@
 export { type ClusterDns, type DnsConfig, parseResolvConf } from './container/dns.ts';
 export * from './cri/runtime.ts';
 export type { EvictionPorts, EvictionSettings } from './eviction/eviction.ts';
+export { noLocalUse } from './eviction/plan.ts';
 export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';
 export type { MachineFacts } from './node/node-object.ts';
 export type { NodeShutdown } from './node/shutdown.ts';

@@ -16,6 +16,7 @@ import type {
   Container,
   ContainerConfig,
   ContainerStatus,
+  FileSystemUse,
   Image,
   LinuxResources,
   NamespaceOptions,
@@ -206,6 +207,11 @@ export function imageFromWire(wire: Wire<'image'>): Image {
     uid: wire.uid === undefined ? undefined : Number(wire.uid.value),
     username: wire.username === '' ? undefined : wire.username,
   };
+}
+
+export function fileSystemUseFromWire(wire: Wire<'fileSystemUsage'>): FileSystemUse {
+  const { fsId, usedBytes, inodesUsed } = wire;
+  return { mountpoint: fsId?.mountpoint ?? '', usedBytes: Number(usedBytes?.value ?? 0), inodesUsed: Number(inodesUsed?.value ?? 0) };
 }
 
 /** containerd writes Go's zero time as a large negative number: before the epoch means "not yet". */

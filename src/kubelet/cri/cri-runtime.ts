@@ -5,6 +5,7 @@ import {
   containerConfigToWire,
   containerFromWire,
   containerStatusFromWire,
+  fileSystemUseFromWire,
   imageFromWire,
   resourcesToWire,
   runtimeStatusFromWire,
@@ -177,6 +178,7 @@ type ContainerCalls = Pick<
   | 'removeContainer'
   | 'containerStatus'
   | 'listContainers'
+  | 'listContainerStats'
   | 'updateResources'
   | 'reopenLog'
 >;
@@ -215,6 +217,13 @@ function containerCalls(channel: Channel, index: SandboxIndex): ContainerCalls {
         return containerFromWire(wire);
       });
     },
+    async listContainerStats(call) {
+      const { stats } = await channel.unary(methods.listContainerStats, {}, timing(call, listMs));
+      return stats.map(({ attributes, writableLayer }) => ({
+        id: attributes?.id ?? '',
+        writableLayer: writableLayer && fileSystemUseFromWire(writableLayer),
+      }));
+    },
     async updateResources(id, resources, call) {
       await channel.unary(methods.updateResources, { containerId: id, linux: resourcesToWire(resources) }, timing(call, quickMs));
     },
@@ -245,7 +254,7 @@ function streamCalls(channel: Channel): Pick<ContainerRuntime, 'execSync' | 'exe
   };
 }
 
-function imageCalls(channel: Channel): Pick<ContainerRuntime, 'pullImage' | 'imageStatus' | 'listImages' | 'removeImage'> {
+function imageCalls(channel: Channel): Pick<ContainerRuntime, 'pullImage' | 'imageStatus' | 'listImages' | 'removeImage' | 'imageFsInfo'> {
   return {
     async pullImage(image, auth, sandbox, call) {
       const request = { image: { image }, auth, sandboxConfig: sandbox && sandboxConfigToWire(sandbox) };
@@ -261,6 +270,10 @@ function imageCalls(channel: Channel): Pick<ContainerRuntime, 'pullImage' | 'ima
     },
     async removeImage(image, call) {
       await unlessGone(channel.unary(methods.removeImage, { image: { image } }, timing(call, setUpMs)));
+    },
+    async imageFsInfo(call) {
+      const { imageFilesystems } = await channel.unary(methods.imageFsInfo, {}, timing(call, quickMs));
+      return imageFilesystems[0] && fileSystemUseFromWire(imageFilesystems[0]);
     },
   };
 }

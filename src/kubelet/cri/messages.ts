@@ -171,6 +171,14 @@ const image = message({
   uid: field(5, int64Value),
   username: field(6, string),
 });
+const uint64Value = message({ value: field(1, uint64) });
+const fileSystemUsage = message({
+  fsId: field(2, message({ mountpoint: field(1, string) })),
+  usedBytes: field(3, uint64Value),
+  inodesUsed: field(4, uint64Value),
+});
+const containerStats = message({ attributes: field(1, message({ id: field(1, string) })), writableLayer: field(4, fileSystemUsage) });
+const containerStatsFilter = message({ id: field(1, string), podSandboxId: field(2, string), labelSelector: stringMap(3) });
 const imageRequest = message({ image: field(1, imageSpec) });
 const auth = message({
   username: field(1, string),
@@ -243,6 +251,12 @@ export const methods = {
     message({ filter: field(1, containerFilter) }),
     message({ containers: repeated(1, container) }),
   ),
+  listContainerStats: method(
+    runtime,
+    'ListContainerStats',
+    message({ filter: field(1, containerStatsFilter) }),
+    message({ stats: repeated(1, containerStats) }),
+  ),
   updateResources: method(
     runtime,
     'UpdateContainerResources',
@@ -285,6 +299,12 @@ export const methods = {
   imageStatus: method(images, 'ImageStatus', imageRequest, message({ image: field(1, image) })),
   listImages: method(images, 'ListImages', imageRequest, message({ images: repeated(1, image) })),
   removeImage: method(images, 'RemoveImage', imageRequest, empty),
+  imageFsInfo: method(
+    images,
+    'ImageFsInfo',
+    empty,
+    message({ imageFilesystems: repeated(1, fileSystemUsage), containerFilesystems: repeated(2, fileSystemUsage) }),
+  ),
 } as const;
 
 export const objectMessages = {
@@ -297,4 +317,5 @@ export const objectMessages = {
   linuxResources,
   image,
   condition,
+  fileSystemUsage,
 };

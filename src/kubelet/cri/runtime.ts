@@ -224,6 +224,20 @@ export interface RuntimeStatus {
   readonly features: RuntimeFeatures;
 }
 
+/** What something has on a file system. */
+export interface FileSystemUse {
+  /** A directory on it. */
+  readonly mountpoint: string;
+  readonly usedBytes: number;
+  readonly inodesUsed: number;
+}
+
+export interface ContainerDiskUse {
+  readonly id: string;
+  /** What it has written beside its volumes; undefined when the runtime has not looked yet. It looks every half a minute. */
+  readonly writableLayer: FileSystemUse | undefined;
+}
+
 /** CRI v1's RuntimeService and ImageService. Every method rejects with {@link RuntimeError}. Stopping or removing what is gone succeeds. */
 export interface ContainerRuntime {
   version(call?: RuntimeCall): Promise<{ readonly name: string; readonly version: string; readonly apiVersion: string }>;
@@ -242,6 +256,7 @@ export interface ContainerRuntime {
   removeContainer(id: string, call?: RuntimeCall): Promise<void>;
   containerStatus(id: string, call?: RuntimeCall): Promise<ContainerStatus>;
   listContainers(filter?: { readonly labels?: Labels; readonly sandboxId?: string }, call?: RuntimeCall): Promise<readonly Container[]>;
+  listContainerStats(call?: RuntimeCall): Promise<readonly ContainerDiskUse[]>;
   updateResources(id: string, resources: LinuxResources, call?: RuntimeCall): Promise<void>;
   /** Makes the runtime open the log file anew, after it has been rotated. */
   reopenLog(id: string, call?: RuntimeCall): Promise<void>;
@@ -271,6 +286,8 @@ export interface ContainerRuntime {
   imageStatus(image: string, call?: RuntimeCall): Promise<Image | undefined>;
   listImages(call?: RuntimeCall): Promise<readonly Image[]>;
   removeImage(image: string, call?: RuntimeCall): Promise<void>;
+  /** What all images together have; undefined when the runtime has not looked yet. */
+  imageFsInfo(call?: RuntimeCall): Promise<FileSystemUse | undefined>;
 
   /** Follows what happens until `signal` fires. Reconnects by itself; after a gap gives one event of type `unknown` for "look at everything". */
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent>;

@@ -10,10 +10,12 @@ import {
   chooseVictim,
   crossedThresholds,
   defaultThresholds,
+  diskBytes,
   hasLocalLimit,
   type LocalUse,
   type Observation,
   overLocalLimit,
+  ownBytes,
   type PodUse,
   type Pressure,
   type Signal,
@@ -45,6 +47,8 @@ export interface EvictionPorts {
   signals(): Promise<Partial<Readonly<Record<Signal, Observation>>>>;
   localUse(view: PodView): Promise<LocalUse>;
   stats(): Promise<NodeStats>;
+  /** How many processes and threads a pod has. */
+  processes(view: PodView): Promise<number>;
 }
 
 export interface EvictionOptions {
@@ -138,10 +142,17 @@ async function usesOf({ ports, views }: EvictionOptions): Promise<readonly PodUs
       .filter(isUp)
       .map(async (view) => {
         const stats = pods.find(({ uid }) => uid === view.pod.metadata?.uid);
-        const { volumes, logs } = await ports.localUse(view);
-        const diskBytes = [...volumes.values(), ...logs.values()].reduce((sum, bytes) => sum + bytes, 0);
-        const containers = new Map((stats?.containers ?? []).map((one) => [one.name, { memoryBytes: one.usage.workingSetBytes }]));
-        return { pod: view.pod, memoryBytes: stats?.usage?.workingSetBytes ?? 0, diskBytes, processes: 0, containers };
+        const use = await ports.localUse(view);
+        const containers = new Map(
+          (stats?.containers ?? []).map((one) => [
+            one.name,
+            { memoryBytes: one.usage.workingSetBytes, diskBytes: ownBytes(use, one.name) },
+          ]),
+        );
+        const processes = await ports.processes(view);
+        const { inodes } = use;
+        const memoryBytes = stats?.usage?.workingSetBytes ?? 0;
+        return { pod: view.pod, memoryBytes, diskBytes: diskBytes(view.pod, use), inodes, processes, containers };
       }),
   );
 }

@@ -1,7 +1,8 @@
 // What a real machine has left, and what pods have on its disk.
 import { dirname, join } from 'node:path';
-import type { FileSystem } from '../../base/ports/fs.ts';
-import { machineUsage } from '../node/machine-usage.ts';
+import type { FileSystem, FileSystemSpace } from '../../base/ports/fs.ts';
+import type { DiskUse } from '../node/disk-use.ts';
+import { readMachineUsage } from '../node/machine-usage.ts';
 import type { NodeDisk } from '../node-storage.ts';
 import { nameOf } from '../pod/observed.ts';
 import type { PodView } from '../pod/worker.ts';
@@ -11,39 +12,66 @@ import type { LocalUse, Observation, Signal } from './plan.ts';
 const depthMax = 64;
 const entriesMax = 200_000;
 
-export async function machineSignals({ fs, podsDirectory }: NodeDisk): Promise<Partial<Readonly<Record<Signal, Observation>>>> {
-  const { memoryTotalBytes, workingSetBytes } = machineUsage('', (await fs.readText('/proc/meminfo')) ?? '');
-  const memory: Observation = { available: memoryTotalBytes - workingSetBytes, capacity: memoryTotalBytes };
-  const space = await fs.space?.(podsDirectory);
-  if (!space) return { 'memory.available': memory };
-  const disk: Observation = { available: space.availableBytes, capacity: space.capacityBytes };
+export type Signals = Partial<Readonly<Record<Signal, Observation>>>;
+
+export async function machineSignals({ fs, podsDirectory }: NodeDisk, { images }: Pick<DiskUse, 'images'>): Promise<Signals> {
+  const { memoryTotalBytes, workingSetBytes, processes, disk } = await readMachineUsage(fs, podsDirectory);
+  const imageFs = (await images())?.space ?? disk;
   return {
-    'memory.available': memory,
-    'nodefs.available': disk,
-    // Some file systems do not count their inodes.
-    ...(space.inodes > 0 ? { 'nodefs.inodesFree': { available: space.inodesFree, capacity: space.inodes } } : {}),
-    'imagefs.available': disk,
+    'memory.available': { available: memoryTotalBytes - workingSetBytes, capacity: memoryTotalBytes },
+    ...spaceSignals('nodefs', disk),
+    ...spaceSignals('imagefs', imageFs),
+    ...(processes && processes.max > 0 ? { 'pid.available': { available: processes.max - processes.count, capacity: processes.max } } : {}),
   };
 }
 
-/** Of the emptyDir volumes and the logs. What containers write beside their volumes is not counted. */
-export async function localUse({ fs, podsDirectory }: NodeDisk, { pod, observed }: PodView): Promise<LocalUse> {
+function spaceSignals(of: 'nodefs' | 'imagefs', space: FileSystemSpace | undefined): Signals {
+  if (!space) return {};
+  const { availableBytes: available, capacityBytes: capacity, inodes, inodesFree } = space;
+  return {
+    [`${of}.available`]: { available, capacity },
+    // Some file systems do not count their inodes.
+    ...(inodes > 0 ? { [`${of}.inodesFree`]: { available: inodesFree, capacity: inodes } } : {}),
+  };
+}
+
+/** Of the emptyDir volumes, the logs, and what the containers have written beside them. */
+export async function localUse(
+  { fs, podsDirectory }: NodeDisk,
+  { layers: look }: Pick<DiskUse, 'layers'>,
+  { pod, observed }: PodView,
+): Promise<LocalUse> {
+  let inodes = 0;
+  const below = async (path: string) => {
+    const found = await usedBelow(fs, path);
+    inodes += found.inodes;
+    return found.bytes;
+  };
   const volumes = new Map<string, number>();
   for (const { name, emptyDir } of pod.spec?.volumes ?? []) {
     if (!emptyDir) continue;
     const path = join(podsDirectory, pod.metadata?.uid ?? '', 'volumes', 'kubernetes.io~empty-dir', name);
-    volumes.set(name, await bytesBelow(fs, path));
+    volumes.set(name, await below(path));
   }
   const logs = new Map<string, number>();
   for (const run of observed.containers) {
     if (run.logPath === '' || logs.has(nameOf(run))) continue;
-    logs.set(nameOf(run), await bytesBelow(fs, dirname(run.logPath)));
+    logs.set(nameOf(run), await below(dirname(run.logPath)));
   }
-  return { volumes, logs };
+  const layers = new Map<string, number>();
+  const known = await look();
+  // Newest first: that of an earlier run goes with it.
+  for (const run of observed.containers) {
+    const layer = known.get(run.id);
+    if (!layer || layers.has(nameOf(run))) continue;
+    layers.set(nameOf(run), layer.usedBytes);
+    inodes += layer.inodesUsed;
+  }
+  return { volumes, logs, layers, inodes };
 }
 
-async function bytesBelow(fs: FileSystem, path: string): Promise<number> {
-  let total = 0;
+async function usedBelow(fs: FileSystem, path: string): Promise<{ readonly bytes: number; readonly inodes: number }> {
+  let bytes = 0;
   let entries = 0;
   const open: { readonly path: string; readonly depth: number }[] = [{ path, depth: 0 }];
   const counted = new Set<string>();
@@ -59,8 +87,8 @@ async function bytesBelow(fs: FileSystem, path: string): Promise<number> {
       // A file with several names has its bytes once.
       if (!stat || counted.has(`${stat.device}:${stat.inode}`)) continue;
       counted.add(`${stat.device}:${stat.inode}`);
-      total += stat.sizeBytes;
+      bytes += stat.sizeBytes;
     }
   }
-  return total;
+  return { bytes, inodes: entries };
 }

@@ -28,7 +28,7 @@ describe('thresholds', () => {
   });
 });
 
-const use = (name: string, memory: number, of: { request?: string; priority?: number; disk?: number } = {}): PodUse => {
+const use = (name: string, memory: number, of: { request?: string; priority?: number; disk?: number; inodes?: number } = {}): PodUse => {
   const resources = of.request ? { requests: { memory: of.request } } : {};
   return {
     pod: aPod(
@@ -37,11 +37,12 @@ const use = (name: string, memory: number, of: { request?: string; priority?: nu
     ),
     memoryBytes: memory * mi,
     diskBytes: (of.disk ?? 0) * mi,
+    inodes: of.inodes ?? 0,
     processes: 0,
-    containers: new Map([['app', { memoryBytes: memory * mi }]]),
+    containers: new Map([['app', { memoryBytes: memory * mi, diskBytes: (of.disk ?? 0) * mi }]]),
   };
 };
-const low = (resource: 'memory' | 'ephemeral-storage') =>
+const low = (resource: 'memory' | 'ephemeral-storage' | 'inodes') =>
   ({ signal: 'memory.available', pressure: 'MemoryPressure', resource, threshold: 100 * mi, available: 50 * mi }) as const;
 
 describe('who goes', () => {
@@ -58,6 +59,8 @@ describe('who goes', () => {
 
   test('by the disk, when the disk is full', () => {
     expect(chooseVictim(low('ephemeral-storage'), [use('a', 900, { disk: 1 }), use('b', 1, { disk: 2 })])?.pod.metadata?.name).toBe('b');
+    const many = [use('a', 900, { disk: 9, inodes: 5 }), use('b', 1, { inodes: 50 })];
+    expect(chooseVictim(low('inodes'), many)?.pod.metadata?.name).toBe('b');
   });
 
   test("in upstream's words", () => {
@@ -67,6 +70,9 @@ describe('who goes', () => {
     );
     expect(chooseVictim(low('ephemeral-storage'), [use('a', 20)])?.message).toBe(
       'The node was low on resource: ephemeral-storage. Threshold quantity: 100Mi, available: 50Mi. ',
+    );
+    expect(chooseVictim(low('ephemeral-storage'), [use('a', 20, { disk: 3 })])?.message).toContain(
+      'Container app was using 3Mi, request is 0, has larger consumption of ephemeral-storage. ',
     );
   });
 });
@@ -82,7 +88,7 @@ describe('local storage limits', () => {
     ['an emptyDir over its limit', aPod({ volumes }), { cache: mi + 1 }, {}, 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '],
     [
       'a container over its limit',
-      aPod({ containers: [limited('app', '1Mi'), aContainer('b')] }),
+      aPod({ containers: [limited('app', '1Mi'), limited('b', '9Mi')] }),
       {},
       { app: 2 * mi },
       'Container app exceeded its local ephemeral storage limit "1Mi". ',
@@ -95,14 +101,25 @@ describe('local storage limits', () => {
       'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ',
     ],
     [
-      'a pod of which one container has no limit',
-      aPod({ containers: [limited('app', '1Mi'), aContainer('b')], volumes: [{ name: 'v', emptyDir: {} }] }),
-      { v: 9 * mi },
+      'a pod by what the container without a limit has written',
+      aPod({ containers: [limited('app', '1Mi'), aContainer('b')] }),
       {},
-      undefined,
+      {},
+      'Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ',
+      { b: 2 * mi },
     ],
-  ])('%s', (_name, pod, ofVolumes, ofLogs, expected) => {
-    expect(overLocalLimit(pod, { volumes: new Map(Object.entries(ofVolumes)), logs: new Map(Object.entries(ofLogs)) })).toBe(expected);
+    [
+      'a container by its writable layer and its logs together',
+      aPod({ containers: [limited('app', '1Mi'), limited('b', '9Mi')] }),
+      {},
+      { app: mi / 2 },
+      'Container app exceeded its local ephemeral storage limit "1Mi". ',
+      { app: mi / 2 + 1 },
+    ],
+  ])('%s', (_name, pod, ofVolumes, ofLogs, expected, ofLayers: object = {}) => {
+    const of = (amounts: object) => new Map(Object.entries(amounts));
+    const use = { volumes: of(ofVolumes), logs: of(ofLogs), layers: of(ofLayers), inodes: 0 };
+    expect(overLocalLimit(pod, use)).toBe(expected);
   });
 });
 

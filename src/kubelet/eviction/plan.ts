@@ -4,7 +4,13 @@ import { formatQuantity, quantityOf, type V1Pod, wholeValueOf } from '../../api/
 import { podAmounts } from '../node/pod-amounts.ts';
 import { isCritical } from '../pod/spec.ts';
 
-export type Signal = 'memory.available' | 'nodefs.available' | 'nodefs.inodesFree' | 'imagefs.available' | 'pid.available';
+export type Signal =
+  | 'memory.available'
+  | 'nodefs.available'
+  | 'nodefs.inodesFree'
+  | 'imagefs.available'
+  | 'imagefs.inodesFree'
+  | 'pid.available';
 export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
 
 /** A quantity (`100Mi`) or a share of the capacity (`10%`). */
@@ -16,6 +22,7 @@ export const defaultThresholds: Thresholds = {
   'nodefs.available': '10%',
   'nodefs.inodesFree': '5%',
   'imagefs.available': '15%',
+  'imagefs.inodesFree': '5%',
 };
 
 export interface Observation {
@@ -27,9 +34,10 @@ export interface PodUse {
   readonly pod: V1Pod;
   readonly memoryBytes: number;
   readonly diskBytes: number;
+  readonly inodes: number;
   readonly processes: number;
   /** By container name, for the message. */
-  readonly containers: ReadonlyMap<string, { readonly memoryBytes: number }>;
+  readonly containers: ReadonlyMap<string, { readonly memoryBytes: number; readonly diskBytes: number }>;
 }
 
 /** A threshold that is crossed. */
@@ -46,10 +54,18 @@ const about: Readonly<Record<Signal, Pick<Crossed, 'pressure' | 'resource'>>> = 
   'nodefs.available': { pressure: 'DiskPressure', resource: 'ephemeral-storage' },
   'nodefs.inodesFree': { pressure: 'DiskPressure', resource: 'inodes' },
   'imagefs.available': { pressure: 'DiskPressure', resource: 'ephemeral-storage' },
+  'imagefs.inodesFree': { pressure: 'DiskPressure', resource: 'inodes' },
   'pid.available': { pressure: 'PIDPressure', resource: 'pids' },
 };
 /** Memory comes first: it is the one that kills. */
-const signals: readonly Signal[] = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available', 'pid.available'];
+export const signals: readonly Signal[] = [
+  'memory.available',
+  'nodefs.available',
+  'nodefs.inodesFree',
+  'imagefs.available',
+  'imagefs.inodesFree',
+  'pid.available',
+];
 
 export function thresholdValue(text: string, capacity: number): number {
   return text.endsWith('%') ? Math.floor((capacity * Number(text.slice(0, -1))) / 100) : wholeValueOf(text);
@@ -85,8 +101,16 @@ function byRank({ resource }: Crossed): (a: PodUse, b: PodUse) => number {
 }
 
 function usedOf(use: PodUse, resource: Crossed['resource']): number {
-  if (resource === 'memory') return use.memoryBytes;
-  return resource === 'pids' ? use.processes : use.diskBytes;
+  switch (resource) {
+    case 'memory':
+      return use.memoryBytes;
+    case 'ephemeral-storage':
+      return use.diskBytes;
+    case 'inodes':
+      return use.inodes;
+    case 'pids':
+      return use.processes;
+  }
 }
 
 function requestedOf(pod: V1Pod, resource: Crossed['resource']): number {
@@ -97,20 +121,36 @@ const bytesText = (bytes: number): string => formatQuantity(quantityOf(Math.roun
 
 export function evictionMessage({ resource, threshold, available }: Crossed, use: PodUse): string {
   const low = `The node was low on resource: ${resource}. Threshold quantity: ${bytesText(threshold)}, available: ${bytesText(available)}. `;
-  if (resource !== 'memory') return low;
+  if (resource !== 'memory' && resource !== 'ephemeral-storage') return low;
   const heavy = (use.pod.spec?.containers ?? []).flatMap(({ name, resources }) => {
-    const used = use.containers.get(name)?.memoryBytes ?? 0;
-    const request = resources?.requests?.memory ?? '0';
+    const known = use.containers.get(name);
+    const used = (resource === 'memory' ? known?.memoryBytes : known?.diskBytes) ?? 0;
+    const request = resources?.requests?.[resource] ?? '0';
     if (used <= wholeValueOf(request)) return [];
-    return [`Container ${name} was using ${bytesText(used)}, request is ${request}, has larger consumption of memory. `];
+    return [`Container ${name} was using ${bytesText(used)}, request is ${request}, has larger consumption of ${resource}. `];
   });
   return low + heavy.join('');
 }
 
-/** What a pod uses of the disk, by volume and container. */
+/** What a pod uses of the disk in bytes, by volume and container. */
 export interface LocalUse {
   readonly volumes: ReadonlyMap<string, number>;
   readonly logs: ReadonlyMap<string, number>;
+  /** What containers have written beside their volumes. */
+  readonly layers: ReadonlyMap<string, number>;
+  readonly inodes: number;
+}
+
+export const noLocalUse: LocalUse = { volumes: new Map(), logs: new Map(), layers: new Map(), inodes: 0 };
+
+/** Of one container: its logs and its writable layer. */
+export const ownBytes = (use: LocalUse, container: string): number => (use.logs.get(container) ?? 0) + (use.layers.get(container) ?? 0);
+
+/** Of the whole pod; volumes in memory are not on the disk. */
+export function diskBytes(pod: V1Pod, { volumes, logs, layers }: LocalUse): number {
+  const inMemory = new Set((pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir?.medium === 'Memory').map(({ name }) => name));
+  const onDisk = [...volumes].filter(([name]) => !inMemory.has(name)).map(([, bytes]) => bytes);
+  return [...onDisk, ...logs.values(), ...layers.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Why a pod has to go for its own limits of local storage; undefined when it keeps them. */
@@ -122,15 +162,11 @@ export function overLocalLimit(pod: V1Pod, use: LocalUse): string | undefined {
       return `Usage of EmptyDir volume "${name}" exceeds the limit "${limit}". `;
   }
   const limit = podAmounts(pod, 'limits').get('ephemeral-storage');
-  const every = containers.every((container) => container.resources?.limits?.['ephemeral-storage'] !== undefined);
-  const onDisk = volumes.filter(({ emptyDir }) => emptyDir?.medium !== 'Memory').map(({ name }) => use.volumes.get(name) ?? 0);
-  const total = [...onDisk, ...use.logs.values()].reduce((sum, bytes) => sum + bytes, 0);
-  if (limit !== undefined && every && total > limit)
+  if (limit !== undefined && diskBytes(pod, use) > limit)
     return `Pod ephemeral local storage usage exceeds the total limit of containers ${bytesText(limit)}. `;
   for (const { name, resources } of [...containers, ...initContainers]) {
     const own = resources?.limits?.['ephemeral-storage'];
-    if (own && (use.logs.get(name) ?? 0) > wholeValueOf(own))
-      return `Container ${name} exceeded its local ephemeral storage limit "${own}". `;
+    if (own && ownBytes(use, name) > wholeValueOf(own)) return `Container ${name} exceeded its local ephemeral storage limit "${own}". `;
   }
   return undefined;
 }

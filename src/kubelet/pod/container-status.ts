@@ -140,6 +140,8 @@ function restartWaiting(input: StatusInput, of: SpecContainer, run: ContainerSta
   const failure = input.failures.get(`start/${of.spec.name}`);
   if (failure && (restart.is === 'due' || restart.delayMs <= showFailureUpToMs))
     return { reason: failure.reason, message: failure.message };
+  // With policy Never the API takes an end for good: one that is replaced has not ended.
+  if (input.replaced?.has(run.id)) return { reason: 'ContainerCreating' };
   if (restart.is === 'due') return undefined;
   return { reason: 'CrashLoopBackOff', message: crashLoopMessage(input.pod, of.spec.name, restart.delayMs) };
 }

@@ -20,7 +20,7 @@ export async function summaryPage(kubelet: Kubelet, cpuAndMemoryOnly: boolean): 
   for (const view of kubelet.pods()) {
     if (usedSpace) space.set(view.pod.metadata?.uid ?? '', await usedSpace(view));
   }
-  return json(statsSummary(stats, space));
+  return json(statsSummary(stats, { pods: space, images: await kubelet.diskUse?.images() }));
 }
 
 const json = (value: unknown): Page => ({ text: JSON.stringify(value), type: 'application/json' });

@@ -125,20 +125,26 @@ test('the summary names nodes, pods and containers', async () => {
 test('the whole summary has network, disk and limits too', async () => {
   const { second } = await look();
   const disk = { capacityBytes: 1000, availableBytes: 400, inodes: 10, inodesFree: 4 };
-  const use = { volumes: new Map([['cache', 30]]), logs: new Map([['app', 12]]) };
-  expect(statsSummary({ ...second, disk, processes: { count: 80, max: 4096 } }, new Map([['u1', use]]))).toMatchObject({
+  const use = { volumes: new Map([['cache', 30]]), logs: new Map([['app', 12]]), layers: new Map([['app', 7]]), inodes: 3 };
+  const images = {
+    space: { capacityBytes: 5000, availableBytes: 3000, inodes: 90, inodesFree: 80 },
+    use: { mountpoint: '/images', usedBytes: 1500, inodesUsed: 8 },
+  };
+  const space = { pods: new Map([['u1', use]]), images };
+  expect(statsSummary({ ...second, disk, processes: { count: 80, max: 4096 } }, space)).toMatchObject({
     node: {
       systemContainers: [{ name: 'pods', memory: { usageBytes: 300 } }],
       network: { name: 'eth0', rxBytes: 1, txBytes: 9, interfaces: [{ name: 'eth0' }] },
       fs: { capacityBytes: 1000, usedBytes: 600, inodesUsed: 6 },
+      runtime: { imageFs: { capacityBytes: 5000, availableBytes: 3000, usedBytes: 1500, inodesUsed: 8 } },
       rlimit: { maxpid: 4096, curproc: 80 },
     },
     pods: [
       {
         network: { name: 'eth0', rxBytes: 100, txBytes: 900 },
         volume: [{ name: 'cache', usedBytes: 30, capacityBytes: 1000 }],
-        'ephemeral-storage': { usedBytes: 42 },
-        containers: [{ logs: { usedBytes: 12 }, swap: { swapUsageBytes: 8 } }],
+        'ephemeral-storage': { usedBytes: 49, inodesUsed: 3 },
+        containers: [{ rootfs: { usedBytes: 7, capacityBytes: 5000 }, logs: { usedBytes: 12 }, swap: { swapUsageBytes: 8 } }],
       },
     ],
   });

@@ -3,6 +3,7 @@
 import { formatTime } from '../../api/mod.ts';
 import type { FileSystemSpace } from '../../base/ports/fs.ts';
 import type { LocalUse } from '../eviction/plan.ts';
+import type { ImageSpace } from '../node/disk-use.ts';
 import type { InterfaceUsage } from '../node/machine-usage.ts';
 import type { ContainerStats, NodeStats, PodStats, UsageAt } from '../node/stats.ts';
 import { type Labels, metricLines, type Row, seconds } from './metric-lines.ts';
@@ -43,13 +44,25 @@ const partOf = (space: FileSystemSpace, usedBytes: number, atMs: number) => {
   return { ...whole, usedBytes };
 };
 
-/** What pods have on the disk, by their uid; without it the summary has cpu and memory alone. */
-export type SpaceOfPods = ReadonlyMap<string, LocalUse>;
+/** What is on the disk; without it the summary has cpu and memory alone. */
+export interface SummarySpace {
+  /** By uid. */
+  readonly pods: ReadonlyMap<string, LocalUse>;
+  readonly images?: ImageSpace | undefined;
+}
 
-export function statsSummary(stats: NodeStats, space?: SpaceOfPods): unknown {
+const imageFsOf = ({ space, use }: ImageSpace, atMs: number) => ({
+  ...spaceOf(space, atMs),
+  usedBytes: use.usedBytes,
+  inodesUsed: use.inodesUsed,
+});
+
+export function statsSummary(stats: NodeStats, space?: SummarySpace): unknown {
   const { nodeName, bootedAtMs, memoryTotalBytes, usage, allPods, pods, disk, processes, interfaces } = stats;
   const { atMs } = usage;
   const full = space !== undefined;
+  const images = space?.images;
+  const imageFs = images ? imageFsOf(images, atMs) : disk && spaceOf(disk, atMs);
   return {
     node: {
       nodeName,
@@ -60,17 +73,17 @@ export function statsSummary(stats: NodeStats, space?: SpaceOfPods): unknown {
       cpu: cpuOf(usage),
       memory: { ...memoryOf(usage), availableBytes: memoryTotalBytes - usage.workingSetBytes },
       ...(full ? networkOf(interfaces, atMs) : {}),
-      ...(full && disk ? { fs: spaceOf(disk, atMs), runtime: { imageFs: spaceOf(disk, atMs), containerFs: spaceOf(disk, atMs) } } : {}),
+      ...(full && disk ? { fs: spaceOf(disk, atMs), runtime: { imageFs, containerFs: imageFs } } : {}),
       ...(full && processes ? { rlimit: { time: formatTime(atMs), maxpid: processes.max, curproc: processes.count } } : {}),
     },
-    pods: pods.map((pod) => podSummary(pod, disk, { full, use: space?.get(pod.uid) })),
+    pods: pods.map((pod) => podSummary(pod, disk, { full, use: space?.pods.get(pod.uid), images: images?.space ?? disk })),
   };
 }
 
 function podSummary(
   pod: PodStats,
   disk: FileSystemSpace | undefined,
-  { full, use }: { readonly full: boolean; readonly use: LocalUse | undefined },
+  { full, use, images }: { readonly full: boolean; readonly use: LocalUse | undefined; readonly images: FileSystemSpace | undefined },
 ) {
   const { name, namespace, uid, startedAtMs, usage } = pod;
   const atMs = usage?.atMs ?? startedAtMs;
@@ -78,7 +91,12 @@ function podSummary(
     const bytes = use?.logs.get(one.name);
     return disk && bytes !== undefined ? { logs: partOf(disk, bytes, atMs) } : {};
   };
-  const used = use && [...use.volumes.values(), ...use.logs.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const rootfs = (one: ContainerStats) => {
+    const bytes = use?.layers.get(one.name);
+    return images && bytes !== undefined ? { rootfs: partOf(images, bytes, atMs) } : {};
+  };
+  const parts = use ? [...use.volumes.values(), ...use.logs.values(), ...use.layers.values()] : [];
+  const used = use && parts.reduce((sum, bytes) => sum + bytes, 0);
   return {
     podRef: { name, namespace, uid },
     startTime: formatTime(startedAtMs),
@@ -87,14 +105,14 @@ function podSummary(
       startTime: formatTime(one.startedAtMs),
       cpu: cpuOf(one.usage),
       memory: memoryOf(one.usage),
-      ...(full ? { ...logs(one), ...swapOf(one.usage) } : {}),
+      ...(full ? { ...rootfs(one), ...logs(one), ...swapOf(one.usage) } : {}),
     })),
     ...(usage ? { cpu: cpuOf(usage), memory: memoryOf(usage) } : {}),
     ...(full ? networkOf(pod.interfaces, atMs) : {}),
     ...(disk && use && used !== undefined
       ? {
           volume: [...use.volumes].map(([volume, bytes]) => ({ ...partOf(disk, bytes, atMs), name: volume })),
-          'ephemeral-storage': partOf(disk, used, atMs),
+          'ephemeral-storage': { ...partOf(disk, used, atMs), inodesUsed: use.inodes },
         }
       : {}),
     ...(full && usage ? swapOf(usage) : {}),

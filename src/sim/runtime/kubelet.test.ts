@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { V1Node, V1Pod } from '../../api/mod.ts';
-import { createNoStorage, type EvictionPorts } from '../../kubelet/mod.ts';
+import { createNoStorage, type EvictionPorts, noLocalUse } from '../../kubelet/mod.ts';
 import { container, createTestNode, isReady, type TestNode, testPod } from './node.fake.ts';
 
 let node: TestNode | undefined;
@@ -255,6 +255,7 @@ describe('a pod on a simulated node', () => {
       const { api, until, clock } = begin();
       const images: (string | undefined)[] = [];
       const phases = new Set<string | undefined>();
+      let ended = false;
       const of = (image: string) => [container('app', { image })];
       api.put('pods', testPod('web', { restartPolicy, containers: of('minke.local/tools') }));
       await until('ready', () => isReady(api.pod('web')));
@@ -263,10 +264,13 @@ describe('a pod on a simulated node', () => {
       await until('restarted', () => {
         const { phase, containerStatuses: [app] = [] } = api.pod('web')?.status ?? {};
         phases.add(phase);
+        ended ||= app?.state?.terminated !== undefined;
         if (images.at(-1) !== app?.image) images.push(app?.image);
         return app?.restartCount === 1 && app.ready;
       });
       expect([...phases]).toEqual(['Running']);
+      // The API would not take another state after it.
+      expect(ended).toBe(false);
       expect(images).toEqual(['minke.local/tools', 'minke.local/other']);
       expect(reasons(node as TestNode)).toEqual(['Pulled', 'Created', 'Started', 'Killing', 'Pulled', 'Created', 'Started']);
       expect(api.events.map((event) => event.message)).toContain('Container app definition changed, will be restarted');
@@ -360,7 +364,8 @@ describe('a node that runs short', () => {
     let available = 1024 ** 3;
     const evictionPorts: EvictionPorts = {
       signals: async () => ({ 'memory.available': { available, capacity: 8 * 1024 ** 3 } }),
-      localUse: async () => ({ volumes: new Map(), logs: new Map() }),
+      localUse: async () => noLocalUse,
+      processes: async () => 0,
       stats: async () => ({ nodeName: 'n1', bootedAtMs: 0, memoryTotalBytes: 8 * 1024 ** 3, usage, pods: [] }),
     };
     const { api, until, clock } = begin({ kubelet: { evictionPorts } });
@@ -390,7 +395,8 @@ describe('a node that runs short', () => {
   test('ends a pod that is over its own limit, and no other', async () => {
     const evictionPorts: EvictionPorts = {
       signals: async () => ({}),
-      localUse: async () => ({ volumes: new Map([['cache', 2 * 1024 ** 2]]), logs: new Map() }),
+      localUse: async () => ({ ...noLocalUse, volumes: new Map([['cache', 2 * 1024 ** 2]]) }),
+      processes: async () => 0,
       stats: async () => Promise.reject(new Error('not asked')),
     };
     const { api, until } = begin({ kubelet: { evictionPorts } });

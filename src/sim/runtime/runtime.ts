@@ -180,6 +180,10 @@ class Simulated implements SimRuntime {
     return this.#call('reopenLog', { call }, () => void this.#engine.container(id));
   }
 
+  listContainerStats(call?: RuntimeCall) {
+    return this.#call('listContainerStats', { call }, () => []);
+  }
+
   execSync(id: string, _command: readonly string[], _timeoutSeconds: number, call?: RuntimeCall) {
     return this.#call('execSync', { call }, () => {
       const container = this.#engine.container(id);
@@ -212,6 +216,10 @@ class Simulated implements SimRuntime {
 
   listImages(call?: RuntimeCall): Promise<readonly Image[]> {
     return this.#call('listImages', { call }, () => []);
+  }
+
+  imageFsInfo(call?: RuntimeCall) {
+    return this.#call('imageFsInfo', { call }, () => undefined);
   }
 
   removeImage(_name: string, call?: RuntimeCall) {
