@@ -39,7 +39,7 @@ export function podServiceAccount(options: ServiceAccountOptions): AdmissionPlug
   return {
     name: 'ServiceAccount',
     async mutate(attributes, draft) {
-      const { kind, operation, subresource, namespace = '', signal } = attributes;
+      const { kind, operation, subresource, namespace = '' } = attributes;
       if (operation !== 'CREATE' || subresource !== undefined || !draft || kind.group !== '' || kind.resource !== 'pods') return;
       const pod = draft as Draft<V1Pod>;
       if (!pod.spec) return;
@@ -51,7 +51,7 @@ export function podServiceAccount(options: ServiceAccountOptions): AdmissionPlug
       // The default account is made right after its namespace: a pod that comes in between waits for it.
       const { accounts } = options;
       const account =
-        accounts.get(namespace, name) ?? (name === defaultAccount ? await accounts.appears(namespace, name, signal) : undefined);
+        accounts.get(namespace, name) ?? (name === defaultAccount ? await accounts.appears(namespace, name, attributes.signal) : undefined);
       if (!account) {
         const why = `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;
         throw refuse(attributes, why);

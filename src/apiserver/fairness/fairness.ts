@@ -12,6 +12,7 @@ import { defaultLevels, defaultSchemas, mandatoryNames } from './default-objects
 import { limitsOf } from './limits.ts';
 import { createFlowMetrics, type FlowMetrics, noFlowMetrics } from './metrics.ts';
 import { PriorityLevel, RejectedError, type Release } from './priority-level.ts';
+import { Turns } from './turns.ts';
 
 /** Requests under way at one time, of all levels together: as upstream, 400 that read and 200 that write. */
 export const defaultSeats = 600;
@@ -45,12 +46,14 @@ class Fairness {
   readonly #metrics: FlowMetrics;
   readonly #source: { readonly schemas: ResourceCache | undefined; readonly levels: ResourceCache | undefined };
   readonly #levels = new Map<string, Level>();
+  readonly #turns: Turns;
   #schemas: readonly FlowSchema[] = [];
   /** The last changes that the above are made of; undefined where a kind is not served. */
   #seen: { readonly schemas: number | undefined; readonly levels: number | undefined } | undefined;
 
   constructor(options: FairnessOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock);
     const cacheOf = (resource: string) => options.find?.({ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource })?.cache;
     this.#source = { schemas: cacheOf('flowschemas'), levels: cacheOf('prioritylevelconfigurations') };
     this.#metrics = options.metrics ? createFlowMetrics(options.metrics, () => this.#each()) : noFlowMetrics;
@@ -67,6 +70,8 @@ class Fairness {
     if (!schema || !level) return next();
     const release = await this.#seat(exchange, schema, level);
     try {
+      const turn = level.seats.limits.exempt ? undefined : this.#turns.enter(schema.level);
+      if (turn) await turn;
       const response = await next();
       const headers = {
         ...response.headers,

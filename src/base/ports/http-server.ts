@@ -1,10 +1,11 @@
 // An HTTPS server for HTTP/1.1 and HTTP/2 with client certificates, back-pressure, upgrades, and renewal without a restart.
 import http from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
+import { Handshakes } from './http-server-handshakes.ts';
 import { type HttpServerRequest, RequestView } from './http-server-request.ts';
 import { type HttpServerResponse, ResponseWriter } from './http-server-response.ts';
 
@@ -84,6 +85,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     keepAliveTimeout: keepAliveMs,
   });
   const connections = trackConnections(server);
+  const handshakes = paceHandshakes(server, clock);
   serveRequests(server, connections, options);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(new ListenError(host, port, error)));
@@ -96,7 +98,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   return {
     port: (server.address() as AddressInfo).port,
     reloadCertificates: (tls) => server.setSecureContext(secureContext(tls)),
-    close: (graceMs) => closeServer(server, connections, { clock, graceMs }),
+    close: (graceMs) => {
+      handshakes.close();
+      return closeServer(server, connections, { clock, graceMs });
+    },
   };
 }
 
@@ -128,6 +133,18 @@ interface Connections {
   /** Requests under way by socket (HTTP/1.1). */
   readonly busy: Map<Duplex, number>;
   closing: boolean;
+}
+
+/** Puts a queue before what the server itself does with a new connection. */
+function paceHandshakes(server: http2.Http2SecureServer, clock: Clock): Handshakes {
+  const begin = server.listeners('connection');
+  server.removeAllListeners('connection');
+  const handshakes = new Handshakes((socket) => {
+    for (const listener of begin) listener.call(server, socket);
+  }, clock);
+  server.on('connection', (socket: Socket) => handshakes.take(socket));
+  server.on('secureConnection', (socket) => handshakes.done(socket));
+  return handshakes;
 }
 
 function trackConnections(server: http2.Http2SecureServer): Connections {

@@ -24,10 +24,11 @@ export function resourceQuota(options: ResourceQuotaOptions): AdmissionPlugin {
   return {
     name: 'ResourceQuota',
     reserve(attributes, object) {
-      const { kind, namespace, old, name, dryRun, signal } = attributes;
+      const { kind, namespace, old, name, dryRun } = attributes;
       if (namespace === undefined || !options.any() || !mayUseMore(attributes) || options.quotas(namespace).length === 0) return undefined;
       const refuse = (why: string) => forbidden(subjectOf(kind, name), why);
-      return laneOf(namespace).reserve({ kind, object, old: attributes.operation === 'UPDATE' ? old : undefined, dryRun, signal, refuse });
+      const { signal, operation } = attributes; // Here and not before: a signal is made when it is asked for.
+      return laneOf(namespace).reserve({ kind, object, old: operation === 'UPDATE' ? old : undefined, dryRun, signal, refuse });
     },
   };
 }
