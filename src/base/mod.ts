@@ -9,5 +9,6 @@ export * from './heap.ts';
 export * from './logging.ts';
 export * from './metrics.ts';
 export * from './random.ts';
+export * from './shared-deadline.ts';
 export * from './tasks.ts';
 export * from './virtual-clock.ts';

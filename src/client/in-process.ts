@@ -17,18 +17,19 @@ export function createInProcessTransport(options: InProcessTransportOptions): Tr
   const open = new AbortController();
   // Every call and watch listens to it: many listeners are no leak.
   setMaxListeners(0, open.signal);
+  const join = createJoin(open.signal);
 
   return {
     async send(request) {
       request.signal?.throwIfAborted();
       if (open.signal.aborted) throw closedError();
-      const { controller, unlink } = linked(open.signal, request.signal);
+      const joined = join(request.signal);
       try {
-        return checked(await handler.send({ ...request, signal: controller.signal }, user));
+        return checked(await handler.send({ ...request, signal: joined.signal }, user));
       } catch (error) {
         throw explained(error, request);
       } finally {
-        unlink();
+        joined.release();
       }
     },
     async *watch(request) {
@@ -55,6 +56,37 @@ export function createInProcessTransport(options: InProcessTransportOptions): Tr
 }
 
 const closedError = () => new TransportError('The transport has been closed');
+
+interface Joined {
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+/** A signal that fires with `own` and with the caller's. Calls under way that have one caller's signal share one. */
+function createJoin(own: AbortSignal): (callers: AbortSignal | undefined) => Joined {
+  const standing = new WeakMap<AbortSignal, Joined & { calls: number }>();
+  const alone: Joined = { signal: own, release: () => {} };
+  return (callers) => {
+    if (!callers) return alone;
+    const known = standing.get(callers);
+    if (known) {
+      known.calls++;
+      return known;
+    }
+    const { controller, unlink } = linked(own, callers);
+    const joined = {
+      signal: controller.signal,
+      calls: 1,
+      release: () => {
+        if (--joined.calls > 0) return;
+        standing.delete(callers);
+        unlink();
+      },
+    };
+    standing.set(callers, joined);
+    return joined;
+  };
+}
 
 function linked(own: AbortSignal, callers: AbortSignal | undefined): { controller: AbortController; unlink: () => void } {
   const { controller, unlink } = childController(own);

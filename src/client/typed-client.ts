@@ -1,6 +1,6 @@
 // The typed client over any transport: builds requests, sets deadlines, gives objects.
 import { hasReason, type KubeList, type KubeObject, type Persisted, type ResourceType } from '../api/mod.ts';
-import { type Clock, DeadlineError, sleep, withDeadline } from '../base/mod.ts';
+import { type Clock, DeadlineError, SharedDeadline, sleep } from '../base/mod.ts';
 import type { CallOptions, Client, DeleteOptions, ListOptions, ObjectKey } from './client.ts';
 import { type ApiRequest, type ApiResponse, type Transport, TransportError, type WatchEvent } from './transport.ts';
 
@@ -21,10 +21,11 @@ type Send = (request: ApiRequest) => Promise<unknown>;
 
 function createSend(transport: Transport, options: ClientOptions): Send {
   const { clock, deadlineMs = deadlineDefaultMs, onWarning } = options;
+  const deadline = new SharedDeadline({ clock, ms: deadlineMs });
   return async (request) => {
     const what = `${request.verb} ${request.resource.resource}${request.name === undefined ? '' : ` "${request.name}"`}`;
     try {
-      const response: ApiResponse = await withDeadline({ clock, ms: deadlineMs, what, signal: request.signal }, (signal) =>
+      const response: ApiResponse = await deadline.run(what, request.signal, (signal) =>
         sendPatiently(transport, { ...request, signal }, clock),
       );
       if (onWarning) for (const warning of response.warnings) onWarning(warning);

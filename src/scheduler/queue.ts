@@ -65,6 +65,8 @@ export class SchedulingQueue {
   readonly #plugins: ReadonlyMap<string, Plugin>;
   readonly #onReady: () => void;
   readonly #entries = new Map<string, Entry>();
+  /** Those that wait for an event: what happens is put to them alone. In the order in which they were turned down. */
+  readonly #unschedulable = new Set<Entry>();
   readonly #active = new Heap<{ readonly entry: Entry; readonly order: number; readonly priority: number }>(
     (a, b) => a.priority > b.priority || (a.priority === b.priority && a.order < b.order),
   );
@@ -148,6 +150,7 @@ export class SchedulingQueue {
     this.#leave(entry);
     const timer = this.#clock.after(unschedulableMaxMs, () => this.#enqueue(entry));
     entry.place = { at: 'unschedulable', plugins, timer, triedAtMs: this.#clock.monotonicMs() };
+    this.#unschedulable.add(entry);
   }
 
   /** Something broke (the binding was refused): the pod is tried again after its back-off. */
@@ -173,7 +176,8 @@ export class SchedulingQueue {
   }
 
   #retryWhere(mayHelp: (pod: V1Pod, plugin: Plugin | undefined) => boolean): void {
-    for (const entry of this.#entries.values()) {
+    if (this.#unschedulable.size === 0) return;
+    for (const entry of [...this.#unschedulable]) {
       const { place } = entry;
       if (place.at !== 'unschedulable') continue;
       const helps = place.plugins.size === 0 || [...place.plugins].some((name) => mayHelp(entry.queued.pod, this.#plugins.get(name)));
@@ -203,6 +207,7 @@ export class SchedulingQueue {
   }
 
   #leave(entry: Entry): void {
+    this.#unschedulable.delete(entry);
     if (entry.place.at === 'backoff' || entry.place.at === 'unschedulable') entry.place.timer.cancel();
     entry.place = { at: 'inFlight' };
   }

@@ -50,6 +50,7 @@ export async function bind(services: Services, request: ResourceRequest, context
     name,
     dryRun: options.dryRun,
     context,
+    shallow: true,
     change: (draft, old) => {
       const problem = bindingProblem(old, binding);
       if (problem !== undefined) throw conflict({ group: '', resource: 'pods/binding', name }, problem);
@@ -85,18 +86,23 @@ function bindingProblem(pod: V1Pod, binding: V1Binding): string | undefined {
   return undefined;
 }
 
+/** What the binding does not touch stays the standing object's own, frozen and shared. */
 function assign(draft: Draft<V1Pod>, binding: V1Binding, nowTime: string): void {
-  draft.spec ??= { containers: [] };
-  draft.spec.nodeName = binding.target.name;
-  draft.metadata ??= {};
-  if (binding.metadata?.annotations) draft.metadata.annotations = { ...draft.metadata.annotations, ...binding.metadata.annotations };
-  if (binding.metadata?.labels) draft.metadata.labels = { ...draft.metadata.labels, ...binding.metadata.labels };
-  const observedGeneration = draft.metadata.generation;
+  draft.spec = { containers: [], ...draft.spec, nodeName: binding.target.name };
+  const { annotations, labels } = binding.metadata ?? {};
+  if (annotations || labels) {
+    draft.metadata = {
+      ...draft.metadata,
+      ...(annotations ? { annotations: { ...draft.metadata?.annotations, ...annotations } } : {}),
+      ...(labels ? { labels: { ...draft.metadata?.labels, ...labels } } : {}),
+    };
+  }
+  const observedGeneration = draft.metadata?.generation;
   const scheduled: V1PodCondition = {
     type: 'PodScheduled',
     status: 'True',
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
   };
-  draft.status ??= {};
-  draft.status.conditions = setCondition(draft.status.conditions, scheduled, nowTime) as Draft<V1PodCondition[]>;
+  const conditions = setCondition(draft.status?.conditions, scheduled, nowTime) as Draft<V1PodCondition[]>;
+  draft.status = { ...draft.status, conditions };
 }

@@ -13,6 +13,8 @@ export interface Transformation {
   readonly name: string;
   readonly dryRun: boolean;
   readonly context: RequestContext;
+  /** The draft is a copy of the object's own members alone: `change` puts new objects for what it changes further down. Default false. */
+  readonly shallow?: boolean;
   /** Changes the draft in place; throws to refuse. False: there is nothing to change. */
   readonly change: (draft: Draft<KubeObject>, old: KubeObject) => boolean;
 }
@@ -24,7 +26,7 @@ export async function transform(of: Transformation): Promise<Encoded> {
     if (attempt > 1) context.signal.throwIfAborted();
     const old = resource.get(namespace, name);
     if (!old) throw notFound(resource.subject(name));
-    const draft = draftOf(old.object) as Draft<KubeObject>;
+    const draft = (of.shallow === true ? { ...old.object } : draftOf(old.object)) as Draft<KubeObject>;
     if (!of.change(draft, old.object)) return old;
     if (of.dryRun) return encoded(asObject(draft));
     try {
