@@ -63,7 +63,29 @@ async function addNodes(client: Client, count: number): Promise<void> {
   }
 }
 
-async function scheduler(nodeCount: number, podCount: number): Promise<object> {
+const match = { labelSelector: { matchLabels: { app: 'bench' } } };
+const zone = 'topology.kubernetes.io/zone';
+/** What the pods ask for beside room, by the name of the measurement. */
+const wishes: Readonly<Record<string, (i: number) => object>> = {
+  plain: () => ({}),
+  spread: () => ({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: zone, whenUnsatisfiable: 'DoNotSchedule', ...match }] }),
+  affinity: () => ({
+    affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: zone, ...match }] } },
+  }),
+  // Pods of ten workloads that keep away from their own kind: as many as there are nodes could be placed of each.
+  antiaffinity: (i) => ({
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { workload: `w-${i % 10}` } } },
+        ],
+      },
+    },
+  }),
+};
+
+async function scheduler(nodeCount: number, podCount: number, kind: string): Promise<object> {
+  const wish = wishes[kind] ?? wishes.plain;
   const cluster = await startCluster({ nodes: 0 });
   const { client, informers } = cluster;
   await addNodes(client, nodeCount);
@@ -95,8 +117,8 @@ async function scheduler(nodeCount: number, podCount: number): Promise<object> {
       await client.create(pods, {
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name: `pod-${i}`, namespace: 'default', labels: { app: 'bench' } },
-        spec: { containers: [{ name: 'app', image: 'app:1', resources: { requests } }] },
+        metadata: { name: `pod-${i}`, namespace: 'default', labels: { app: 'bench', workload: `w-${i % 10}` } },
+        spec: { containers: [{ name: 'app', image: 'app:1', resources: { requests } }], ...wish?.(i) },
       });
     }
   };
@@ -114,7 +136,7 @@ async function scheduler(nodeCount: number, podCount: number): Promise<object> {
   };
 }
 
-const [what = '', ...counts] = process.argv.slice(2);
-const [nodeCount = 1000, podCount = 5000] = counts.map(Number);
-const result = what === 'ready' ? await ready() : what === 'deployment' ? await deployment() : await scheduler(nodeCount, podCount);
+const [what = '', nodesWanted = '1000', podsWanted = '5000', kind = 'plain'] = process.argv.slice(2);
+const [nodeCount, podCount] = [Number(nodesWanted), Number(podsWanted)];
+const result = what === 'ready' ? await ready() : what === 'deployment' ? await deployment() : await scheduler(nodeCount, podCount, kind);
 process.stdout.write(JSON.stringify(result));

@@ -1,10 +1,9 @@
 // The scheduler's picture of the cluster: nodes, the pods bound to them, and pods it has just decided on (assumed).
-import type { V1Node, V1Pod } from '../api/mod.ts';
+import { equal, type V1Node, type V1Pod } from '../api/mod.ts';
 import { assert } from '../base/mod.ts';
 import { NodeInfo, podKey } from './node-info.ts';
-import { hasAffinity } from './pod-affinity-terms.ts';
 import { PodGroups } from './pod-groups.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { LabelValues, Snapshot } from './snapshot.ts';
 
 const nobody: readonly V1Pod[] = [];
 
@@ -20,27 +19,25 @@ export class SchedulerCache implements Snapshot {
   readonly #nominated = new Map<string, { readonly pod: V1Pod; readonly nodeName: string }>();
   readonly #nominatedOn = new Map<string, Map<string, V1Pod>>();
   #list: readonly NodeInfo[] | undefined;
-  readonly #labelValues = new Map<string, Map<string, number>>();
-  readonly groups = new PodGroups();
-  /** By pod key. */
-  readonly #withAffinity = new Map<string, { readonly pod: V1Pod; readonly node: NodeInfo }>();
+  readonly #labelValues = new Map<string, LabelValues>();
+  readonly groups = new PodGroups((nodeName) => {
+    const node = this.#infos.get(nodeName)?.node;
+    return node && (node.metadata?.labels ?? {});
+  });
 
   get nodes(): readonly NodeInfo[] {
     this.#list ??= [...this.#infos.values()].filter((info) => info.node !== undefined);
     return this.#list;
   }
 
-  labelValues(key: string): ReadonlyMap<string, number> {
-    let values = this.#labelValues.get(key);
-    if (!values) {
-      values = new Map();
-      for (const { node } of this.nodes) {
-        const value = node?.metadata?.labels?.[key];
-        if (value !== undefined) values.set(value, (values.get(value) ?? 0) + 1);
-      }
-      this.#labelValues.set(key, values);
+  labelValues(key: string): LabelValues {
+    let known = this.#labelValues.get(key);
+    if (!known) {
+      const all = this.nodes.flatMap(({ node }) => node?.metadata?.labels?.[key] ?? []);
+      known = { values: new Set(all), nodes: all.length };
+      this.#labelValues.set(key, known);
     }
-    return values;
+    return known;
   }
 
   get(name: string): NodeInfo | undefined {
@@ -51,9 +48,10 @@ export class SchedulerCache implements Snapshot {
   setNode(node: V1Node): void {
     const name = node.metadata?.name ?? '';
     const info = this.#infoOf(name);
-    if (!info.node) this.#list = undefined;
-    if (info.node?.metadata?.labels !== node.metadata?.labels) this.#labelValues.clear();
+    const before = info.node;
+    if (!before) this.#list = undefined;
     info.setNode(node);
+    if (!before || !equal(before.metadata?.labels, node.metadata?.labels)) this.#labelsChanged();
   }
 
   removeNode(name: string): void {
@@ -61,7 +59,7 @@ export class SchedulerCache implements Snapshot {
     if (!info) return;
     info.setNode(undefined);
     this.#list = undefined;
-    this.#labelValues.clear();
+    this.#labelsChanged();
     if (info.pods.size === 0) this.#infos.delete(name);
   }
 
@@ -134,10 +132,6 @@ export class SchedulerCache implements Snapshot {
     return () => this.#place(pod, nodeName);
   }
 
-  podsWithAffinity(): Iterable<{ readonly pod: V1Pod; readonly node: NodeInfo }> {
-    return this.#withAffinity.values();
-  }
-
   isPlaced(pod: V1Pod): boolean {
     return this.#placed.has(podKey(pod));
   }
@@ -150,7 +144,6 @@ export class SchedulerCache implements Snapshot {
     const info = this.#infoOf(nodeName);
     info.add(pod);
     this.groups.add(pod, nodeName);
-    if (hasAffinity(pod)) this.#withAffinity.set(key, { pod, node: info });
   }
 
   /** Takes away what was counted for the pod, as it was when it was counted. */
@@ -159,7 +152,11 @@ export class SchedulerCache implements Snapshot {
     if (!info || !counted) return;
     info.remove(counted);
     this.groups.remove(counted, info.name);
-    this.#withAffinity.delete(key);
+  }
+
+  #labelsChanged(): void {
+    this.#labelValues.clear();
+    this.groups.nodesChanged();
   }
 
   #infoOf(name: string): NodeInfo {

@@ -4,20 +4,25 @@ import type { V1Pod } from '../api/mod.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodGroups } from './pod-groups.ts';
 
+/** The values that nodes have for a label. */
+export interface LabelValues {
+  readonly values: ReadonlySet<string>;
+  /** How many nodes have the label. */
+  readonly nodes: number;
+}
+
 export interface Snapshot {
   /** Nodes that exist, in a stable order. */
   readonly nodes: readonly NodeInfo[];
   get(name: string): NodeInfo | undefined;
-  /** The values that nodes have for a label, and how many have each. Kept until a node comes, goes or changes its labels. */
-  labelValues(key: string): ReadonlyMap<string, number>;
+  /** Kept until a node comes, goes or changes its labels. */
+  labelValues(key: string): LabelValues;
   /** Where pods are, by their labels. */
-  readonly groups: Pick<PodGroups, 'namespaces' | 'inNamespace'>;
+  readonly groups: Pick<PodGroups, 'namespaces' | 'inNamespace' | 'withAffinity'>;
   /** Pods that wait for a node which others have been told to leave. */
   nominatedOn(nodeName: string): readonly V1Pod[];
   /** Counts a pod on a node, until the function that it gives is called. */
   pretendThere(pod: V1Pod, nodeName: string): () => void;
   /** Leaves a pod out, until the function that it gives is called. */
   pretendGone(pod: V1Pod): () => void;
-  /** Pods with affinity or anti-affinity to other pods: few in most clusters. */
-  podsWithAffinity(): Iterable<{ readonly pod: V1Pod; readonly node: NodeInfo }>;
 }

@@ -18,6 +18,8 @@ interface Parts {
   readonly pods: Informer<V1Pod>;
   /** When each node was last heard of, on the monotonic clock: what nodes say of the time is not trusted. */
   readonly heardMs: ReadonlyMap<string, number>;
+  /** The names of nodes that are ready. */
+  readonly ready: ReadonlySet<string>;
   readonly events: EventRecorder;
 }
 
@@ -28,12 +30,14 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
   const pods = informers.of(podType);
   indexByNode(pods);
   const heardMs = new Map<string, number>();
+  const ready = new Set<string>();
   const controller: Controller = startController(context, {
     name: 'node-lifecycle-controller',
     component: 'node-controller',
     workers: 8,
     caches: [cache(nodes), cache(leases), cache(pods)],
-    reconcile: (name, signal) => reconcile({ context: { ...context, signal }, nodes, pods, heardMs, events: controller.events }, name),
+    reconcile: (name, signal) =>
+      reconcile({ context: { ...context, signal }, nodes, pods, heardMs, ready, events: controller.events }, name),
   });
   controller.on(nodes, ({ old, next }) => {
     const node = next ?? old;
@@ -42,6 +46,7 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
     const about = referenceTo(nodeType, node);
     if (!next) {
       heardMs.delete(name);
+      ready.delete(name);
       controller.events.record(about, 'Normal', 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`);
       return;
     }
@@ -49,8 +54,11 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
     const heartbeat = heartbeatOf(next);
     if (!old || (heartbeat !== undefined && heartbeat !== heartbeatOf(old))) heardMs.set(name, clock.monotonicMs());
     if (!old || concerns(old, next)) controller.queue.add(name);
-    if (isNodeReady(old) === isNodeReady(next)) return;
+    const wasAny = ready.size > 0;
+    if (isNodeReady(next)) ready.add(name);
+    else ready.delete(name);
     // Whether nodes that are not ready are emptied depends on whether any node is.
+    if (wasAny === ready.size > 0) return;
     for (const other of nodes.list()) if (!isNodeReady(other)) controller.queue.add(other.metadata.name);
   });
   controller.on(leases, ({ old, next }) => {
@@ -108,8 +116,8 @@ async function writeConditions(
   return written;
 }
 
-async function writeTaints({ context, nodes }: Parts, node: Persisted<V1Node>, nowTime: string): Promise<void> {
-  const evict = nodes.list().some((other) => other.metadata.name !== node.metadata.name && isNodeReady(other));
+async function writeTaints({ context, ready }: Parts, node: Persisted<V1Node>, nowTime: string): Promise<void> {
+  const evict = ready.size > (ready.has(node.metadata.name) ? 1 : 0);
   const taints = planTaints({ node, evict, nowTime });
   if (taints === node.spec?.taints || (taints.length === 0 && node.spec?.taints === undefined)) return;
   const { name, uid, resourceVersion } = node.metadata;

@@ -13,6 +13,7 @@ import {
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
 import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
+import type { PodGroup } from '../pod-groups.ts';
 import type { Snapshot } from '../snapshot.ts';
 
 const name = 'PodTopologySpread';
@@ -90,30 +91,30 @@ function count(pod: V1Pod, snapshot: Snapshot, constraints: readonly Constraint[
     : countEligible(pod, snapshot, constraints);
 }
 
-function everyNodeHas(snapshot: Snapshot, topologyKey: string): boolean {
-  let nodes = 0;
-  for (const some of snapshot.labelValues(topologyKey).values()) nodes += some;
-  return nodes === snapshot.nodes.length;
-}
+const everyNodeHas = (snapshot: Snapshot, topologyKey: string): boolean =>
+  snapshot.labelValues(topologyKey).nodes === snapshot.nodes.length;
 
 const hasNodeAffinity = ({ spec }: V1Pod): boolean =>
   spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined ||
   Object.keys(spec?.nodeSelector ?? {}).length > 0;
 
-/** Where every node counts, only those with matching pods have to be looked at; the other domains have none. */
+/** Where every node counts, the groups of pods know how many of them each domain has; the other domains have none. */
 function countMatching(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): Counted {
   const { topologyKey } = constraint;
-  const domains = new Map<string, number>();
-  for (const [nodeName, pods] of matchingByNode(pod, snapshot, constraint)) {
-    const node = snapshot.get(nodeName);
-    const value = node && labelsOf(node)[topologyKey];
-    if (value !== undefined) domains.set(value, (domains.get(value) ?? 0) + pods);
-  }
-  return { constraint, domains, domainCount: snapshot.labelValues(topologyKey).size };
+  const counts = matchingGroups(pod, snapshot, constraint).map((group) => group.domains(topologyKey));
+  return { constraint, domains: sumOf(counts), domainCount: snapshot.labelValues(topologyKey).values.size };
+}
+
+function sumOf(counts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const [only] = counts;
+  if (only && counts.length === 1) return only;
+  const sums = new Map<string, number>();
+  for (const count of counts) for (const [key, pods] of count) sums.set(key, (sums.get(key) ?? 0) + pods);
+  return sums;
 }
 
 function countEligible(pod: V1Pod, snapshot: Snapshot, constraints: readonly Constraint[]): readonly Counted[] {
-  const perNode = constraints.map((constraint) => matchingByNode(pod, snapshot, constraint));
+  const perNode = constraints.map((constraint) => sumOf(matchingGroups(pod, snapshot, constraint).map((group) => group.nodes)));
   const domains = constraints.map(() => new Map<string, number>());
   for (const node of snapshot.nodes) {
     const labels = labelsOf(node);
@@ -127,11 +128,10 @@ function countEligible(pod: V1Pod, snapshot: Snapshot, constraints: readonly Con
   return constraints.map((constraint, i) => ({ constraint, domains: domains[i] ?? new Map(), domainCount: domains[i]?.size ?? 0 }));
 }
 
-function matchingByNode(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): Map<string, number> {
-  const found = new Map<string, number>();
+function matchingGroups(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): readonly PodGroup[] {
+  const found: PodGroup[] = [];
   for (const group of snapshot.groups.inNamespace(pod.metadata?.namespace ?? '')) {
-    if (group.terminating || !constraint.matches(group.labels)) continue;
-    for (const [nodeName, pods] of group.nodes) found.set(nodeName, (found.get(nodeName) ?? 0) + pods);
+    if (!group.terminating && constraint.matches(group.labels)) found.push(group);
   }
   return found;
 }
