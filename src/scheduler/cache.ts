@@ -5,6 +5,9 @@ import { NodeInfo, podKey } from './node-info.ts';
 import { PodGroups } from './pod-groups.ts';
 import type { LabelValues, Snapshot } from './snapshot.ts';
 
+/** 1 for a node that keeps some pods away, or would rather. */
+const taintsCount = (node: V1Node | undefined): 0 | 1 => (node?.spec?.unschedulable || (node?.spec?.taints ?? []).length > 0 ? 1 : 0);
+
 const nobody: readonly V1Pod[] = [];
 
 /**
@@ -20,9 +23,10 @@ export class SchedulerCache implements Snapshot {
   readonly #nominatedOn = new Map<string, Map<string, V1Pod>>();
   #list: readonly NodeInfo[] | undefined;
   readonly #labelValues = new Map<string, LabelValues>();
+  tainted = 0;
   readonly groups = new PodGroups((nodeName) => {
-    const node = this.#infos.get(nodeName)?.node;
-    return node && (node.metadata?.labels ?? {});
+    const info = this.#infos.get(nodeName);
+    return info?.node && info.labels;
   });
 
   get nodes(): readonly NodeInfo[] {
@@ -51,12 +55,14 @@ export class SchedulerCache implements Snapshot {
     const before = info.node;
     if (!before) this.#list = undefined;
     info.setNode(node);
+    this.tainted += taintsCount(node) - taintsCount(before);
     if (!before || !equal(before.metadata?.labels, node.metadata?.labels)) this.#labelsChanged();
   }
 
   removeNode(name: string): void {
     const info = this.#infos.get(name);
     if (!info) return;
+    this.tainted -= taintsCount(info.node);
     info.setNode(undefined);
     this.#list = undefined;
     this.#labelsChanged();
@@ -106,6 +112,10 @@ export class SchedulerCache implements Snapshot {
     this.#nominated.set(key, { pod, nodeName });
     const there = this.#nominatedOn.get(nodeName) ?? new Map<string, V1Pod>();
     this.#nominatedOn.set(nodeName, there.set(key, pod));
+  }
+
+  get hasNominated(): boolean {
+    return this.#nominated.size > 0;
   }
 
   nominatedOn(nodeName: string): readonly V1Pod[] {

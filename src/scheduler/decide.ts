@@ -47,7 +47,7 @@ export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): D
     return { is: 'none', why: { nodes: snapshot.nodes.length, everywhere: undefined, ...explain(found.failed, snapshot, narrowed) } };
   const best = found.feasible.length === 1 ? found.feasible[0] : pickBest(pod, state, found.feasible, options);
   return best
-    ? { is: 'node', name: best.name, evaluated: found.feasible.length + found.failed.size, feasible: found.feasible.length }
+    ? { is: 'node', name: best.name, evaluated: found.feasible.length + found.failed.length, feasible: found.feasible.length }
     : { is: 'error', error: new Error('no node was chosen'), plugin: '' };
 }
 
@@ -63,6 +63,10 @@ export function preFilter(pod: V1Pod, state: CycleState, options: Pick<DecideOpt
   let only: ReadonlySet<string> | undefined;
   let onlyBy = '';
   for (const { plugin } of options.plugins) {
+    if (plugin.applies?.(pod, options.snapshot) === false) {
+      skipped.add(plugin.name);
+      continue;
+    }
     const verdict = plugin.preFilter?.(state, pod, options.snapshot);
     if (!verdict) continue;
     if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: plugin.name };
@@ -90,17 +94,22 @@ interface FilterRequest extends DecideOptions {
   readonly filters: readonly EnabledPlugin[];
 }
 
-function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Map<string, Verdict> } | Decision {
+type Failed = { readonly node: NodeInfo; readonly verdict: Verdict }[];
+
+function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Failed } | Decision {
   const { candidates, filters, startAt } = request;
   const wanted = feasibleNodesWanted(candidates.length, request.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
-  const failed = new Map<string, Verdict>();
+  const failed: Failed = [];
+  const hasNominated = request.snapshot.hasNominated;
+  let next = candidates.length === 0 ? 0 : startAt % candidates.length;
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
-    const node = candidates[(startAt + i) % candidates.length] as NodeInfo;
-    const verdict = firstRefusal(pod, state, node, filters) ?? refusalWithNominated(pod, node, request);
-    if (verdict?.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
-    if (verdict) failed.set(node.name, verdict);
-    else feasible.push(node);
+    const node = candidates[next] as NodeInfo;
+    next = next + 1 === candidates.length ? 0 : next + 1;
+    const verdict = firstRefusal(pod, state, node, filters) ?? (hasNominated ? refusalWithNominated(pod, node, request) : undefined);
+    if (!verdict) feasible.push(node);
+    else if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
+    else failed.push({ node, verdict });
   }
   return { feasible, failed };
 }
@@ -118,7 +127,8 @@ function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: re
   for (const { plugin } of filters) {
     const verdict = plugin.filter?.(state, pod, node);
     if (!verdict || verdict.is === 'success' || verdict.is === 'skip') continue;
-    return verdict.is === 'unschedulable' || verdict.is === 'unresolvable' ? { ...verdict, plugin: plugin.name } : verdict;
+    const named = verdict.is === 'error' || verdict.plugin !== undefined;
+    return named ? verdict : { ...verdict, plugin: plugin.name };
   }
   return undefined;
 }
@@ -149,8 +159,8 @@ export function feasibleNodesWanted(nodes: number, percentage = 0): number {
 }
 
 /** Adds the nodes that pre-filters ruled out, so that the message counts every node. */
-function explain(failed: ReadonlyMap<string, Verdict>, snapshot: Snapshot, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
-  const verdicts = new Map(failed);
+function explain(failed: Failed, snapshot: Snapshot, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
+  const verdicts = new Map(failed.map(({ node, verdict }) => [node.name, verdict]));
   if (narrowed.only) {
     for (const node of snapshot.nodes) {
       if (!narrowed.only.has(node.name)) {
@@ -176,7 +186,7 @@ export interface ScoreRequest extends Pick<DecideOptions, 'plugins' | 'snapshot'
 export function scoreNodes(pod: V1Pod, state: CycleState, { plugins, snapshot, nodes, scored }: ScoreRequest): readonly number[] {
   const totals = new Array<number>(nodes.length).fill(0);
   for (const { plugin, weight } of plugins) {
-    if (!plugin.score || weight === 0) continue;
+    if (!plugin.score || weight === 0 || plugin.applies?.(pod, snapshot) === false) continue;
     if (plugin.preScore && plugin.preScore(state, pod, nodes, snapshot).is === 'skip') continue;
     const { score } = plugin;
     const scores = nodes.map((node) => score(state, pod, node));

@@ -15,10 +15,12 @@ export type Verdict =
   | { readonly is: 'unschedulable' | 'unresolvable'; readonly reasons: readonly string[]; readonly plugin?: string }
   | { readonly is: 'error'; readonly error: unknown };
 
+type Refused = Verdict & { readonly is: 'unschedulable' | 'unresolvable' };
+
 export const success: Verdict = { is: 'success' };
 export const skip: Verdict = { is: 'skip' };
-export const unschedulable = (...reasons: string[]): Verdict => ({ is: 'unschedulable', reasons });
-export const unresolvable = (...reasons: string[]): Verdict => ({ is: 'unresolvable', reasons });
+export const unschedulable = (...reasons: string[]): Refused => ({ is: 'unschedulable', reasons });
+export const unresolvable = (...reasons: string[]): Refused => ({ is: 'unresolvable', reasons });
 
 /** What plugins remember between the points of one pod's cycle. Each plugin has its own key. */
 export type CycleState = Map<string, unknown>;
@@ -50,6 +52,8 @@ export interface Plugin {
   readonly objectMayHelp?: (pod: V1Pod, event: ObjectEvent) => boolean;
   /** Tells of such objects, from the scheduler's start on. Returns what ends that. */
   readonly watch?: (happened: (event: ObjectEvent) => void) => () => void;
+  /** Asked once a cycle. False: neither filter nor score of this plugin could make a difference, and none of them is run. */
+  readonly applies?: (pod: V1Pod, snapshot: Snapshot) => boolean;
   /** Before the pod enters the active queue. */
   readonly preEnqueue?: (pod: V1Pod) => Verdict;
   /** Once a cycle: computes what the filter needs, and may narrow the nodes (`nodes`: their names). */

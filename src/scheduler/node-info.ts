@@ -17,6 +17,7 @@ export interface HostPort {
 
 export const podKey = (pod: V1Pod): string => pod.metadata?.uid ?? `${pod.metadata?.namespace}/${pod.metadata?.name}`;
 
+const noLabels: Readonly<Record<string, string>> = {};
 const anyAddress = '0.0.0.0';
 
 export function hostPortsOf(pod: V1Pod): readonly HostPort[] {
@@ -41,7 +42,10 @@ const clash = (a: HostPort, b: HostPort): boolean =>
 export class NodeInfo {
   readonly name: string;
   #node: V1Node | undefined;
+  #labels: Readonly<Record<string, string>> = noLabels;
   #allocatable: Resources = new Map();
+  #freeCpu = 0;
+  #freeMemory = 0;
   #allowedPods = 0;
   #imageBytes: ReadonlyMap<string, number> | undefined;
   readonly #requested = new Map<string, number>();
@@ -57,6 +61,17 @@ export class NodeInfo {
   /** Undefined for a node that is gone while pods on it remain. */
   get node(): V1Node | undefined {
     return this.#node;
+  }
+  get labels(): Readonly<Record<string, string>> {
+    return this.#labels;
+  }
+  /** Millicores that nobody has asked for. */
+  get freeCpu(): number {
+    return this.#freeCpu;
+  }
+  /** Bytes that nobody has asked for. */
+  get freeMemory(): number {
+    return this.#freeMemory;
   }
   get allocatable(): Resources {
     return this.#allocatable;
@@ -74,9 +89,13 @@ export class NodeInfo {
   get requested(): Resources {
     return this.#requested;
   }
-  /** What counts when nodes are compared: pods that ask for nothing count with a default. Millicores, bytes. */
-  get scoreRequested(): Readonly<Record<'cpu' | 'memory', number>> {
-    return { cpu: this.#scoreCpu, memory: this.#scoreMemory };
+  /** What counts when nodes are compared: pods that ask for nothing count with a default. Millicores. */
+  get scoreCpu(): number {
+    return this.#scoreCpu;
+  }
+  /** As `scoreCpu`, in bytes. */
+  get scoreMemory(): number {
+    return this.#scoreMemory;
   }
   get pods(): ReadonlyMap<string, PlacedPod> {
     return this.#pods;
@@ -84,9 +103,13 @@ export class NodeInfo {
 
   setNode(node: V1Node | undefined): void {
     if (node?.status?.images !== this.#node?.status?.images) this.#imageBytes = undefined;
+    if (node?.status?.allocatable !== this.#node?.status?.allocatable) {
+      this.#allocatable = toResources(node?.status?.allocatable);
+      this.#allowedPods = this.#allocatable.get('pods') ?? 0;
+    }
     this.#node = node;
-    this.#allocatable = toResources(node?.status?.allocatable);
-    this.#allowedPods = this.#allocatable.get('pods') ?? 0;
+    this.#labels = node?.metadata?.labels ?? noLabels;
+    this.#reckonFree();
   }
 
   add(pod: V1Pod): void {
@@ -116,5 +139,11 @@ export class NodeInfo {
     this.#scoreCpu += sign * score.cpu;
     this.#scoreMemory += sign * score.memory;
     if (placed.hostPorts.length > 0) this.#portPods += sign;
+    this.#reckonFree();
+  }
+
+  #reckonFree(): void {
+    this.#freeCpu = (this.#allocatable.get('cpu') ?? 0) - (this.#requested.get('cpu') ?? 0);
+    this.#freeMemory = (this.#allocatable.get('memory') ?? 0) - (this.#requested.get('memory') ?? 0);
   }
 }

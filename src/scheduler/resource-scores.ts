@@ -9,7 +9,8 @@ import { podRequests, podScoreRequests } from './pod-resources.ts';
 /** What would be in use with the pod; undefined for what the node does not offer, and for what few pods ask for and this one does not. */
 export function usedWith(pod: V1Pod, info: NodeInfo, name: string): number | undefined {
   if ((info.allocatable.get(name) ?? 0) === 0) return undefined;
-  if (name === 'cpu' || name === 'memory') return info.scoreRequested[name] + podScoreRequests(pod)[name];
+  if (name === 'cpu') return info.scoreCpu + podScoreRequests(pod).cpu;
+  if (name === 'memory') return info.scoreMemory + podScoreRequests(pod).memory;
   const asked = podRequests(pod).get(name) ?? 0;
   if (asked === 0 && name !== 'ephemeral-storage') return undefined;
   return (info.requested.get(name) ?? 0) + asked;

@@ -15,10 +15,14 @@ export interface Snapshot {
   /** Nodes that exist, in a stable order. */
   readonly nodes: readonly NodeInfo[];
   get(name: string): NodeInfo | undefined;
+  /** How many nodes have taints or are cordoned. */
+  readonly tainted: number;
   /** Kept until a node comes, goes or changes its labels. */
   labelValues(key: string): LabelValues;
   /** Where pods are, by their labels. */
   readonly groups: Pick<PodGroups, 'namespaces' | 'inNamespace' | 'withAffinity'>;
+  /** Whether any node has nominated pods. */
+  readonly hasNominated: boolean;
   /** Pods that wait for a node which others have been told to leave. */
   nominatedOn(nodeName: string): readonly V1Pod[];
   /** Counts a pod on a node, until the function that it gives is called. */

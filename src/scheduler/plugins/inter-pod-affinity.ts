@@ -1,8 +1,7 @@
 // InterPodAffinity: near or far from other pods, by topology domain; and what pods that run already ask of those to come.
 import type { V1Pod } from '../../api/mod.ts';
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
-import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
-import type { NodeInfo } from '../node-info.ts';
+import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import { type CompiledTerm, type NamespaceLabels, preferredTerms, requiredTerms } from '../pod-affinity-terms.ts';
 import type { PodGroup } from '../pod-groups.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -10,6 +9,11 @@ import { TopologyCounts } from '../topology-counts.ts';
 
 const name = 'InterPodAffinity';
 const scoreKey = `${name}/score`;
+
+// Made once: nodes are turned down by the thousand.
+const notNear: Verdict = { ...unresolvable("node(s) didn't match pod affinity rules"), plugin: name };
+const notFar: Verdict = { ...unschedulable("node(s) didn't match pod anti-affinity rules"), plugin: name };
+const refusedByOthers: Verdict = { ...unschedulable("node(s) didn't satisfy existing pods anti-affinity rules"), plugin: name };
 
 interface FilterState {
   readonly affinity: readonly CompiledTerm[];
@@ -22,7 +26,6 @@ interface FilterState {
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
-const labelsOf = (node: NodeInfo | undefined): Readonly<Record<string, string>> => node?.node?.metadata?.labels ?? noLabels;
 const ownLabels = (pod: V1Pod): Readonly<Record<string, string>> => pod.metadata?.labels ?? noLabels;
 const namespaceOf = (pod: V1Pod): string => pod.metadata?.namespace ?? '';
 
@@ -133,17 +136,16 @@ export const interPodAffinity = (
     },
     filter: (state, _pod, node) => {
       const { affinity, antiAffinity, near, far, refused, matchesItself } = state.get(name) as FilterState;
-      const labels = labelsOf(node);
-      if (affinity.some((term) => labels[term.topologyKey] === undefined)) return unresolvable("node(s) didn't match pod affinity rules");
+      const labels = node.labels;
+      if (affinity.some((term) => labels[term.topologyKey] === undefined)) return notNear;
       // The first of a group that wants to be together: nobody is there yet, and it is one of them itself.
       const isFirst = near.isEmpty && matchesItself;
       if (!isFirst && affinity.some((term) => near.get(term.topologyKey, labels[term.topologyKey]) === 0)) {
-        return unresolvable("node(s) didn't match pod affinity rules");
+        return notNear;
       }
-      if (antiAffinity.some((term) => far.get(term.topologyKey, labels[term.topologyKey]) > 0))
-        return unschedulable("node(s) didn't match pod anti-affinity rules");
+      if (antiAffinity.some((term) => far.get(term.topologyKey, labels[term.topologyKey]) > 0)) return notFar;
       for (const key of refused.keys) {
-        if (refused.get(key, labels[key]) > 0) return unschedulable("node(s) didn't satisfy existing pods anti-affinity rules");
+        if (refused.get(key, labels[key]) > 0) return refusedByOthers;
       }
       return success;
     },
@@ -155,7 +157,7 @@ export const interPodAffinity = (
     },
     score: (state, _pod, node) => {
       const scores = state.get(scoreKey) as TopologyCounts;
-      const labels = labelsOf(node);
+      const labels = node.labels;
       let sum = 0;
       for (const key of scores.keys) sum += scores.get(key, labels[key]);
       return sum;

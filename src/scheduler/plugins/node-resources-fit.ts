@@ -32,6 +32,10 @@ const enough = { reasons: [], neverFits: false };
 /** The common case, without a list: asked for every node of every pod. */
 function fits(requests: Resources, info: NodeInfo): boolean {
   if (info.pods.size + 1 > info.allowedPods) return false;
+  const cpu = requests.get('cpu') ?? 0;
+  const memory = requests.get('memory') ?? 0;
+  if ((cpu > 0 && cpu > info.freeCpu) || (memory > 0 && memory > info.freeMemory)) return false;
+  if (requests.size <= (requests.has('cpu') ? 1 : 0) + (requests.has('memory') ? 1 : 0)) return true;
   for (const [name, wanted] of requests) {
     if (wanted > 0 && wanted > (info.allocatable.get(name) ?? 0) - (info.requested.get(name) ?? 0)) return false;
   }

@@ -9,6 +9,7 @@ export const nodeUnschedulable: Plugin = {
   helpedBy: 'a node is added or uncordoned',
   mayHelp: (_pod, event) =>
     event.is === 'nodeAdded' || (event.is === 'nodeChanged' && event.old.spec?.unschedulable === true && !event.node.spec?.unschedulable),
+  applies: (_pod, snapshot) => snapshot.tainted > 0,
   filter: (_state, pod, info) =>
     info.node?.spec?.unschedulable && !(pod.spec?.tolerations ?? []).some((toleration) => tolerates(toleration, taint))
       ? unresolvable('node(s) were unschedulable')

@@ -11,8 +11,7 @@ import {
   type V1TopologySpreadConstraint,
 } from '../../api/mod.ts';
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
-import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable } from '../framework.ts';
-import type { NodeInfo } from '../node-info.ts';
+import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import type { PodGroup } from '../pod-groups.ts';
 import type { Snapshot } from '../snapshot.ts';
 
@@ -20,6 +19,13 @@ const name = 'PodTopologySpread';
 const scoreKey = `${name}/score`;
 /** The raw score of a node that lacks a topology key: it ends up with none. */
 const lacksKey = -1;
+
+// Made once: nodes are turned down by the thousand.
+const lacksLabel: Verdict = {
+  ...unresolvable("node(s) didn't match pod topology spread constraints (missing required label)"),
+  plugin: name,
+};
+const tooMany: Verdict = { ...unschedulable("node(s) didn't match pod topology spread constraints"), plugin: name };
 
 /** For pods without constraints of their own that belong to a workload or service. Source: upstream's system defaults. */
 const systemDefaults: readonly V1TopologySpreadConstraint[] = [
@@ -47,7 +53,6 @@ interface Counted {
   readonly domainCount: number;
 }
 
-const labelsOf = (node: NodeInfo): Readonly<Record<string, string>> => node.node?.metadata?.labels ?? {};
 const ownLabels = (pod: V1Pod): Readonly<Record<string, string>> => pod.metadata?.labels ?? {};
 
 function compile(pod: V1Pod, constraint: V1TopologySpreadConstraint): Constraint {
@@ -117,7 +122,7 @@ function countEligible(pod: V1Pod, snapshot: Snapshot, constraints: readonly Con
   const perNode = constraints.map((constraint) => sumOf(matchingGroups(pod, snapshot, constraint).map((group) => group.nodes)));
   const domains = constraints.map(() => new Map<string, number>());
   for (const node of snapshot.nodes) {
-    const labels = labelsOf(node);
+    const labels = node.labels;
     if (!node.node || !constraints.every(({ topologyKey }) => labels[topologyKey] !== undefined)) continue;
     for (const [i, constraint] of constraints.entries()) {
       if (!isEligible(pod, node.node, constraint)) continue;
@@ -193,12 +198,11 @@ export const podTopologySpread = (
       return success;
     },
     filter: (state, _pod, node) => {
-      const labels = labelsOf(node);
+      const labels = node.labels;
       for (const { constraint, domains, least, self } of (state.get(name) as FilterState).counted) {
         const value = labels[constraint.topologyKey];
-        if (value === undefined) return unresolvable("node(s) didn't match pod topology spread constraints (missing required label)");
-        if ((domains.get(value) ?? 0) + self - least > constraint.maxSkew)
-          return unschedulable("node(s) didn't match pod topology spread constraints");
+        if (value === undefined) return lacksLabel;
+        if ((domains.get(value) ?? 0) + self - least > constraint.maxSkew) return tooMany;
       }
       return success;
     },
@@ -207,9 +211,9 @@ export const podTopologySpread = (
       if (soft.length === 0) return skip;
       const own = (pod.spec?.topologySpreadConstraints ?? []).length > 0;
       // Nodes that lack a key of the pod's own constraints are liked least; of the defaults, the key does not count.
-      const keys = own ? soft : soft.filter(({ topologyKey }) => nodes.some((node) => labelsOf(node)[topologyKey] !== undefined));
+      const keys = own ? soft : soft.filter(({ topologyKey }) => nodes.some((node) => node.labels[topologyKey] !== undefined));
       const ignored = new Set(
-        nodes.filter((node) => keys.some(({ topologyKey }) => labelsOf(node)[topologyKey] === undefined)).map((node) => node.name),
+        nodes.filter((node) => keys.some(({ topologyKey }) => node.labels[topologyKey] === undefined)).map((node) => node.name),
       );
       state.set(scoreKey, { counted: count(pod, snapshot, keys), ignored } satisfies ScoreState);
       return success;
@@ -217,7 +221,7 @@ export const podTopologySpread = (
     score: (state, _pod, node) => {
       const { counted, ignored } = state.get(scoreKey) as ScoreState;
       if (ignored.has(node.name)) return lacksKey;
-      const labels = labelsOf(node);
+      const labels = node.labels;
       // A domain's pods weigh more where there are many domains; a larger allowed skew makes small differences count less.
       return counted.reduce(
         (sum, { constraint, domains, domainCount }) =>

@@ -10,6 +10,7 @@ export const taintToleration: Plugin = {
   mayHelp: (pod, event) =>
     (event.is === 'nodeAdded' || event.is === 'nodeChanged') &&
     !findUntolerated(event.node.spec?.taints ?? [], pod.spec?.tolerations ?? [], hardEffects),
+  applies: (_pod, snapshot) => snapshot.tainted > 0,
   filter: (_state, pod, info) => {
     const taint = findUntolerated(info.node?.spec?.taints ?? [], pod.spec?.tolerations ?? [], hardEffects);
     return taint ? unresolvable(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`) : success;
