@@ -5,6 +5,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { installNpmPackages } from './setup.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -15,6 +16,8 @@ function node(args) {
   if (done.status !== 0) process.exit(done.status ?? 1);
 }
 
+// A package that has come with a change of the lock file.
+installNpmPackages();
 node([join(root, 'scripts/generate.mjs')]);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 await build({

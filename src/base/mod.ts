@@ -6,6 +6,7 @@ export * from './bounded-queue.ts';
 export * from './clock.ts';
 export * from './duration.ts';
 export * from './heap.ts';
+export * from './http-headers.ts';
 export * from './logging.ts';
 export * from './metrics.ts';
 export * from './random.ts';

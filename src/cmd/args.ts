@@ -1,6 +1,6 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
-import type { AccessSettings, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
+import type { AccessSettings, IngressSettings, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
 import { accessFlags, accessOf } from './access-flags.ts';
 import { type AgentFlags, addressFlag, parseAgent } from './agent-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
@@ -25,6 +25,7 @@ export interface UpOptions {
   readonly podCidr: string | undefined;
   readonly storage: StorageSettings;
   readonly access: AccessSettings;
+  readonly ingress: IngressSettings;
   /** The file of a KubeSchedulerConfiguration. */
   readonly schedulerConfig: string | undefined;
   readonly logLevel: LogLevel;
@@ -57,6 +58,9 @@ const flag = {
     simulate: { type: 'string' },
     'service-cidr': { type: 'string' },
     'pod-cidr': { type: 'string' },
+    'no-ingress': { type: 'boolean' },
+    'ingress-http-port': { type: 'string' },
+    'ingress-https-port': { type: 'string' },
     ...storageFlags,
     ...accessFlags,
     'scheduler-config': { type: 'string' },
@@ -125,11 +129,17 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     simulate,
     serviceCidr: cidrFlag('--service-cidr', values['service-cidr'], { min: 12, max: 28 }),
     podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
+    ingress: ingressOf(values),
     storage: storageOf(values),
     access: accessOf(values),
     schedulerConfig: values['scheduler-config'],
     logLevel: logLevelFlag(values['log-level']),
   };
+}
+
+function ingressOf(values: Readonly<Record<string, unknown>>): IngressSettings {
+  const portOf = (name: string) => integerFlag(`--${name}`, String(values[name] ?? 0), 0, 65_535);
+  return { enabled: values['no-ingress'] !== true, httpPort: portOf('ingress-http-port'), httpsPort: portOf('ingress-https-port') };
 }
 
 function podNetworkFlag(mode: string | undefined): PodNetworkMode | undefined {

@@ -69,6 +69,10 @@ At SIGPWR the pods of the machine are ended within 30 s, the critical ones last,
   --pod-cidr C          addresses of pods, of which each node gets a part (default: a free range)
   --pod-network M       how nodes reach each other's pods: vxlan (default, or what the cluster has had), or routes, for nodes
                         of one network; nodes that have joined see a change when they start again
+  --no-ingress          no ingress controller, and no IngressClass "minke"
+  --ingress-http-port N, --ingress-https-port N
+                        ports of the machine (of --bind-address) that lead to the ingress controller, which always has ports 80
+                        and 443 of an address of its own, the one that Ingresses show (default 0: none)
 ${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
   --log-level L         error, warn, info (default) or debug
 `,

@@ -14,6 +14,7 @@ export { bridgeName } from './cni/conflist.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
 export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
 export { type DnsServerOptions, runDnsServer } from './dns/server.ts';
+export { type IngressOptions, runIngress } from './ingress/ingress.ts';
 export type { SandboxClaim } from './policy/gate.ts';
 export { type NetworkPoliciesOptions, removePolicyRules, runNetworkPolicies } from './policy/policies.ts';
 export { policySight } from './policy/sight.ts';

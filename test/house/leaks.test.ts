@@ -47,6 +47,7 @@ async function startAndStopMachine(): Promise<void> {
     podNetwork: 'vxlan',
     node: false,
     simulate: 2,
+    ingress: { enabled: true, httpPort: 0, httpsPort: 0 },
     storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
     log: silentLogger,
     step: (_what, work) => work(),

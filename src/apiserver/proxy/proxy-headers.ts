@@ -1,33 +1,24 @@
 // Which headers cross a proxy: never who the client is, nor what belongs to one connection; and where a backend's redirect leads. Pure.
 import { posix } from 'node:path';
+import { connectionOptions, hopByHopHeaders } from '../../base/mod.ts';
 import type { HttpHeaders } from '../../base/ports/http-client.ts';
 import { withoutTokenProtocol } from '../authn/authenticate.ts';
 import { type EdgeRequest, headerOf, type IncomingHeaders, type OutgoingHeaders } from '../http/exchange.ts';
 
-/** Those of one connection: RFC 9110, section 7.6.1, and what HTTP/2 negotiation adds. */
-const hopByHop: readonly string[] = [
-  'connection',
-  'http2-settings',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-];
 /** What tells who the client is, or claims it. */
 const identityPrefixes: readonly string[] = ['impersonate-', 'x-remote-'];
-const notForwarded: ReadonlySet<string> = new Set([...hopByHop, 'authorization', 'expect', 'host', 'audit-id', 'sec-websocket-protocol']);
-
-/** The names in `Connection`, which are of that connection too. */
-const named = (headers: HttpHeaders): ReadonlySet<string> =>
-  new Set((headerOf(headers, 'connection') ?? '').split(',').map((name) => name.trim().toLowerCase()));
+const notForwarded: ReadonlySet<string> = new Set([
+  ...hopByHopHeaders,
+  'authorization',
+  'expect',
+  'host',
+  'audit-id',
+  'sec-websocket-protocol',
+]);
 
 /** True when the client wants another protocol on its connection. */
 export const asksUpgrade = (headers: IncomingHeaders): boolean =>
-  headers.upgrade !== undefined && named(headers).has('upgrade') && headers[':method'] === undefined;
+  headers.upgrade !== undefined && connectionOptions(headers).has('upgrade') && headers[':method'] === undefined;
 
 /**
  * The client's headers as a backend gets them. An upgrade is asked for again where the client asked for one; `host` is what the
@@ -35,7 +26,7 @@ export const asksUpgrade = (headers: IncomingHeaders): boolean =>
  */
 export function requestHeaders(request: EdgeRequest): Record<string, string | readonly string[]> {
   const { headers } = request;
-  const dropped = named(headers);
+  const dropped = connectionOptions(headers);
   const sent: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || name.startsWith(':') || notForwarded.has(name) || dropped.has(name)) continue;
@@ -54,10 +45,10 @@ export function requestHeaders(request: EdgeRequest): Record<string, string | re
 
 /** A backend's headers as the client gets them: its rules for other origins are not the server's, nor is its audit. */
 export function answerHeaders(headers: HttpHeaders): Record<string, string | readonly string[]> {
-  const dropped = named(headers);
+  const dropped = connectionOptions(headers);
   const sent: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || hopByHop.includes(name) || dropped.has(name)) continue;
+    if (value === undefined || hopByHopHeaders.includes(name) || dropped.has(name)) continue;
     if (name !== 'audit-id' && !name.startsWith('access-control-')) sent[name] = value;
   }
   return sent;

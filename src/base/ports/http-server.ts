@@ -106,7 +106,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 }
 
 /** With forward secrecy and authenticated encryption, those of TLS 1.3 first. Node's own list also has CBC and key exchange by RSA. */
-const ciphers = [
+export const ciphers = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',

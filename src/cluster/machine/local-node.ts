@@ -6,6 +6,7 @@ import { adminUser, nodeUser } from '../control-plane.ts';
 import { clusterAddresses } from './addresses.ts';
 import type { RunningApi } from './api.ts';
 import { dialAddress, isAny, isLoopback } from './bind-address.ts';
+import { type IngressSettings, startIngress } from './ingress.ts';
 import { kubeletTls, type NodeAgent, type NodeOptions, type NodeRuntime, nodeAddresses, startNodeAgent } from './node.ts';
 import { publishDns } from './publish-dns.ts';
 import { loadBalancerRange, type PodWays, startLoadBalancers } from './services.ts';
@@ -16,6 +17,7 @@ export interface LocalNodeOptions extends NodeOptions {
   readonly api: RunningApi;
   readonly ways: PodWays;
   readonly loadBalancerCidr: string | undefined;
+  readonly ingress: IngressSettings;
 }
 
 export const localLoadBalancerRange = ({ ports, paths, identity, requirements }: NodeOptions): Promise<string | undefined> =>
@@ -48,6 +50,12 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<NodeAge
   tasks.run('volumes', signal, () => runLocalVolumes({ ...options, controlPlane }));
   if (loadBalancerCidr !== undefined) {
     tasks.run('load balancers', signal, () => startLoadBalancers({ ...options, controlPlane, cidr: loadBalancerCidr }));
+  }
+  if (options.ingress.enabled) {
+    const hostAddress = isAny(bindAddress) ? (nodeAddresses(identity)[0] ?? bindAddress) : bindAddress;
+    tasks.run('ingress', signal, () =>
+      startIngress({ ...options, controlPlane, settings: options.ingress, nodeName, gateway, hostAddress }),
+    );
   }
   return { ...agent, stopped: Promise.all([agent.stopped, tasks.settled()]).then(() => {}) };
 }

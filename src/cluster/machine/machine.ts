@@ -13,6 +13,7 @@ import { keepCertificates, portError, startApi } from './api.ts';
 import { isLoopback, urlOf } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, loopback, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity, writeRecord } from './identity.ts';
+import type { IngressSettings } from './ingress.ts';
 import type { LocalNodeOptions } from './local-node.ts';
 import { takeLock } from './lock.ts';
 import type { NodeAgent, NodeRequirements, NodeRuntime } from './node.ts';
@@ -42,6 +43,7 @@ export interface MachineOptions {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
+  readonly ingress: IngressSettings;
   /** A file with a KubeSchedulerConfiguration. Default: upstream's own. */
   readonly schedulerConfig?: string | undefined;
   readonly log: Logger;
@@ -137,7 +139,7 @@ async function start(
     }
     const agent =
       nodeOptions && local && runtime
-        ? await startAgent(options, { runtime, local, with: { ...nodeOptions, api, ways, loadBalancerCidr } })
+        ? await startAgent(options, { runtime, local, with: { ...nodeOptions, api, ways, loadBalancerCidr, ingress: options.ingress } })
         : undefined;
     if (agent) parts.push(agent.stopped);
     if (options.simulate > 0) {

@@ -8,6 +8,7 @@ export { type ApiServerAloneOptions, startApiServerAlone } from './apiserver.ts'
 export type { AuditSettings } from './audit.ts';
 export { type ClusterIdentity, type ClusterPaths, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 export { openImages } from './images.ts';
+export type { IngressSettings } from './ingress.ts';
 export { createJoinToken, deleteJoinToken, type ListedToken, listJoinTokens } from './join.ts';
 export { findHolder, type Holder } from './lock.ts';
 export { type MachineOptions, type RunningMachine, startMachine } from './machine.ts';

@@ -24,7 +24,7 @@ import { type LeftBackend, Program } from './plan.ts';
 
 const ipMs = 10_000;
 /** Not the controllers' index of the same resource, which holds other slices. */
-const sliceIndex = 'proxy/service';
+export const sliceIndex = 'proxy/service';
 const zoneLabel = 'topology.kubernetes.io/zone';
 /** Sorts before every service: nobody takes these frontends away. */
 const ownOwner = '';
