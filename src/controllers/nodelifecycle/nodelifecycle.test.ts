@@ -124,6 +124,29 @@ describe('node lifecycle', () => {
     expect(await podNames(world)).toEqual(['usual']);
   });
 
+  test('the nodes of a zone are emptied one after the other, and not at all when most of them are gone', async () => {
+    const world = await setup();
+    for (const name of ['n3', 'n4', 'n5']) await world.makeNode(name);
+    await world.clock.settle();
+    const emptied = async () => {
+      const all = await Promise.all(['n1', 'n2', 'n3'].map(async (name) => ({ name, taints: await world.taints(name) })));
+      return all.filter(({ taints }) => taints.includes('unreachable:NoExecute')).map(({ name }) => name);
+    };
+    for (const name of ['n1', 'n2']) world.alive.delete(name);
+    await world.pass(51);
+    expect(await emptied()).toHaveLength(1);
+    await world.pass(10);
+    expect(await emptied()).toEqual(['n1', 'n2']);
+    world.alive.delete('n3');
+    await world.pass(300);
+    expect(await emptied()).toEqual(['n1', 'n2']);
+    expect(await world.taints('n3')).toEqual(['unreachable:NoSchedule']);
+    world.alive.add('n1');
+    await world.setNodeReady('n1', 'True');
+    await world.pass(20);
+    expect(await emptied()).toEqual(['n2', 'n3']);
+  });
+
   test('pods of a node that is gone are ended after a while, unless it comes back', async () => {
     const world = await setup();
     await world.makePod('lost', 'n1');

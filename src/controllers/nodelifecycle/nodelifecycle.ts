@@ -4,7 +4,8 @@ import { type Again, type EventRecorder, type Informer, referenceTo } from '../.
 import { againAfter, type Controller, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
 import { isReady } from '../runtime/pods.ts';
 import { leaseType, nodeType, podType } from '../runtime/resource-types.ts';
-import { judgeHealth, planTaints } from './plan.ts';
+import { asksForEviction, isBeingEvicted, judgeHealth, planTaints } from './plan.ts';
+import { isNodeReady, Zones } from './zones.ts';
 
 const leaseNamespace = 'kube-node-lease';
 export const podsByNodeIndex = 'nodeName';
@@ -18,8 +19,7 @@ interface Parts {
   readonly pods: Informer<V1Pod>;
   /** When each node was last heard of, on the monotonic clock: what nodes say of the time is not trusted. */
   readonly heardMs: ReadonlyMap<string, number>;
-  /** The names of nodes that are ready. */
-  readonly ready: ReadonlySet<string>;
+  readonly zones: Zones;
   readonly events: EventRecorder;
 }
 
@@ -30,23 +30,23 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
   const pods = informers.of(podType);
   indexByNode(pods);
   const heardMs = new Map<string, number>();
-  const ready = new Set<string>();
+  const zones = new Zones();
   const controller: Controller = startController(context, {
     name: 'node-lifecycle-controller',
     component: 'node-controller',
     workers: 8,
     caches: [cache(nodes), cache(leases), cache(pods)],
-    reconcile: (name, signal) =>
-      reconcile({ context: { ...context, signal }, nodes, pods, heardMs, ready, events: controller.events }, name),
+    reconcile: (name, signal) => reconcile({ context: { ...context, signal }, nodes, pods, heardMs, zones, events: controller.events }, name),
   });
   controller.on(nodes, ({ old, next }) => {
     const node = next ?? old;
     if (!node) return;
     const { name } = node.metadata;
     const about = referenceTo(nodeType, node);
+    // Whether nodes that are not ready are emptied, and how fast, depends on how their zones fare.
+    if (zones.see(old, next)) for (const other of nodes.list()) if (!isNodeReady(other)) controller.queue.add(other.metadata.name);
     if (!next) {
       heardMs.delete(name);
-      ready.delete(name);
       controller.events.record(about, 'Normal', 'RemovingNode', `Node ${name} event: Removing Node ${name} from Controller`);
       return;
     }
@@ -54,12 +54,6 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
     const heartbeat = heartbeatOf(next);
     if (!old || (heartbeat !== undefined && heartbeat !== heartbeatOf(old))) heardMs.set(name, clock.monotonicMs());
     if (!old || concerns(old, next)) controller.queue.add(name);
-    const wasAny = ready.size > 0;
-    if (isNodeReady(next)) ready.add(name);
-    else ready.delete(name);
-    // Whether nodes that are not ready are emptied depends on whether any node is.
-    if (wasAny === ready.size > 0) return;
-    for (const other of nodes.list()) if (!isNodeReady(other)) controller.queue.add(other.metadata.name);
   });
   controller.on(leases, ({ old, next }) => {
     if (next?.metadata.namespace !== leaseNamespace || renewalOf(old) === renewalOf(next)) return;
@@ -67,8 +61,6 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
   });
   await controller.stopped;
 }
-
-const isNodeReady = (node: V1Node | undefined): boolean => getCondition(node?.status?.conditions, 'Ready')?.status === 'True';
 
 const heartbeatOf = (node: V1Node | undefined): string | undefined => {
   const ready = getCondition(node?.status?.conditions, 'Ready');
@@ -95,35 +87,42 @@ async function reconcile(parts: Parts, name: string): Promise<Again> {
   const nowTime = formatTime(nowMs);
   const silentMs = clock.monotonicMs() - (parts.heardMs.get(name) ?? clock.monotonicMs());
   const health = judgeHealth({ node, silentMs, nowMs, nowTime });
-  const judged = await writeConditions(parts, node, health.conditions);
-  await writeTaints(parts, judged, nowTime);
-  if (!isNodeReady(judged)) await markPodsNotReady(parts, name, nowTime);
-  return health.checkInMs === undefined ? done : againAfter(health.checkInMs);
+  // The zones know of the change only when the cache does, and the cache brings the node back.
+  if (await writeConditions(parts, node, health.conditions)) return done;
+  const evictableInMs = await writeTaints(parts, node, nowTime);
+  if (!isNodeReady(node)) await markPodsNotReady(parts, name, nowTime);
+  const againMs = Math.min(health.checkInMs ?? Number.POSITIVE_INFINITY, evictableInMs ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(againMs) ? againAfter(againMs) : done;
 }
 
+/** True when there was something to write. */
 async function writeConditions(
   parts: Parts,
   node: Persisted<V1Node>,
   conditions: NonNullable<V1Node['status']>['conditions'],
-): Promise<Persisted<V1Node>> {
+): Promise<boolean> {
   const { client, signal } = parts.context;
-  if (conditions === undefined || conditions === node.status?.conditions || conditions.length === 0) return node;
-  const written = await client.updateStatus(nodeType, { ...node, status: { ...node.status, conditions } }, { signal });
+  if (conditions === undefined || conditions === node.status?.conditions || conditions.length === 0) return false;
+  await client.updateStatus(nodeType, { ...node, status: { ...node.status, conditions } }, { signal });
   const { name } = node.metadata;
   if (isNodeReady(node)) {
     parts.events.record(referenceTo(nodeType, node), 'Normal', 'NodeNotReady', `Node ${name} status is now: NodeNotReady`);
   }
-  return written;
+  return true;
 }
 
-async function writeTaints({ context, ready }: Parts, node: Persisted<V1Node>, nowTime: string): Promise<void> {
-  const evict = ready.size > (ready.has(node.metadata.name) ? 1 : 0);
+/** In how many milliseconds the zone's turn to have this node emptied comes; undefined when nothing is waited for. */
+async function writeTaints({ context, zones }: Parts, node: Persisted<V1Node>, nowTime: string): Promise<number | undefined> {
+  const answer = asksForEviction(node) ? zones.ask(node, context.clock.monotonicMs()) : undefined;
+  const evict = answer ? answer.leave === 'given' : zones.anyReady && isBeingEvicted(node);
   const taints = planTaints({ node, evict, nowTime });
-  if (taints === node.spec?.taints || (taints.length === 0 && node.spec?.taints === undefined)) return;
+  const againMs = answer?.leave === 'later' ? answer.afterMs : undefined;
+  if (taints === node.spec?.taints || (taints.length === 0 && node.spec?.taints === undefined)) return againMs;
   const { name, uid, resourceVersion } = node.metadata;
   // The list is replaced as a whole: only if nobody changed it meanwhile.
   const patch = { metadata: { uid, resourceVersion }, spec: { taints } };
   await context.client.patch(nodeType, { name }, 'application/merge-patch+json', patch, { signal: context.signal });
+  return againMs;
 }
 
 /** Nobody else can say of these pods that they do not serve any more. */

@@ -3,7 +3,7 @@
 import { getCondition, timeMs, tolerates, type V1Node, type V1NodeCondition, type V1Pod, type V1Taint } from '../../api/mod.ts';
 
 /** A node that was heard of is given this long. */
-export const graceMs = 40_000;
+export const graceMs = 50_000;
 /** A node that has never posted its status is given this long from its creation. */
 export const startupGraceMs = 60_000;
 
@@ -73,10 +73,7 @@ const managed = new Set([notReadyTaint, unreachableTaint, unschedulableTaint, ..
 
 export interface TaintInput {
   readonly node: V1Node;
-  /**
-   * False when no node at all is ready: then it is rather this controller that hears nothing, and pods would have nowhere
-   * to go. Nothing is evicted, as upstream does in a full disruption.
-   */
+  /** Whether the taint that evicts may be there: one that stands is kept or taken away, one that is missing is set or left out. */
   readonly evict: boolean;
   readonly nowTime: string;
 }
@@ -92,6 +89,14 @@ export function planTaints({ node, evict, nowTime }: TaintInput): readonly V1Tai
   if (added.length === 0 && kept.length === standing.length) return standing;
   return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: nowTime }))];
 }
+
+/** True for a node that is to be emptied, and not yet so marked. One that was not ready and is unreachable now has had its turn. */
+export const asksForEviction = (node: V1Node): boolean =>
+  wantedTaints(node).some(({ effect }) => effect === 'NoExecute') && !isBeingEvicted(node);
+
+/** True when the taint that evicts stands on the node already. */
+export const isBeingEvicted = (node: V1Node): boolean =>
+  (node.spec?.taints ?? []).some(({ key, effect }) => effect === 'NoExecute' && (key === notReadyTaint || key === unreachableTaint));
 
 function wantedTaints(node: V1Node): readonly V1Taint[] {
   const wanted: V1Taint[] = [];
