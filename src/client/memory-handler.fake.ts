@@ -96,10 +96,12 @@ export function createMemoryHandler(now: () => number = () => 0): MemoryHandler 
     const added = policy === 'Foreground' ? ['foregroundDeletion'] : policy === 'Orphan' ? ['orphan'] : [];
     const finalizers = [...(old.metadata.finalizers ?? []), ...added];
     if (finalizers.length === 0) return commit('DELETED', request.resource, keyOf(request), old);
-    return commit('MODIFIED', request.resource, keyOf(request), {
-      ...old,
-      metadata: { ...old.metadata, finalizers, deletionTimestamp: old.metadata.deletionTimestamp ?? new Date(now()).toISOString() },
-    });
+    const { deletionTimestamp = new Date(now()).toISOString(), deletionGracePeriodSeconds: standing } = old.metadata;
+    const deletionGracePeriodSeconds = (request.body as { gracePeriodSeconds?: number } | undefined)?.gracePeriodSeconds ?? standing ?? 30;
+    // Once more is nothing new.
+    if (old.metadata.deletionTimestamp !== undefined && added.length === 0 && deletionGracePeriodSeconds === standing) return old;
+    const metadata = { ...old.metadata, finalizers, deletionTimestamp, deletionGracePeriodSeconds };
+    return commit('MODIFIED', request.resource, keyOf(request), { ...old, metadata });
   }
 
   const inScope = (request: ApiRequest) => (resource: string, object: Stored) =>

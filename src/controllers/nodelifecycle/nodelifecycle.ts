@@ -36,7 +36,8 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
     component: 'node-controller',
     workers: 8,
     caches: [cache(nodes), cache(leases), cache(pods)],
-    reconcile: (name, signal) => reconcile({ context: { ...context, signal }, nodes, pods, heardMs, zones, events: controller.events }, name),
+    reconcile: (name, signal) =>
+      reconcile({ context: { ...context, signal }, nodes, pods, heardMs, zones, events: controller.events }, name),
   });
   controller.on(nodes, ({ old, next }) => {
     const node = next ?? old;
