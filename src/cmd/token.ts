@@ -2,14 +2,18 @@
 import { join } from 'node:path';
 import { formatTime, humanDuration } from '../api/mod.ts';
 import { createHttpClient } from '../base/ports/http-client.ts';
+import { machineAddresses } from '../base/ports/machine.ts';
 import { type Client, createClient, createHttpTransport } from '../client/mod.ts';
 import {
   createJoinToken,
   deleteJoinToken,
   findHolder,
   formatJoinToken,
+  isPodInterface,
+  joinUrlOf,
   listJoinTokens,
   type MachinePorts,
+  readIdentity,
 } from '../cluster/machine/mod.ts';
 import { CommandError } from './flags.ts';
 import type { TokenCommand } from './token-flags.ts';
@@ -28,7 +32,7 @@ export async function token(command: TokenCommand, ports: MachinePorts, out: (te
   const client = createClient(transport, { clock, userAgent: 'minke' });
   try {
     if (command.do === 'tokenCreate') {
-      const serverUrl = command.server ?? holder.url;
+      const serverUrl = command.server ?? (await joinUrl(ports, dataDir)) ?? holder.url;
       const place = { serverUrl, authorityPem };
       const made = await createJoinToken(client, { ...command, place, nowMs: clock.nowMs(), below: (limit) => random.below(limit) });
       out(createdText(formatJoinToken(made), serverUrl));
@@ -39,6 +43,12 @@ export async function token(command: TokenCommand, ports: MachinePorts, out: (te
     transport.close();
     http.close();
   }
+}
+
+/** Another machine does not reach this one's loopback, where the holder of the data dir is found. */
+async function joinUrl({ fs }: MachinePorts, dataDir: string): Promise<string | undefined> {
+  const identity = await readIdentity(fs, dataDir);
+  return identity && joinUrlOf(identity.bindAddress, identity.port, machineAddresses(isPodInterface));
 }
 
 const createdText = (made: string, serverUrl: string): string => `${made}

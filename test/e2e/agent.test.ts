@@ -181,7 +181,8 @@ describe('a second machine', () => {
       for (let i = 0; i < 12; i++) answers.add(await onHost(on, serviceIp, 80));
       expect([...answers].sort()).toEqual([first, 'second'].sort());
     }
-    // Packets of a pod fit into the tunnel.
+    // Packets of a pod fit into the tunnel, on either side.
+    expect(await inPod(a.name, 'cat /sys/class/net/eth0/mtu')).toBe('1450');
     expect(await inPod(b.name, 'cat /sys/class/net/eth0/mtu')).toBe('1450');
     expect(await inPod(b.name, 'echo | nc -w 2 kubernetes.default 443 && echo reached')).toBe('reached');
     await apply(words('good day'));

@@ -3,7 +3,7 @@ import { kubernetesVersion, nodes } from '../../api/mod.ts';
 import type { Logger } from '../../base/mod.ts';
 import { listenTcp } from '../../base/ports/tcp.ts';
 import type { Informers } from '../../client/mod.ts';
-import type { PodNetworkMode } from '../../network/mod.ts';
+import { type PodNetworkMode, vxlanOverheadBytes } from '../../network/mod.ts';
 import type { SchedulerConfiguration } from '../../scheduler/mod.ts';
 import { adminUser } from '../control-plane.ts';
 import { startSimulatedNodes } from '../simulated-nodes.ts';
@@ -121,7 +121,8 @@ async function start(
   signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
   const parts: Promise<void>[] = [];
   try {
-    const nodeOptions = requirements ? { ports, identity, paths, requirements, log, power: options.power, signal: own.signal } : undefined;
+    const common = { ports, identity, paths, log, power: options.power, signal: own.signal };
+    const nodeOptions = requirements ? { ...common, requirements, overheadBytes: overheadOf(identity) } : undefined;
     if (nodeOptions) await writeRecord(ports, runRoot, dataDir, identity);
     const runtime =
       nodeOptions && nodeModule
@@ -156,6 +157,10 @@ async function start(
     throw error;
   }
 }
+
+/** Where other machines may join, the tunnel to them has its room from the first pod on: a pod's packets keep their size for life. */
+const overheadOf = ({ bindAddress, podNetwork }: ClusterIdentity): number =>
+  podNetwork === 'vxlan' && !isLoopback(bindAddress) ? vxlanOverheadBytes : 0;
 
 /** The cluster's id is six hexadecimal digits, as the identifier has 24 bits; none of it is 0. */
 const vniOf = ({ id }: ClusterIdentity): number => Number.parseInt(id, 16) || 1;

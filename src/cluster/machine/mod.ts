@@ -6,6 +6,7 @@ export type { AccessSettings } from './access.ts';
 export { type AgentOptions, type RunningAgent, startAgent } from './agent.ts';
 export { type ApiServerAloneOptions, startApiServerAlone } from './apiserver.ts';
 export type { AuditSettings } from './audit.ts';
+export { isPodInterface, joinUrlOf } from './bind-address.ts';
 export { type ClusterIdentity, type ClusterPaths, clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 export { openImages } from './images.ts';
 export type { IngressSettings } from './ingress.ts';

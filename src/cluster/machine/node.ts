@@ -25,12 +25,10 @@ import { createPodNetwork, type PodNetwork } from '../../network/mod.ts';
 import type { Pki } from '../pki/pki.ts';
 import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain } from './addresses.ts';
+import { isPodInterface } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
 import { type NetworkServicesOptions, startNetworkServices } from './services.ts';
-
-/** Interfaces whose addresses are no way to this machine: pods' bridges and tunnels of any cluster. */
-const isPodInterface = (name: string): boolean => /^(mk[0-9a-f]{6}|veth|docker|br-|cni|flannel|cali)/.test(name);
 
 /** What must be there before anything is begun. */
 export interface NodeRequirements {

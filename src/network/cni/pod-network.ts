@@ -1,4 +1,5 @@
 // The pod network of one cluster on this machine: a bridge, addresses from the node's range, translation for what goes outside.
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
@@ -11,10 +12,12 @@ import { HostPortTable } from './host-ports.ts';
 import { createNft, type Nft } from './nft.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
 import { renderRemoval, renderRules, tableName } from './rules.ts';
+import { createSysctls, type Sysctls } from './sysctls.ts';
 
 const ipMs = 10_000;
 const mtuDefault = 1_500;
-const sysctl = '/proc/sys/net';
+/** Where each cluster of the machine has a folder, as long as it has a node here. */
+const machineDirDefault = '/run/minke';
 
 export interface PodNetworkOptions {
   readonly clusterId: string;
@@ -22,6 +25,8 @@ export interface PodNetworkOptions {
   readonly processes: Processes;
   readonly clock: Clock;
   readonly programs: { readonly ip: string; readonly nft: string };
+  /** Of all clusters of this machine. Default `/run/minke`. */
+  readonly machineDir?: string;
 }
 
 export interface SetUpOptions {
@@ -53,10 +58,11 @@ export interface PodNetwork {
 }
 
 export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
-  const { clusterId, fs, processes, programs, clock } = options;
+  const { clusterId, fs, processes, programs, clock, machineDir = machineDirDefault } = options;
   const bridge = bridgeName(clusterId);
   const table = tableName(clusterId);
   const nft = createNft(processes, programs.nft);
+  const sysctls = createSysctls({ fs, dir: machineDir });
   const ip = (...args: string[]) => runIp(processes, programs.ip, args);
   const outsideMtu = async () => {
     const [routes, links] = await Promise.all([ip('-j', 'route', 'show', 'default'), ip('-j', 'link', 'show')]);
@@ -75,9 +81,10 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const mtu = wholeMtu - overheadBytes;
       // The bridge stands before the first pod, so that the host has its address on it.
       if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
+      await must(ip('link', 'set', bridge, 'address', bridgeMac(clusterId)));
       await must(ip('addr', 'replace', `${gateway}/${range.prefix}`, 'dev', bridge));
       await must(ip('link', 'set', bridge, 'up'));
-      const bridgeNetfilter = await setSysctls(fs, bridge);
+      const bridgeNetfilter = await setSysctls(fs, sysctls, bridge);
       await nft(renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilter }));
       await passOtherFirewalls(nft, bridge, table);
       await fs.mkdir(leasesDir, { mode: 0o700 });
@@ -98,6 +105,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       for (const { ifname } of ports) if (ifname !== undefined) await ip('link', 'del', ifname);
       await ip('link', 'del', bridge);
       if ((await ip('link', 'show', bridge)).code === 0) throw new Error(`Cannot remove the bridge "${bridge}"`);
+      if (!(await hasOthers(fs, machineDir, clusterId))) await sysctls.restore();
     },
     async takenRanges() {
       const [routes, addresses] = await Promise.all([ip('-j', 'route', 'show', 'table', 'all'), ip('-j', 'addr', 'show')]);
@@ -138,12 +146,22 @@ async function forgetExceptions(nft: Nft, mark: string): Promise<void> {
 }
 
 /** Gives whether the kernel shows bridged packets to nftables. */
-async function setSysctls(fs: FileSystem, bridge: string): Promise<boolean> {
-  await fs.writeInto(`${sysctl}/ipv4/ip_forward`, '1');
+async function setSysctls(fs: FileSystem, sysctls: Sysctls, bridge: string): Promise<boolean> {
+  await sysctls.set('net/ipv4/ip_forward', '1');
   // A host port reached by way of loopback has a source of 127.0.0.1 until it is translated.
-  await fs.writeInto(`${sysctl}/ipv4/conf/${bridge}/route_localnet`, '1');
-  const bridged = `${sysctl}/bridge/bridge-nf-call-iptables`;
-  if (!(await fs.exists(bridged))) return false;
-  await fs.writeInto(bridged, '1');
-  return true;
+  await fs.writeInto(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+  return sysctls.set('net/bridge/bridge-nf-call-iptables', '1');
+}
+
+async function hasOthers(fs: FileSystem, machineDir: string, clusterId: string): Promise<boolean> {
+  for (const { name } of await fs.list(machineDir)) {
+    if (name !== clusterId && (await fs.exists(join(machineDir, name, 'cluster.json')))) return true;
+  }
+  return false;
+}
+
+/** A bridge without one of its own takes that of a pod, and another's when the pod goes: its neighbors would look for the old one. */
+export function bridgeMac(clusterId: string): string {
+  const bytes = createHash('sha256').update(`bridge ${clusterId}`).digest().subarray(0, 5);
+  return ['0a', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }
