@@ -14,7 +14,7 @@ export interface Stored {
   readonly revision: Revision;
   /** The revision of the write that created the key. */
   readonly createRevision: Revision;
-  /** Why the value cannot be read; it is empty then. Only in a store that encrypts. */
+  /** Why the value cannot be read; it is empty then. It may be deleted and written anew. In a store that encrypts, and where the disk has damaged a record. */
   readonly unreadable?: string | undefined;
 }
 

@@ -1,5 +1,5 @@
 // Files as a port: what Minke's parts may do to a disk, and the machine's own file system.
-import type { Stats } from 'node:fs';
+import { closeSync, openSync, readSync, type Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -44,6 +44,13 @@ export class FileError extends Error {
   }
 }
 
+/** A file open for small reads, each of which is done when its call returns: for thousands of them that is a tenth of the work. */
+export interface OpenFile {
+  /** Fills `into` from `offset` on. Gives how many bytes there were: fewer at the end of the file. */
+  readInto(into: Uint8Array, offset: number): number;
+  close(): void;
+}
+
 /** Every method throws {@link FileError}. Paths are absolute. Links are followed unless said otherwise. */
 export interface FileSystem {
   /** The whole file; undefined when it does not exist. */
@@ -52,6 +59,8 @@ export interface FileSystem {
   readText(path: string): Promise<string | undefined>;
   /** At most `length` bytes from `offset` on: fewer at the end of the file. Undefined when it does not exist. */
   readAt(path: string, offset: number, length: number): Promise<Uint8Array | undefined>;
+  /** Opens a file for many small reads. Throws when it does not exist. */
+  openToRead(path: string): OpenFile;
   /** Replaces the file as one step: a reader finds the old content or the new one, never a part. */
   write(path: string, data: string | Uint8Array, options?: WriteOptions): Promise<void>;
   /** As `write`, but gives false and changes nothing when the path exists. Of several callers one gets true. */
@@ -108,6 +117,20 @@ export const systemFiles: FileSystem = {
         await file.close();
       }
     }),
+  openToRead: (path) => {
+    const now = <T>(action: string, run: () => T): T => {
+      try {
+        return run();
+      } catch (error) {
+        throw new FileError(action, path, error);
+      }
+    };
+    const descriptor = now('open', () => openSync(path, 'r'));
+    return {
+      readInto: (into, offset) => now('read', () => readSync(descriptor, into, 0, into.length, offset)),
+      close: () => closeSync(descriptor),
+    };
+  },
   space: (path) =>
     attempt('look at the file system of', path, async () => {
       const { bsize, blocks, bavail, files, ffree } = await fs.statfs(path);

@@ -18,6 +18,7 @@ export function encryptedStore(store: Store, rules: Rules): Store {
   };
   const readable = (stored: Stored): Stored => {
     const { key, revision } = stored;
+    if (stored.unreadable !== undefined) return stored;
     const providers = rules(key) ?? plain;
     const { value, by, problem } = decrypt(stored, providers);
     note(key, revision, by !== undefined && by !== providers[0]);

@@ -2,7 +2,7 @@
 import { errorText } from '../../base/mod.ts';
 import type { Revision } from '../store.ts';
 import type { Expiring } from './expiry.ts';
-import { decodeRecord, type Entry, type LogRecord, type StoreState } from './layout.ts';
+import { DamagedRecordError, decodeRecord, type Entry, entrySum, isRecordSound, type LogRecord, type StoreState } from './layout.ts';
 
 /** No more than so many problems are told: one broken page may make thousands. */
 const problemsMax = 50;
@@ -10,10 +10,12 @@ const problemsMax = 50;
 /** What is read of the file, all from one snapshot. */
 export interface Checked {
   state(): StoreState;
-  forEachEntry(visit: (key: string, entry: Entry) => void): void;
+  forEachEntry(visit: (key: string, entry: Entry) => void, onDamage: (problem: string) => void): void;
   /** In ascending order of revisions. */
   forEachRecord(visit: (revision: Revision, bytes: Buffer) => void): void;
-  expiring(untilMs: number, limit: number): readonly Expiring[];
+  expiring(untilMs: number, limit: number, onDamage: (problem: string) => void): readonly Expiring[];
+  /** Whether each mark is sound. */
+  checkMarks(onDamage: (problem: string) => void): void;
 }
 
 export interface CheckResult {
@@ -33,7 +35,15 @@ export function checkStore(file: Checked): CheckResult {
   const { revision, compacted } = state;
   if (compacted > revision) report(`the state says that revision ${compacted} is compacted, and the newest is ${revision}`);
   const entries = new Map<string, Entry>();
-  file.forEachEntry((key, entry) => entries.set(key, entry));
+  let sum = 0;
+  file.forEachEntry((key, entry) => {
+    entries.set(key, entry);
+    sum ^= entrySum(key, entry);
+  }, report);
+  if (entries.size !== state.keys || sum >>> 0 !== state.keysSum) {
+    report(`the keys that stand are not those that were written: there are ${entries.size}, and should be ${state.keys}`);
+  }
+  file.checkMarks(report);
   const records = readRecords(file, state, report);
   checkHistory(records, state, report);
   for (const [key, entry] of entries) checkEntry(key, entry, records.get(entry.revision), report);
@@ -43,7 +53,7 @@ export function checkStore(file: Checked): CheckResult {
     if (newest && type === 'delete' && entries.has(key))
       report(`the key "${key}" stands, and the log says that it was deleted at revision ${at}`);
   }
-  for (const { key, revision: at } of file.expiring(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)) {
+  for (const { key, revision: at } of file.expiring(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, report)) {
     if (at > revision) report(`the expiry of "${key}" is of revision ${at}, and the newest is ${revision}`);
   }
   return { revision, keys: entries.size, records: records.size, problems };
@@ -64,6 +74,7 @@ function readRecords(file: Checked, { revision: last }: StoreState, report: Repo
   file.forEachRecord((revision, bytes) => {
     if (revision > last) report(`the log goes on to revision ${revision}, and the newest is ${last}`);
     try {
+      if (!isRecordSound(revision, bytes, bytes.length)) throw new DamagedRecordError('its check sum is wrong');
       const { value: _, ...head } = decodeRecord(bytes, bytes.length);
       const seen: Seen = { ...head, bytes: bytes.length, newest: true };
       const before = newest.get(head.key);

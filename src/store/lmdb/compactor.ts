@@ -1,5 +1,5 @@
 // Drops history in small steps: what asks for it (a caller, age, size), how far it may go, and one step at a time.
-import { assert, errorText } from '../../base/mod.ts';
+import { errorText } from '../../base/mod.ts';
 import { type Revision, StoreIoError } from '../store.ts';
 import type { LmdbFile } from './database.ts';
 import { decodeHead, type StoreState } from './layout.ts';
@@ -25,6 +25,7 @@ export class Compactor {
   /** How often {@link checkRetention} wants to be called, in milliseconds. */
   readonly checkMs: number;
   readonly #file: LmdbFile;
+  readonly #stands: (revision: Revision) => boolean;
   readonly #options: LmdbStoreOptions;
   readonly #retentionMs: number;
   readonly #retentionBytes: number;
@@ -39,8 +40,10 @@ export class Compactor {
   /** Called when a list that held compaction back has ended. */
   wake: () => void = () => {};
 
-  constructor(file: LmdbFile, options: LmdbStoreOptions, compacted: Revision) {
+  /** `stands` says whether a key stands at the revision; asked for damaged records only. */
+  constructor(file: LmdbFile, options: LmdbStoreOptions, compacted: Revision, stands: (revision: Revision) => boolean) {
     this.#file = file;
+    this.#stands = stands;
     this.#options = options;
     this.#retentionMs = options.retentionMs ?? hourMs;
     this.#retentionBytes = options.retentionBytes ?? gibibyte;
@@ -163,7 +166,11 @@ export class Compactor {
     while (upTo < last && (upTo < asked || bytes < excess)) {
       upTo++;
       const found = this.#file.borrowRecord(upTo);
-      assert(found, `the log has no record of revision ${upTo}`);
+      if (typeof found === 'string') {
+        // What it superseded cannot be told, and stays. It goes itself, unless it is the value of a key that stands.
+        if (found === 'damaged' && !this.#stands(upTo)) removed.push(upTo);
+        continue;
+      }
       const { type, previousRevision } = decodeHead(found.bytes);
       if (type === 'delete') {
         removed.push(upTo);
@@ -171,7 +178,8 @@ export class Compactor {
       }
       if (previousRevision === 0) continue;
       removed.push(previousRevision);
-      bytes += this.#file.borrowRecord(previousRevision)?.length ?? 0;
+      const previous = this.#file.borrowRecord(previousRevision);
+      if (typeof previous !== 'string') bytes += previous.length;
     }
     return { removed, bytes, upTo };
   }

@@ -6,34 +6,41 @@ import type { FileSystem } from '../../base/ports/fs.ts';
 import { type Revision, StoreIoError, StoreOpenError } from '../store.ts';
 import type { Expiring } from './expiry.ts';
 import {
+  DamagedRecordError,
   decodeEntry,
+  decodeExpiring,
+  decodeMark,
   decodeNumber,
-  decodeRecord,
   decodeState,
   type Entry,
+  encodeExpiring,
   encodeExpiry,
   encodeKey,
+  encodeMark,
   encodeNumber,
   encodeState,
   formatMarker,
-  type LogRecord,
+  isRecordSound,
   type StoreState,
 } from './layout.ts';
+import { metaBytes, pageSize, readMeta, StructureError } from './pages.ts';
+import { checkStructure } from './structure.ts';
+import { isUpgradable, upgrade } from './upgrade.ts';
 
 export const dataFile = 'data.mdb';
 const nativeFiles = new Set([dataFile, 'lock.mdb']);
 
-const pageSize = 8192;
 const formatKey = encodeKey('format');
 const stateKey = encodeKey('state');
-const metaMagic = 0xbeefc0de;
 
 type Table = Database<Buffer, Buffer>;
-/** A record in memory that the next read uses anew. */
+/** A sound record in memory that the next read uses anew. */
 export interface Borrowed {
   readonly bytes: Buffer;
   readonly length: number;
 }
+/** `damaged`: its check sum is wrong, and nothing in it is to be believed. */
+export type Lost = 'missing' | 'damaged';
 
 /** The changes of one batch. They are on the disk together or not at all. */
 export interface Changes {
@@ -55,22 +62,41 @@ export async function openDatabase(
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<LmdbFile> {
   await checkFiles(dir, fs, ours);
-  const damaged = `Cannot open the store in "${dir}": the file ${dataFile} is damaged. ${restoreHint}`;
+  const damaged = (what: string) => `Cannot open the store in "${dir}": ${what}. ${restoreHint}`;
   let file: LmdbFile | undefined;
   try {
-    file = new LmdbFile(
-      () => openRoot(dir, readOnly),
-      () => checkFiles(dir, fs, ours),
-    );
+    const check = async () => {
+      await checkFiles(dir, fs, ours);
+      await checkPages(dir, fs);
+    };
+    if (!readOnly) await checkPages(dir, fs);
+    file = new LmdbFile(() => (readOnly ? openBeside(dir, fs) : openRoot(dir, false)), check);
     if (!readOnly) await fs.chmod(join(dir, dataFile), 0o600); // It holds Secrets, and the directory may be somebody else's making.
-    await file.checkFormat(dir);
+    await file.checkFormat(dir, readOnly);
     return file;
   } catch (error) {
     await file?.close();
     if (error instanceof StoreOpenError) throw error;
     if (refusal.test(errorText(error)))
       throw new StoreOpenError(`Cannot open the store in "${dir}": the disk refuses. Make room, or make it writable.`, { cause: error });
-    throw new StoreOpenError(damaged, { cause: error });
+    const what =
+      error instanceof StructureError ? `the pages of ${dataFile} are damaged (${error.message})` : `the file ${dataFile} is damaged`;
+    throw new StoreOpenError(damaged(what), { cause: error });
+  }
+}
+
+/** For reading beside a process that writes: no page of the snapshot is used anew while the pages are looked at. */
+function openBeside(dir: string, fs: FileSystem): RootDatabase<Buffer, Buffer> {
+  const root = openRoot(dir, true);
+  const snapshot = root.useReadTransaction();
+  try {
+    walkPages(dir, fs);
+    return root;
+  } catch (error) {
+    void root.close();
+    throw error;
+  } finally {
+    snapshot.done();
   }
 }
 
@@ -93,6 +119,9 @@ const openRoot = (path: string, readOnly: boolean): RootDatabase<Buffer, Buffer>
 /** The operating system's words, in English always: the library asks for them without a locale. */
 const refusal = /No space left|Read-only file system|Disk quota exceeded|Permission denied|Input\/output error|File too large/;
 
+const foreignFile = (dir: string): StoreOpenError =>
+  new StoreOpenError(`Cannot open the store in "${dir}": its LMDB file is not Minke's. Name another --data-dir.`);
+
 const restoreHint = 'Restore the directory from a backup, or name another --data-dir.';
 
 /** The native library crashes the process on a file that is not LMDB's, or is cut short: look before it does. */
@@ -106,31 +135,34 @@ async function checkFiles(dir: string, fs: FileSystem, ours: (name: string) => b
   }
   if (!stat || stat.sizeBytes === 0) return;
   const damage = await findDamage(join(dir, dataFile), stat.sizeBytes, fs);
+  if (damage === 'foreign') throw foreignFile(dir);
   if (damage) throw new StoreOpenError(`Cannot open the store in "${dir}": the file ${dataFile} ${damage}. ${restoreHint}`);
 }
 
-interface MetaPage {
-  readonly pageSize: number;
-  readonly lastPage: number;
-  readonly transaction: bigint;
-}
-
+/** How the meta pages say that the file is not whole. What lies within them is for {@link checkStructure}. */
 async function findDamage(path: string, sizeBytes: number, fs: FileSystem): Promise<string | undefined> {
-  const first = await readMeta(path, 0, fs);
+  const meta = async (offset: number) => readMeta(Buffer.from((await fs.readAt(path, offset, metaBytes)) ?? []));
+  const first = await meta(0);
   if (!first) return 'is not an LMDB file';
-  const second = await readMeta(path, first.pageSize, fs);
+  const second = await meta(first.pageSize);
+  if (first.pageSize !== pageSize && second?.pageSize === first.pageSize) return 'foreign';
   const newest = second && second.transaction > first.transaction ? second : first;
   const needed = (newest.lastPage + 1) * newest.pageSize;
   return sizeBytes < needed ? `is cut short (${sizeBytes} bytes of ${needed})` : undefined;
 }
 
-/** LMDB's meta page: after a page header of 24 bytes the magic number, and further on page size, last page and transaction. */
-async function readMeta(path: string, offset: number, fs: FileSystem): Promise<MetaPage | undefined> {
-  const bytes = Buffer.from((await fs.readAt(path, offset, 160)) ?? []);
-  if (bytes.length < 160 || bytes.readUInt32LE(24) !== metaMagic) return undefined;
-  const size = bytes.readUInt32LE(48);
-  if (size < 512 || size > 65_536 || (size & (size - 1)) !== 0) return undefined;
-  return { pageSize: size, lastPage: Number(bytes.readBigUInt64LE(144)), transaction: bytes.readBigUInt64LE(152) };
+/** Throws {@link StructureError}. A file that is not there, or empty, is sound. */
+async function checkPages(dir: string, fs: FileSystem): Promise<void> {
+  if (((await fs.stat(join(dir, dataFile)))?.sizeBytes ?? 0) > 0) walkPages(dir, fs);
+}
+
+function walkPages(dir: string, fs: FileSystem): void {
+  const file = fs.openToRead(join(dir, dataFile));
+  try {
+    checkStructure(file);
+  } finally {
+    file.close();
+  }
 }
 
 /** The library's errors carry a promise of the error beneath them. Left alone, its rejection would end the process. */
@@ -163,6 +195,17 @@ function handlesOf(root: RootDatabase<Buffer, Buffer>): Handles {
   return { root, log: table('log'), keys: table('keys'), marks: table('marks'), expiry: table('expiry'), meta: table('meta') };
 }
 
+/** Undefined for a damaged record. */
+function soundOr<T>(onDamage: ((problem: string) => void) | undefined, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof DamagedRecordError)) throw error;
+    onDamage?.(error.message);
+    return undefined;
+  }
+}
+
 export class LmdbFile {
   readonly #connect: () => RootDatabase<Buffer, Buffer>;
   readonly #check: () => Promise<void>;
@@ -174,9 +217,10 @@ export class LmdbFile {
     removeRecord: (revision) => void this.#open.log.remove(encodeNumber(revision)),
     setEntry: (key, entry) => void (entry ? this.#open.keys.put(encodeKey(key), entry) : this.#open.keys.remove(encodeKey(key))),
     setState: (state) => void this.#open.meta.put(stateKey, encodeState(state)),
-    putMark: (timeMs, revision) => void this.#open.marks.put(encodeNumber(timeMs), encodeNumber(revision)),
+    putMark: (timeMs, revision) => void this.#open.marks.put(encodeNumber(timeMs), encodeMark(timeMs, revision)),
     removeMark: (timeMs) => void this.#open.marks.remove(encodeNumber(timeMs)),
-    putExpiry: ({ timeMs, revision, key }) => void this.#open.expiry?.put(encodeExpiry(timeMs, revision), encodeKey(key)),
+    putExpiry: ({ timeMs, revision, key }) =>
+      void this.#open.expiry?.put(encodeExpiry(timeMs, revision), encodeExpiring(timeMs, revision, key)),
     removeExpiry: ({ timeMs, revision }) => void this.#open.expiry?.remove(encodeExpiry(timeMs, revision)),
   };
 
@@ -216,32 +260,47 @@ export class LmdbFile {
     }
   }
 
-  async checkFormat(dir: string): Promise<void> {
+  /** Brings up what an earlier version wrote. */
+  async checkFormat(dir: string, readOnly: boolean): Promise<void> {
     const format = this.#open.meta.get(formatKey)?.toString('latin1');
     if (format === formatMarker) return;
+    if (isUpgradable(format)) {
+      if (!readOnly) return upgrade(this.#open, format, (change) => this.commit(change));
+      throw new StoreOpenError(
+        `The store in "${dir}" is of an earlier version, without check sums. Start Minke with it once: that adds them.`,
+      );
+    }
     if (format !== undefined) {
       throw new StoreOpenError(
         `Cannot open the store in "${dir}": its format is ${format}, and this version of Minke reads ${formatMarker}. Use the version that wrote it.`,
       );
     }
     if (this.#hasForeignTables()) {
-      throw new StoreOpenError(`Cannot open the store in "${dir}": its LMDB file is not Minke's. Name another --data-dir.`);
+      throw foreignFile(dir);
     }
     await this.commit((changes) => {
       this.#open.meta.put(formatKey, encodeKey(formatMarker));
-      changes.setState({ revision: 0, compacted: 0, historyBytes: 0 });
+      changes.setState({ revision: 0, compacted: 0, historyBytes: 0, keys: 0, keysSum: 0 });
     });
   }
 
   state(): StoreState {
     const bytes = this.#open.meta.get(stateKey);
-    if (!bytes || bytes.length < 24) throw new Error('the state record is missing');
+    if (!bytes) throw new DamagedRecordError('the state record is missing');
     return decodeState(bytes);
   }
 
-  /** Every key with where it stands, in ascending order. */
-  forEachEntry(visit: (key: string, entry: Entry) => void): void {
-    for (const { key, value } of this.#open.keys.getRange({ start: Buffer.from([0]) })) visit(key.toString('latin1'), decodeEntry(value));
+  /** Every key with where it stands, in ascending order. Throws {@link DamagedRecordError} at the first that cannot be read, unless told what to do. */
+  forEachEntry(visit: (key: string, entry: Entry) => void, onDamage?: (problem: string) => void): void {
+    for (const { key: name, value } of this.#open.keys.getRange({ start: Buffer.from([0]) })) {
+      const key = name.toString('latin1');
+      try {
+        visit(key, decodeEntry(key, value));
+      } catch (error) {
+        if (!onDamage || !(error instanceof DamagedRecordError)) throw error;
+        onDamage(error.message);
+      }
+    }
   }
 
   /** Every record of the log, in ascending order of revisions. */
@@ -254,20 +313,19 @@ export class LmdbFile {
     await this.#open.root.backup(dir, true);
   }
 
-  record(revision: Revision): LogRecord | undefined {
-    const found = this.borrowRecord(revision);
-    return found && decodeRecord(found.bytes, found.length);
-  }
-
-  borrowRecord(revision: Revision): Borrowed | undefined {
+  borrowRecord(revision: Revision): Borrowed | Lost {
     const bytes = this.#open.log.getBinaryFast(encodeNumber(revision));
-    return bytes && { bytes, length: bytes.length };
+    if (!bytes) return 'missing';
+    const { length } = bytes;
+    return isRecordSound(revision, bytes, length) ? { bytes, length } : 'damaged';
   }
 
-  /** The newest mark at or before `timeMs`. */
+  /** The newest mark at or before `timeMs`. A damaged one is passed over: an older one keeps more. */
   markAt(timeMs: number): { timeMs: number; revision: Revision } | undefined {
-    for (const { key, value } of this.#open.marks.getRange({ start: encodeNumber(timeMs), reverse: true, limit: 1 })) {
-      return { timeMs: decodeNumber(key), revision: decodeNumber(value) };
+    for (const { key, value } of this.#open.marks.getRange({ start: encodeNumber(timeMs), reverse: true })) {
+      const at = decodeNumber(key);
+      const revision = soundOr(undefined, () => decodeMark(at, value));
+      if (revision !== undefined) return { timeMs: at, revision };
     }
     return undefined;
   }
@@ -282,14 +340,23 @@ export class LmdbFile {
     return [...range].map(({ key }) => decodeNumber(key));
   }
 
-  /** Those that expire first, at or before `untilMs`, in order. */
-  expiring(untilMs: number, limit: number): Expiring[] {
-    const range = this.#open.expiry?.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1), limit }) ?? [];
-    return [...range].map(({ key, value }) => ({
-      timeMs: decodeNumber(key),
-      revision: decodeNumber(key.subarray(8)),
-      key: value.toString('latin1'),
-    }));
+  checkMarks(onDamage: (problem: string) => void): void {
+    for (const { key, value } of this.#open.marks.getRange({ start: encodeNumber(0) })) {
+      const timeMs = decodeNumber(key);
+      soundOr(onDamage, () => decodeMark(timeMs, value));
+    }
+  }
+
+  /** Those that expire first, at or before `untilMs`, in order. A damaged one is passed over: its key stays. */
+  expiring(untilMs: number, limit: number, onDamage: (problem: string) => void = () => {}): Expiring[] {
+    const found: Expiring[] = [];
+    for (const { key: place, value } of this.#open.expiry?.getRange({ start: encodeNumber(0), end: encodeNumber(untilMs + 1) }) ?? []) {
+      if (found.length >= limit) break;
+      const [timeMs, revision] = [decodeNumber(place), decodeNumber(place.subarray(8))];
+      const key = soundOr(onDamage, () => decodeExpiring(timeMs, revision, value));
+      if (key !== undefined) found.push({ timeMs, revision, key });
+    }
+    return found;
   }
 
   /**

@@ -21,9 +21,9 @@ import {
 } from '../store.ts';
 import { type Replay, Watchers } from '../watchers.ts';
 import { Compactor } from './compactor.ts';
-import type { LmdbFile } from './database.ts';
+import type { Borrowed, LmdbFile } from './database.ts';
 import { type Expiring, Expiry } from './expiry.ts';
-import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
+import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, entrySum, type LogRecord, type StoreState } from './layout.ts';
 import type { Lock } from './lock.ts';
 import type { LmdbStoreOptions } from './options.ts';
 import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
@@ -35,6 +35,8 @@ const listStep = 1_000;
 const takenMessage = 'Cannot write to the store: another process has taken it, while this one stood still. Start Minke anew';
 const doubtMessage = 'Cannot write to the store: the disk failed, and is being read anew';
 const lostMessage = 'Cannot write to the store: the disk has lost what was acknowledged. Restore the data directory from a backup';
+const remedy =
+  'look with "minke store check", and restore a backup; or write the object off by deleting it with ignoreStoreReadErrorWithClusterBreakingPotential';
 /** How long to wait before the disk is tried again, in milliseconds. */
 const recoverDelayMs = 1_000;
 
@@ -69,6 +71,8 @@ export class LmdbStore implements Store {
   /** Times of expiry that have been seen to. */
   #spent: Spent | undefined;
   #retention: Timer | undefined;
+  /** Revisions whose damage has been told. */
+  readonly #reported = new Set<Revision>();
   #closing: Promise<void> | undefined;
 
   constructor(file: LmdbFile, options: LmdbStoreOptions, lock: Lock) {
@@ -82,12 +86,17 @@ export class LmdbStore implements Store {
     this.#state = file.state();
     const { revision, compacted } = this.#state;
     assert(compacted <= revision, `revision ${compacted} is compacted, and the newest is ${revision}`);
-    assert(revision === 0 || revision === compacted || file.borrowRecord(revision), `the record of revision ${revision} is missing`);
+    const hasNewest = revision === 0 || revision === compacted || file.borrowRecord(revision) !== 'missing';
+    assert(hasNewest, `the record of revision ${revision} is missing`);
+    let sum = 0;
     file.forEachEntry((key, entry) => {
       assert(entry.revision <= revision, `the key "${key}" is of revision ${entry.revision}, and the newest is ${revision}`);
+      sum ^= entrySum(key, entry);
       this.#index.set(key, entry);
     });
-    this.#compactor = new Compactor(file, options, this.#state.compacted);
+    const { keys, keysSum } = this.#state;
+    assert(this.#index.size === keys && sum >>> 0 === keysSum, `${this.#index.size} keys stand, and not the ${keys} that were written`);
+    this.#compactor = new Compactor(file, options, this.#state.compacted, (at) => this.#keyAt(at) !== undefined);
     this.#compactor.wake = () => this.#work();
     this.#watchers = new Watchers(
       {
@@ -287,7 +296,7 @@ export class LmdbStore implements Store {
     this.#compactor.resume(state);
     for (let revision = shown + 1; revision <= state.revision; revision++) {
       const found = this.#file.borrowRecord(revision);
-      assert(found, `the log has no record of revision ${revision}`);
+      assert(typeof found !== 'string', `the record of revision ${revision} is ${found}`);
       const { length } = found;
       const event = this.#pastEvent(revision, decodeRecord(found.bytes, length));
       if (event.type === 'put') this.#index.set(event.key, { revision, createRevision: event.createRevision, bytes: length });
@@ -334,7 +343,7 @@ export class LmdbStore implements Store {
         changes.putExpiry({ timeMs, revision, key });
         earliestMs = Math.min(earliestMs, timeMs);
       }
-      for (const [key, entry] of plan.entries) changes.setEntry(key, entry && encodeEntry(entry));
+      for (const [key, entry] of plan.entries) changes.setEntry(key, entry && encodeEntry(key, entry));
       changes.setState(plan.state);
     });
     this.#expiry.noted(earliestMs);
@@ -356,7 +365,9 @@ export class LmdbStore implements Store {
       assert(verdict, 'every write has a verdict');
       if (verdict.is === 'refused') throw refusalError(verdict.refusal, (key, entry) => this.#load(key, entry));
       const { key, revision, createRevision, value, previous } = verdict.write;
-      resolve({ key, value: value ?? this.#value(previous), revision, createRevision });
+      if (value) return resolve({ key, value, revision, createRevision });
+      assert(previous, `the delete of "${key}" at revision ${revision} has no previous value`);
+      resolve({ ...this.#load(key, previous), revision });
     } catch (error) {
       reject(error);
     }
@@ -369,27 +380,49 @@ export class LmdbStore implements Store {
     return { type: 'delete', key, revision, previous };
   }
 
-  #load(key: string, entry: Entry): Stored {
-    return { key, value: this.#value(entry), revision: entry.revision, createRevision: entry.createRevision };
+  #load(key: string, { revision, createRevision }: Entry): Stored {
+    return this.#stored(key, revision, createRevision);
   }
 
-  #value(entry: Entry | undefined): Uint8Array {
-    assert(entry, 'a value is asked for that never stood');
-    return this.#record(entry.revision).value;
+  #stored(key: string, revision: Revision, createRevision: Revision): Stored {
+    const found = this.#file.borrowRecord(revision);
+    const record = typeof found === 'string' ? undefined : decodeRecord(found.bytes, found.length);
+    if (record?.key === key && record.type === 'put') return { key, value: record.value, revision, createRevision };
+    const unreadable = `the store's record of "${key}" at revision ${revision} is ${found === 'missing' ? found : 'damaged'}: ${remedy}`;
+    this.#reportDamage(revision, unreadable);
+    return { key, value: new Uint8Array(), revision, createRevision, unreadable };
   }
 
-  #record(revision: Revision): LogRecord {
-    const record = this.#file.record(revision);
-    assert(record, `the log has no record of revision ${revision}`);
-    return record;
+  /** Once for each revision. */
+  #reportDamage(revision: Revision, what: string): void {
+    if (this.#reported.has(revision)) return;
+    this.#reported.add(revision);
+    this.#options.log.error('The store is damaged', { what });
+  }
+
+  /** History ends after a revision whose record is lost: who needs it lists anew, as after a compaction. */
+  #borrowHistory(revision: Revision, asked: Revision): Borrowed {
+    const found = this.#file.borrowRecord(revision);
+    if (typeof found !== 'string') return found;
+    this.#reportDamage(revision, `the record of revision ${revision} is ${found}: history before it cannot be given`);
+    throw new CompactedError(asked, revision);
+  }
+
+  /** The key that stands at the revision. It is looked for among all: only for what is damaged. */
+  #keyAt(revision: Revision): string | undefined {
+    let found: string | undefined;
+    this.#index.visit('', undefined, (key, entry) => {
+      if (entry.revision === revision) found = key;
+      return found === undefined;
+    });
+    return found;
   }
 
   #replay(prefix: string, after: Revision, steps: number): Replay {
     const upTo = Math.min(this.#state.revision, after + steps);
     const events: StoreEvent[] = [];
     for (let revision = after + 1; revision <= upTo; revision++) {
-      const found = this.#file.borrowRecord(revision);
-      assert(found, `the log has no record of revision ${revision}`);
+      const found = this.#borrowHistory(revision, after);
       if (!decodeRecordKey(found.bytes).startsWith(prefix)) continue;
       events.push(this.#pastEvent(revision, decodeRecord(found.bytes, found.length)));
     }
@@ -403,16 +436,11 @@ export class LmdbStore implements Store {
     return { type, key, revision, previous };
   }
 
-  #stored(key: string, revision: Revision, createRevision: Revision): Stored {
-    return { key, value: this.#record(revision).value, revision, createRevision };
-  }
-
   /** Adds to `undo` how the keys under `prefix` stood before the writes after `from`. Gives how far this step came. */
   #undoStep(undo: Map<string, Entry | undefined>, from: Revision, prefix: string): Revision {
     const upTo = Math.min(this.#state.revision, from + listStep);
     for (let revision = from + 1; revision <= upTo; revision++) {
-      const found = this.#file.borrowRecord(revision);
-      assert(found, `the log has no record of revision ${revision}`);
+      const found = this.#borrowHistory(revision, from);
       const key = decodeRecordKey(found.bytes);
       if (!key.startsWith(prefix) || undo.has(key)) continue;
       const { previousRevision, createRevision } = decodeHead(found.bytes);

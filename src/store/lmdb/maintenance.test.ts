@@ -60,19 +60,19 @@ describe('check', () => {
     { what: 'a key is gone', harm: () => damage('keys', (keys) => keys.remove(encodeKey('/a'))), says: 'the key "/a" is missing' },
     {
       what: 'a key points elsewhere',
-      harm: () => damage('keys', (keys) => keys.put(encodeKey('/a'), encodeEntry({ revision: 5, createRevision: 1, bytes: 9 }))),
+      harm: () => damage('keys', (keys) => keys.put(encodeKey('/a'), encodeEntry('/a', { revision: 5, createRevision: 1, bytes: 9 }))),
       says: 'the key "/a" points at revision 5, which is a put of "/b"',
     },
     {
       what: 'a deleted key stands',
-      harm: () => damage('keys', (keys) => keys.put(encodeKey('/c'), encodeEntry({ revision: 3, createRevision: 3, bytes: 9 }))),
+      harm: () => damage('keys', (keys) => keys.put(encodeKey('/c'), encodeEntry('/c', { revision: 3, createRevision: 3, bytes: 9 }))),
       says: 'the key "/c" stands, and the log says that it was deleted at revision 6',
     },
     {
       what: 'the log goes on',
       harm: () =>
         damage('log', (log) =>
-          log.put(encodeNumber(9), encodeRecord({ type: 'put', key: '/z', createRevision: 9, previousRevision: 0, value: bytes('') })),
+          log.put(encodeNumber(9), encodeRecord(9, { type: 'put', key: '/z', createRevision: 9, previousRevision: 0, value: bytes('') })),
         ),
       says: 'the log goes on to revision 9, and the newest is 6',
     },

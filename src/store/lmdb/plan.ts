@@ -1,6 +1,6 @@
 // Decides a group of writes: which of them stand, in the order of their submission, and what that makes of the store. Pure.
 import { type Revision, RevisionMismatchError, type Stored, type WriteOp } from '../store.ts';
-import { type Entry, encodeRecord, type StoreState } from './layout.ts';
+import { type Entry, encodeRecord, entrySum, type StoreState } from './layout.ts';
 
 /** A write that stands. */
 export interface Accepted {
@@ -39,7 +39,7 @@ export interface GroupPlan {
 export function planGroup(ops: readonly WriteOp[], state: StoreState, lookUp: (key: string) => Entry | undefined): GroupPlan {
   const entries = new Map<string, Entry | undefined>();
   const accepted: Accepted[] = [];
-  let { revision, historyBytes } = state;
+  let { revision, historyBytes, keys, keysSum } = state;
   const verdicts = ops.map((op): Verdict => {
     const current = entries.has(op.key) ? entries.get(op.key) : lookUp(op.key);
     const stands = op.do === 'create' ? current === undefined : current?.revision === op.ifRevision;
@@ -47,11 +47,15 @@ export function planGroup(ops: readonly WriteOp[], state: StoreState, lookUp: (k
     const write = accept(op, current, ++revision);
     entries.set(op.key, write.entry);
     accepted.push(write);
+    keys += (write.entry ? 1 : 0) - (current ? 1 : 0);
+    keysSum ^= sumOf(op.key, current) ^ sumOf(op.key, write.entry);
     historyBytes += (current?.bytes ?? 0) + (write.type === 'delete' ? write.record.length : 0);
     return { is: 'accepted', write };
   });
-  return { verdicts, accepted, entries, state: { revision, compacted: state.compacted, historyBytes } };
+  return { verdicts, accepted, entries, state: { revision, compacted: state.compacted, historyBytes, keys, keysSum: keysSum >>> 0 } };
 }
+
+const sumOf = (key: string, entry: Entry | undefined): number => (entry ? entrySum(key, entry) : 0);
 
 function accept(op: WriteOp, previous: Entry | undefined, revision: Revision): Accepted {
   const { key } = op;
@@ -59,7 +63,7 @@ function accept(op: WriteOp, previous: Entry | undefined, revision: Revision): A
   const value = op.do === 'delete' ? undefined : op.value;
   const createRevision = previous?.createRevision ?? revision;
   const previousRevision = previous?.revision ?? 0;
-  const record = encodeRecord({ type, key, createRevision, previousRevision, value: value ?? new Uint8Array() });
+  const record = encodeRecord(revision, { type, key, createRevision, previousRevision, value: value ?? new Uint8Array() });
   const entry = type === 'delete' ? undefined : { revision, createRevision, bytes: record.length };
   const ttlSeconds = op.do === 'delete' ? undefined : op.ttlSeconds;
   return { key, type, revision, record, previous, entry, createRevision, value, ttlSeconds };
