@@ -10,7 +10,7 @@ import {
   servicecidrs,
   services as servicesKind,
 } from '../api/mod.ts';
-import { type Clock, type Logger, type Metrics, onAbort, type Random, Tasks } from '../base/mod.ts';
+import { type Clock, errorText, type Logger, type Metrics, onAbort, type Random, Tasks } from '../base/mod.ts';
 import type { HttpClient } from '../base/ports/http-client.ts';
 import {
   type ApiHandler,
@@ -51,7 +51,7 @@ import {
   patchEngine,
   type Services,
 } from './verbs/mod.ts';
-import { type RingLimits, WatchCache } from './watch-cache/mod.ts';
+import { isUnreadable, type RingLimits, UnreadableError, WatchCache } from './watch-cache/mod.ts';
 import { admissionWebhooks, webhookClientOf } from './webhooks/mod.ts';
 
 export interface ApiCoreOptions {
@@ -150,12 +150,13 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const registry: Registry = createRegistry({ kinds: stored, converted, cache, hooks, dynamic: custom, eventTtlSeconds });
   const access = accessOf(options, registry);
   const plugins = pluginsOf(options, registry, access);
-  const services = servicesOf(options, registry, plugins);
+  const services = servicesOf(options, { registry, plugins, access });
   const run = (request: ResourceRequest, context: RequestContext) => access.answer(request, context) ?? execute(services, request, context);
   const byName = new Map(kinds.map((kind) => [resourceKey(kind), kind]));
   const find = (of: GroupVersionResource) => byName.get(resourceKey(of)) ?? custom?.findKind(of);
   const core = registry.find(servicesKind);
-  if (core) serviceIps.takePorts(core.cache.page({}).entries.map((entry) => entry.object));
+  const readable = core?.cache.page({}).entries.filter((entry) => !isUnreadable(entry)) ?? [];
+  serviceIps.takePorts(readable.map((entry) => entry.object));
   const handler = createHandler({ find, execute: run, authorizer, clock, random, log, signal });
   const context: RequestContext = { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} };
   const wanted: BootstrapOptions = {
@@ -205,7 +206,7 @@ function repairOf(
   options: ApiCoreOptions,
   { registry, serviceIps, events }: { registry: Registry; serviceIps: ServiceIps; events: OnDemand },
 ) {
-  const { clock, random } = options;
+  const { clock, random, log } = options;
   const repair = createServiceRepair({
     registry,
     serviceIps,
@@ -213,7 +214,15 @@ function repairOf(
     report: ({ about, object, reason, message }) =>
       events.of().record(referenceTo(about === 'service' ? servicesKind : ipaddresses, object), 'Warning', reason, message),
   });
-  return () => repair({ nowMs: clock.nowMs(), nowTime: formatTime(clock.nowMs()) });
+  return async () => {
+    try {
+      await repair({ nowMs: clock.nowMs(), nowTime: formatTime(clock.nowMs()) });
+    } catch (error) {
+      // An address whose owner cannot be read must not be taken from it.
+      if (!(error instanceof UnreadableError)) throw error;
+      log.error('Addresses of services are not put right while one of them cannot be read', { error: errorText(error) });
+    }
+  };
 }
 
 interface OnDemand {
@@ -274,13 +283,20 @@ function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access):
   ]);
 }
 
-function servicesOf(options: ApiCoreOptions, registry: Registry, plugins: readonly AdmissionPlugin[]): Services {
+interface Parts {
+  readonly registry: Registry;
+  readonly plugins: readonly AdmissionPlugin[];
+  readonly access: Access;
+}
+
+function servicesOf(options: ApiCoreOptions, { registry, plugins, access }: Parts): Services {
   const { enabledAdmission = [], disabledAdmission = [] } = options;
   const runs = ({ name, optional }: AdmissionPlugin): boolean =>
     !disabledAdmission.includes(name) && (optional !== true || enabledAdmission.includes(name));
   return {
     registry,
     admission: createAdmissionChain(plugins.filter(runs)),
+    authorizer: access.authorizer,
     patchEngine: options.patchEngine ?? patchEngine,
     managedFields: options.managedFields ?? managedFieldsEngine,
     decodeBody: decodeJsonBody,

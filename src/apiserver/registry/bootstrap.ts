@@ -17,6 +17,7 @@ import { danglingStatus, isKeptByServer } from '../fairness/bootstrap.ts';
 import { defaultLevels, defaultSchemas } from '../fairness/default-objects.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { jsonEqual } from '../verbs/equal.ts';
+import { UnreadableError } from '../watch-cache/mod.ts';
 import type { Registry } from './registry.ts';
 import type { Resource } from './resource.ts';
 
@@ -64,7 +65,7 @@ export async function ensureServiceCidr(options: BootstrapOptions): Promise<void
     await makeServiceCidr(options);
   } catch (error) {
     // Somebody else has just written it: it is looked at again soon.
-    if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
+    if (!hasReason(error, 'Conflict', 'NotFound') && !isDamage(error, options)) throw error;
   }
 }
 
@@ -140,10 +141,18 @@ async function ensure(options: BootstrapOptions, group: string, plural: string, 
   } catch (error) {
     // Another server on the same store was faster.
     if (error instanceof StatusError && error.reason === 'AlreadyExists') return;
+    if (isDamage(error, options)) return;
     // A loopback address is refused as an endpoint: the Service is then there without one.
     if (!(error instanceof StatusError) || error.code !== 422) throw error;
     options.context.log.warn('Bootstrap object was refused', { resource: resource.qualified, error: errorText(error) });
   }
+}
+
+/** What the store cannot read stays as it is, until somebody writes it off: the server runs all the same. */
+function isDamage(error: unknown, { context }: BootstrapOptions): boolean {
+  if (!(error instanceof UnreadableError)) return false;
+  context.log.error('A bootstrap object cannot be read', { error: errorText(error) });
+  return true;
 }
 
 async function createOrCorrect(options: BootstrapOptions, resource: Resource, object: KubeObject): Promise<void> {

@@ -2,7 +2,7 @@
 import { type FieldError, invalidValue, notSupported } from '../../api/mod.ts';
 import type { ResourceRequest } from '../request.ts';
 import { decodeLoose } from './body.ts';
-import { dryRunErrors, dryRunValues, invalidOptions, parameter } from './options.ts';
+import { dryRunErrors, dryRunValues, flag, invalidOptions, parameter } from './options.ts';
 
 export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
@@ -11,7 +11,11 @@ export interface DeleteOptions {
   readonly orphanDependents: boolean | undefined;
   readonly preconditions: { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined };
   readonly dryRun: boolean;
+  /** Removes what the store cannot read, whatever finalizers it may have; only that. */
+  readonly ignoreReadError: boolean;
 }
+
+export const ignoreReadErrorField = 'ignoreStoreReadErrorWithClusterBreakingPotential';
 
 const policies: readonly string[] = ['Foreground', 'Background', 'Orphan'];
 
@@ -32,6 +36,8 @@ export function readDeleteOptions(sent: Readonly<Record<string, unknown>>, dryRu
   } else if (policy !== undefined && !policies.includes(policy)) {
     errors.push(notSupported('propagationPolicy', policy, [...policies, 'nil']));
   }
+  const ignoreReadError = sent[ignoreReadErrorField] === true;
+  if (ignoreReadError) errors.push(...excludedBy(sent, dryRun));
   if (errors.length > 0) throw invalidOptions('DeleteOptions', errors);
   const wanted = (typeof preconditions === 'object' && preconditions !== null ? preconditions : {}) as Record<string, unknown>;
   return {
@@ -40,7 +46,15 @@ export function readDeleteOptions(sent: Readonly<Record<string, unknown>>, dryRu
     orphanDependents: typeof orphanDependents === 'boolean' ? orphanDependents : undefined,
     preconditions: { uid: textOf(wanted.uid), resourceVersion: textOf(wanted.resourceVersion) },
     dryRun: dryRun.length > 0,
+    ignoreReadError,
   };
+}
+
+/** What cannot be heeded for an object of which nothing is known. */
+function excludedBy(sent: Readonly<Record<string, unknown>>, dryRun: readonly string[]): FieldError[] {
+  const others = ['propagationPolicy', 'orphanDependents', 'gracePeriodSeconds', 'preconditions'];
+  const set = [...(dryRun.length > 0 ? ['dryRun'] : []), ...others.filter((name) => sent[name] !== undefined && sent[name] !== null)];
+  return set.map((name) => invalidValue(ignoreReadErrorField, true, `cannot be set together with .${name}`));
 }
 
 /** A negative period means one second, as upstream has it. */
@@ -58,6 +72,7 @@ function fromQuery(query: ResourceRequest['query']): Record<string, unknown> {
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
     ...(orphan === undefined ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
+    ...(flag(query, ignoreReadErrorField) ? { [ignoreReadErrorField]: true } : {}),
     ...(query?.propagationPolicy ? { propagationPolicy: parameter(query, 'propagationPolicy') } : {}),
   };
 }

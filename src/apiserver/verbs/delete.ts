@@ -1,15 +1,26 @@
 // DELETE of one object and of a collection: marks, removes, or leaves to finalizers; answers with the object or a Status.
-import { conflict, formatTime, type KindDefinition, type KubeObject, notFound, StatusError, type V1Status } from '../../api/mod.ts';
+import {
+  conflict,
+  formatTime,
+  invalidValue,
+  type KindDefinition,
+  type KubeObject,
+  notFound,
+  StatusError,
+  type V1Status,
+} from '../../api/mod.ts';
 import { RevisionMismatchError } from '../../store/mod.ts';
 import { nameOf, namespaceOf, type Resource } from '../registry/resource.ts';
 import type { Encoded, RequestContext, ResourceRequest, Result } from '../request.ts';
 import type { CacheEntry } from '../watch-cache/mod.ts';
-import { type DeleteOptions, deleteOptions } from './delete-options.ts';
+import { type DeleteOptions, deleteOptions, ignoreReadErrorField } from './delete-options.ts';
 import { planDelete } from './delete-plan.ts';
 import { list } from './list.ts';
+import { invalidOptions } from './options.ts';
 import type { Services } from './services.ts';
 import { viewOf } from './view.ts';
 import { asObject, attributesOf, encoded } from './write.ts';
+import { writeOff } from './write-off.ts';
 
 const attemptsMax = 20;
 
@@ -39,6 +50,7 @@ export async function deleteOne(services: Services, request: ResourceRequest, co
   warnOfDefault(kind, options, context);
   const namespace = kind.namespaced ? request.namespace : undefined;
   const resource = services.registry.of(kind);
+  if (options.ignoreReadError) return writeOff(services, { resource, namespace, name }, context);
   const { entry, gone } = await deleteObject({ services, resource, view: viewOf(kind), namespace, name, options, context });
   if (!gone || resource.kind.deleteReturnsObject === true) return { as: 'object', code: 200, kind, entry };
   return { as: 'other', code: 200, object: successOf(resource, entry.object) };
@@ -150,6 +162,11 @@ const collectionBatch = 32;
 export async function deleteCollection(services: Services, request: ResourceRequest, context: RequestContext): Promise<Result> {
   const { kind } = request;
   const options = deleteOptions(request);
+  if (options.ignoreReadError) {
+    throw invalidOptions('DeleteOptions', [
+      invalidValue(ignoreReadErrorField, true, 'is not allowed with DELETECOLLECTION, try again after removing the option'),
+    ]);
+  }
   warnOfDefault(kind, options, context);
   const resource = services.registry.of(kind);
   const found = await list(services, { ...request, verb: 'list' }, context);

@@ -1,6 +1,7 @@
 // What every verb works with.
 
 import type { AdmissionChain } from '../admission/mod.ts';
+import type { Authorizer } from '../authz/authorizer.ts';
 import type { NodeUsageSource } from '../metrics-api/node-usage-source.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DecodeBody } from './body.ts';
@@ -9,6 +10,8 @@ import type { ManagedFields, PatchEngine } from './patch-engine.ts';
 export interface Services {
   readonly registry: Registry;
   readonly admission: AdmissionChain;
+  /** Who may do what, beyond what the edge has asked. */
+  readonly authorizer: Authorizer;
   readonly patchEngine: PatchEngine;
   readonly managedFields: ManagedFields | undefined;
   readonly decodeBody: DecodeBody;

@@ -43,6 +43,9 @@ export class StoredEntry implements CacheEntry {
   }
 }
 
+/** What looking into an {@link UnreadableEntry} throws. */
+export class UnreadableError extends StatusError {}
+
 /** What the store holds and cannot read: who asks for it learns why, by a 500. */
 export class UnreadableEntry implements CacheEntry {
   readonly key: string;
@@ -65,17 +68,22 @@ export class UnreadableEntry implements CacheEntry {
     throw this.#error();
   }
 
-  #error(): StatusError {
-    return new StatusError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${this.#why}` });
+  #error(): UnreadableError {
+    return new UnreadableError({ code: 500, reason: 'InternalError', message: `Internal error occurred: ${this.#why}` });
   }
 }
+
+/** True where looking into the entry throws. */
+export const isUnreadable = (entry: CacheEntry): boolean =>
+  entry instanceof UnreadableEntry || (entry instanceof ReadEntry && isUnreadable(entry.underlying));
 
 /** An object that is read otherwise than it is stored, because its definition has changed since. Found out when someone looks into it. */
 export class ReadEntry implements CacheEntry {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
-  readonly #stored: CacheEntry;
+  /** As it is stored. */
+  readonly underlying: CacheEntry;
   readonly #read: (object: KubeObject) => KubeObject;
   #shown: { readonly object: KubeObject; readonly bytes: Uint8Array } | undefined;
 
@@ -83,7 +91,7 @@ export class ReadEntry implements CacheEntry {
     this.key = entry.key;
     this.revision = entry.revision;
     this.createRevision = entry.createRevision;
-    this.#stored = entry instanceof ReadEntry ? entry.#stored : entry;
+    this.underlying = entry instanceof ReadEntry ? entry.underlying : entry;
     this.#read = read;
   }
 
@@ -97,7 +105,7 @@ export class ReadEntry implements CacheEntry {
 
   #show(): { readonly object: KubeObject; readonly bytes: Uint8Array } {
     if (this.#shown) return this.#shown;
-    const { object, bytes } = this.#stored;
+    const { object, bytes } = this.underlying;
     const read = this.#read(object);
     this.#shown = read === object ? { object, bytes } : { object: deepFreeze(read), bytes: Buffer.from(encodeObject(read)) };
     return this.#shown;

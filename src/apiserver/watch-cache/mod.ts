@@ -1,6 +1,6 @@
 // The watch cache's parts that the rest of the API server uses.
 
-export { type CacheEntry, CacheEvent, entryOfStored, ReadEntry } from './entry.ts';
+export { type CacheEntry, CacheEvent, entryOfStored, isUnreadable, ReadEntry, UnreadableError } from './entry.ts';
 export type { RingLimits } from './event-ring.ts';
 export { tooOld } from './history.ts';
 export { entryOfOwn, type OwnWrite } from './own-writes.ts';

@@ -1,7 +1,7 @@
 // The cache of one resource: every object as it stands, its latest changes, and who watches.
 import type { KubeObject } from '../../api/mod.ts';
 import type { Revision } from '../../store/mod.ts';
-import { type CacheEntry, CacheEvent, ReadEntry, UnreadableEntry } from './entry.ts';
+import { type CacheEntry, CacheEvent, isUnreadable, ReadEntry } from './entry.ts';
 import { EventRing, type RingLimits } from './event-ring.ts';
 import { type CachePage, OrderedKeys, type PageOptions, type Slot } from './sorted-slots.ts';
 import { type Scope, type Watcher, WatcherIndex } from './watchers.ts';
@@ -119,7 +119,7 @@ export class ResourceCache implements ResourceReader {
       this.#order.remove(key);
     }
     this.#lastChange = revision;
-    if (previous instanceof UnreadableEntry || next instanceof UnreadableEntry) {
+    if ((previous && isUnreadable(previous)) || (next && isUnreadable(next))) {
       this.#breakOff(revision);
       return;
     }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Database, open as openNative, type RootDatabase } from 'lmdb';
 import { errorText } from '../../base/mod.ts';
-import type { FileSystem } from '../../base/ports/fs.ts';
+import type { FileSystem, OpenFile } from '../../base/ports/fs.ts';
 import { type Revision, StoreIoError, StoreOpenError } from '../store.ts';
 import type { Expiring } from './expiry.ts';
 import {
@@ -24,7 +24,7 @@ import {
   type StoreState,
 } from './layout.ts';
 import { metaBytes, pageSize, readMeta, StructureError } from './pages.ts';
-import { checkStructure } from './structure.ts';
+import { checkStructure, readMetas } from './structure.ts';
 import { isUpgradable, upgrade } from './upgrade.ts';
 
 export const dataFile = 'data.mdb';
@@ -87,16 +87,17 @@ export async function openDatabase(
 
 /** For reading beside a process that writes: no page of the snapshot is used anew while the pages are looked at. */
 function openBeside(dir: string, fs: FileSystem): RootDatabase<Buffer, Buffer> {
+  withPages(dir, fs, readMetas);
   const root = openRoot(dir, true);
   const snapshot = root.useReadTransaction();
   try {
-    walkPages(dir, fs);
+    withPages(dir, fs, checkStructure);
+    snapshot.done();
     return root;
   } catch (error) {
+    snapshot.done();
     void root.close();
     throw error;
-  } finally {
-    snapshot.done();
   }
 }
 
@@ -153,13 +154,13 @@ async function findDamage(path: string, sizeBytes: number, fs: FileSystem): Prom
 
 /** Throws {@link StructureError}. A file that is not there, or empty, is sound. */
 async function checkPages(dir: string, fs: FileSystem): Promise<void> {
-  if (((await fs.stat(join(dir, dataFile)))?.sizeBytes ?? 0) > 0) walkPages(dir, fs);
+  if (((await fs.stat(join(dir, dataFile)))?.sizeBytes ?? 0) > 0) withPages(dir, fs, checkStructure);
 }
 
-function walkPages(dir: string, fs: FileSystem): void {
+function withPages(dir: string, fs: FileSystem, look: (file: OpenFile) => unknown): void {
   const file = fs.openToRead(join(dir, dataFile));
   try {
-    checkStructure(file);
+    look(file);
   } finally {
     file.close();
   }

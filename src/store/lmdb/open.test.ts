@@ -1,5 +1,5 @@
 // Opening the durable store: what it finds again, what it refuses and in which words, and what it leaves behind.
-import { mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open as openNative } from 'lmdb';
@@ -7,7 +7,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger, VirtualClock } from '../../base/mod.ts';
 import { systemClock, turn } from '../../base/ports/clock.ts';
 import { systemFiles } from '../../base/ports/fs.ts';
-import { CompactedError, type LmdbStoreOptions, openLmdbStore, type Store, StoreOpenError } from '../mod.ts';
+import {
+  backupLmdbStore,
+  CompactedError,
+  checkLmdbStore,
+  type LmdbStoreOptions,
+  openLmdbStore,
+  type Store,
+  StoreOpenError,
+} from '../mod.ts';
 import { bytes, takeChanges, text } from '../store.suite.ts';
 
 let dir = '';
@@ -101,6 +109,22 @@ describe('the store refuses', () => {
     await store.close();
     await truncate(join(dir, 'data.mdb'), 65_536);
     expect(await refusal()).toContain('the file data.mdb is cut short (65536 bytes of ');
+  });
+
+  test('a file of which a page is lost, before the library trips over it', async () => {
+    const store = await open();
+    for (let i = 0; i < 50; i++) await create(store, `/k${i}`, 'x'.repeat(5000));
+    await store.close();
+    const file = join(dir, 'data.mdb');
+    const content = await readFile(file);
+    const metas = [0, 8192].map((at) => ({ transaction: content.readUInt32LE(at + 152), root: content.readUInt32LE(at + 136) }));
+    const root = Math.max(...metas.map(({ transaction }) => transaction)) === metas[0]?.transaction ? metas[0].root : (metas[1]?.root ?? 0);
+    await writeFile(file, content.fill(0, root * 8192, (root + 1) * 8192));
+    expect(await refusal()).toBe(
+      `Cannot open the store in "${dir}": the pages of data.mdb are damaged (page ${root} says that it is another page). Restore the directory from a backup, or name another --data-dir.`,
+    );
+    await expect(checkLmdbStore(dir, systemFiles)).rejects.toThrow('the pages of data.mdb are damaged');
+    await expect(backupLmdbStore(dir, join(dir, 'copy'), systemFiles)).rejects.toThrow('the pages of data.mdb are damaged');
   });
 
   test('an LMDB file of somebody else, and a format that it does not know', async () => {

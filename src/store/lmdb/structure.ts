@@ -36,7 +36,8 @@ export function checkStructure(file: OpenFile): number {
   return new Walk(file, readMetas(file)).run();
 }
 
-function readMetas(file: OpenFile): Meta {
+/** The meta page that counts. Throws {@link StructureError}. */
+export function readMetas(file: OpenFile): Meta {
   for (let attempt = 1; ; attempt++) {
     const [first, second] = [0, pageSize].map((offset) => {
       const bytes = Buffer.alloc(metaBytes);
