@@ -214,7 +214,8 @@ export class LmdbFile {
   #handles: Handles | undefined;
   /** To be called within a transaction only, where puts and removals are done at once or throw. */
   readonly #changes: Changes = {
-    putRecord: (revision, record) => void this.#open.log.put(encodeNumber(revision), record),
+    // Appending fills each page; putting would leave every page behind the newest half empty.
+    putRecord: (revision, record) => this.#open.log.putSync(encodeNumber(revision), record, { append: true }),
     removeRecord: (revision) => void this.#open.log.remove(encodeNumber(revision)),
     setEntry: (key, entry) => void (entry ? this.#open.keys.put(encodeKey(key), entry) : this.#open.keys.remove(encodeKey(key))),
     setState: (state) => void this.#open.meta.put(stateKey, encodeState(state)),
