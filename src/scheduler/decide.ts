@@ -1,7 +1,7 @@
 // The decision for one pod: which node, or why none. Synchronous and free of effects outside the cycle's own state.
 import type { V1Pod } from '../api/mod.ts';
 import type { Random } from '../base/mod.ts';
-import { type CycleState, type EnabledPlugin, unschedulable, type Verdict } from './framework.ts';
+import { type CycleState, type EnabledPlugin, type PluginChain, pluginsAt, unschedulable, type Verdict } from './framework.ts';
 import { type NodeInfo, podKey } from './node-info.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -25,9 +25,12 @@ export interface FitFailure {
   readonly plugins: ReadonlySet<string>;
 }
 
-export interface DecideOptions {
-  readonly plugins: readonly EnabledPlugin[];
+/** What one look at the cluster needs. */
+export interface LookOptions extends PluginChain {
   readonly snapshot: Snapshot;
+}
+
+export interface DecideOptions extends LookOptions {
   readonly random: Random;
   /** Where to begin in the list of nodes, so that sampling is fair: raised by `evaluated` from pod to pod. */
   readonly startAt: number;
@@ -35,16 +38,34 @@ export interface DecideOptions {
   readonly percentageOfNodesToScore?: number | undefined;
 }
 
-export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): Decision {
-  const { plugins, snapshot } = options;
+/** The nodes that fit, as many as are wanted, and those that were looked at and do not. */
+export interface Feasible {
+  readonly feasible: readonly NodeInfo[];
+  readonly failed: Failed;
+  readonly narrowed: Narrowed;
+}
+
+export function findFeasible(pod: V1Pod, state: CycleState, options: DecideOptions): Feasible | Decision {
+  const { snapshot } = options;
   const narrowed = preFilter(pod, state, options);
   if ('is' in narrowed) return narrowed;
   const candidates = narrowed.only ? snapshot.nodes.filter((node) => narrowed.only?.has(node.name)) : snapshot.nodes;
-  const filters = plugins.filter(({ plugin }) => plugin.filter && !narrowed.skipped.has(plugin.name));
-  const found = filter(pod, state, { ...options, candidates, filters });
+  const found = filter(pod, state, { ...options, candidates, filters: filtersOf(options, narrowed) });
+  return 'is' in found ? found : { ...found, narrowed };
+}
+
+export const filtersOf = (options: LookOptions, { skipped }: Narrowed): readonly EnabledPlugin[] =>
+  pluginsAt(options, 'filter').filter(({ plugin }) => plugin.filter && !skipped.has(plugin.name));
+
+export const noNode = ({ failed, narrowed }: Pick<Feasible, 'failed' | 'narrowed'>, snapshot: Snapshot): Decision => ({
+  is: 'none',
+  why: { nodes: snapshot.nodes.length, everywhere: undefined, ...explain(failed, snapshot, narrowed) },
+});
+
+export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): Decision {
+  const found = findFeasible(pod, state, options);
   if ('is' in found) return found;
-  if (found.feasible.length === 0)
-    return { is: 'none', why: { nodes: snapshot.nodes.length, everywhere: undefined, ...explain(found.failed, snapshot, narrowed) } };
+  if (found.feasible.length === 0) return noNode(found, options.snapshot);
   const best = found.feasible.length === 1 ? found.feasible[0] : pickBest(pod, state, found.feasible, options);
   return best
     ? { is: 'node', name: best.name, evaluated: found.feasible.length + found.failed.length, feasible: found.feasible.length }
@@ -58,11 +79,11 @@ export interface Narrowed {
   readonly skipped: ReadonlySet<string>;
 }
 
-export function preFilter(pod: V1Pod, state: CycleState, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Narrowed | Decision {
+export function preFilter(pod: V1Pod, state: CycleState, options: LookOptions): Narrowed | Decision {
   const skipped = new Set<string>();
   let only: ReadonlySet<string> | undefined;
   let onlyBy = '';
-  for (const { plugin } of options.plugins) {
+  for (const { plugin } of pluginsAt(options, 'preFilter')) {
     if (plugin.applies?.(pod, options.snapshot) === false) {
       skipped.add(plugin.name);
       continue;
@@ -94,13 +115,14 @@ interface FilterRequest extends DecideOptions {
   readonly filters: readonly EnabledPlugin[];
 }
 
-type Failed = { readonly node: NodeInfo; readonly verdict: Verdict }[];
+/** In the order in which they were looked at. */
+export type Failed = readonly { readonly node: NodeInfo; readonly verdict: Verdict }[];
 
 function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Failed } | Decision {
   const { candidates, filters, startAt } = request;
   const wanted = feasibleNodesWanted(candidates.length, request.percentageOfNodesToScore);
   const feasible: NodeInfo[] = [];
-  const failed: Failed = [];
+  const failed: { node: NodeInfo; verdict: Verdict }[] = [];
   const hasNominated = request.snapshot.hasNominated;
   let next = candidates.length === 0 ? 0 : startAt % candidates.length;
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
@@ -115,12 +137,10 @@ function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasib
 }
 
 /** Why one node would not do as things are (or are pretended to be); undefined when it would. */
-export function refusalOn(pod: V1Pod, node: NodeInfo, options: Pick<DecideOptions, 'plugins' | 'snapshot'>): Verdict | undefined {
-  const state: CycleState = new Map();
+export function refusalOn(pod: V1Pod, node: NodeInfo, options: LookOptions, state: CycleState = new Map()): Verdict | undefined {
   const narrowed = preFilter(pod, state, options);
   if ('is' in narrowed || (narrowed.only && !narrowed.only.has(node.name))) return unschedulable();
-  const filters = options.plugins.filter(({ plugin }) => plugin.filter && !narrowed.skipped.has(plugin.name));
-  return firstRefusal(pod, state, node, filters);
+  return firstRefusal(pod, state, node, filtersOf(options, narrowed));
 }
 
 function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: readonly EnabledPlugin[]): Verdict | undefined {
@@ -134,11 +154,7 @@ function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: re
 }
 
 /** Pods that others have made room for count as there, unless this pod is more important. */
-export function refusalWithNominated(
-  pod: V1Pod,
-  node: NodeInfo,
-  request: Pick<DecideOptions, 'plugins' | 'snapshot'>,
-): Verdict | undefined {
+export function refusalWithNominated(pod: V1Pod, node: NodeInfo, request: LookOptions): Verdict | undefined {
   const { snapshot } = request;
   const nominated = snapshot
     .nominatedOn(node.name)
@@ -176,16 +192,17 @@ function explain(failed: Failed, snapshot: Snapshot, narrowed: Narrowed): Pick<F
   return { verdicts, plugins };
 }
 
-export interface ScoreRequest extends Pick<DecideOptions, 'plugins' | 'snapshot'> {
+export interface ScoreRequest extends LookOptions {
   readonly nodes: readonly NodeInfo[];
   /** Called once for each plugin that has something to say: its weighted scores, node by node. */
   readonly scored?: (plugin: string, scores: readonly number[]) => void;
 }
 
 /** The sum of weighted scores of each node. */
-export function scoreNodes(pod: V1Pod, state: CycleState, { plugins, snapshot, nodes, scored }: ScoreRequest): readonly number[] {
+export function scoreNodes(pod: V1Pod, state: CycleState, request: ScoreRequest): readonly number[] {
+  const { snapshot, nodes, scored } = request;
   const totals = new Array<number>(nodes.length).fill(0);
-  for (const { plugin, weight } of plugins) {
+  for (const { plugin, weight } of pluginsAt(request, 'score')) {
     if (!plugin.score || weight === 0 || plugin.applies?.(pod, snapshot) === false) continue;
     if (plugin.preScore && plugin.preScore(state, pod, nodes, snapshot).is === 'skip') continue;
     const { score } = plugin;

@@ -1,11 +1,12 @@
 // The answer to "why is this pod there?": its place in the queue, what it waits for, how it was decided, and a trial of the decision.
 import { formatTime, type V1Pod } from '../api/mod.ts';
 import type { Clock } from '../base/mod.ts';
-import type { Profile } from './framework.ts';
+import type { LookOptions } from './decide.ts';
+import type { Profile, Verdict } from './framework.ts';
 import { podKey } from './node-info.ts';
 import type { Waiting } from './queue.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type Trial, tryPod } from './why.ts';
+import { type Trial, tryPod, withRefusals } from './why.ts';
 
 /** Records of decisions that are kept, the oldest forgotten first. */
 const recordsMax = 1024;
@@ -67,6 +68,8 @@ export interface ExplainRequest {
   readonly snapshot: Snapshot;
   readonly waiting: Waiting | undefined;
   readonly record: DecisionRecord | undefined;
+  /** Nodes that extenders turned down the last time: they are not asked for a trial. */
+  readonly extended?: ReadonlyMap<string, Verdict> | undefined;
   readonly clock: Clock;
 }
 
@@ -76,7 +79,7 @@ export function explain(pod: V1Pod, request: ExplainRequest): PodExplanation {
   const nodeName = spec?.nodeName || undefined;
   const nominated = status?.nominatedNodeName || undefined;
   const state = stateOf(pod, request);
-  const trial = profile && state !== 'finished' ? tryPod(pod, { plugins: profile.plugins, snapshot }) : undefined;
+  const trial = profile && state !== 'finished' ? tryExtended(pod, { ...profile, snapshot }, request.extended) : undefined;
   const bound = state === 'bound' || state === 'finished';
   return {
     namespace: metadata?.namespace ?? '',
@@ -93,6 +96,12 @@ export function explain(pod: V1Pod, request: ExplainRequest): PodExplanation {
     ...(record && nodeName !== undefined ? { decision: record } : {}),
     ...(trial ? { trial } : {}),
   };
+}
+
+/** The trial, but for nodes that extenders would not have the last time. */
+function tryExtended(pod: V1Pod, options: LookOptions, extended: ExplainRequest['extended']): Trial {
+  const trial = tryPod(pod, options);
+  return extended && !pod.spec?.nodeName ? withRefusals(trial, extended) : trial;
 }
 
 function stateOf(pod: V1Pod, { profile, waiting }: ExplainRequest): PodExplanation['state'] {

@@ -84,16 +84,25 @@ export interface Plugin {
   readonly postBind?: (state: CycleState, pod: V1Pod, nodeName: string) => void;
 }
 
-export interface PostFilterRequest {
-  readonly plugins: readonly EnabledPlugin[];
+export interface PostFilterRequest extends PluginChain {
   readonly snapshot: Snapshot;
   /** Why each node was turned down. */
   readonly failed: ReadonlyMap<string, Verdict>;
   readonly random: Random;
 }
 
+/** A node where there would be room if the victims went. */
+export interface Candidate {
+  readonly nodeName: string;
+  /** The most important first. */
+  readonly victims: readonly V1Pod[];
+  /** How many victims' going would break a disruption budget. */
+  readonly violations: number;
+}
+
+/** `nodeName` and `victims` are those of the best candidate. */
 export type PostFilterResult =
-  | { readonly is: 'possible'; readonly nodeName: string; readonly victims: readonly V1Pod[] }
+  | { readonly is: 'possible'; readonly nodeName: string; readonly victims: readonly V1Pod[]; readonly candidates: readonly Candidate[] }
   /** `text` follows the scheduling failure in its message. */
   | { readonly is: 'futile'; readonly text: string };
 
@@ -103,11 +112,33 @@ export interface EnabledPlugin {
   readonly weight: number;
 }
 
+/** The order in which plugins run, where that of a point is another one than that of the whole. */
+export type PointOrder = Readonly<Partial<Record<PluginPoint, readonly EnabledPlugin[]>>>;
+export type PluginPoint =
+  | 'preEnqueue'
+  | 'preFilter'
+  | 'filter'
+  | 'postFilter'
+  | 'preScore'
+  | 'score'
+  | 'reserve'
+  | 'permit'
+  | 'preBind'
+  | 'bind'
+  | 'postBind';
+
+export interface PluginChain {
+  readonly plugins: readonly EnabledPlugin[];
+  readonly order?: PointOrder | undefined;
+}
+
+/** The plugins in the order in which they run at a point; not all of them take part in it. */
+export const pluginsAt = (chain: PluginChain, point: PluginPoint): readonly EnabledPlugin[] => chain.order?.[point] ?? chain.plugins;
+
 /** A named way to schedule: pods choose it by `spec.schedulerName`. */
-export interface Profile {
+export interface Profile extends PluginChain {
   readonly schedulerName: string;
   readonly percentageOfNodesToScore?: number;
-  readonly plugins: readonly EnabledPlugin[];
 }
 
 export const scoreMax = 100;

@@ -2,6 +2,7 @@
 export {
   type SchedulerConfiguration,
   SchedulerConfigurationError,
+  withFiles,
 } from './config/configuration.ts';
 export type { DecisionRecord, ExplainPod, PodExplanation } from './explain.ts';
 export type {

@@ -18,6 +18,21 @@ export interface PreemptRequest {
   readonly nodeName: string;
 }
 
+/** The pod waits for no node in particular any more. */
+export async function clearNomination(
+  { client, log, signal }: PreemptOptions | Omit<PreemptOptions, 'recorder'>,
+  pod: V1Pod,
+): Promise<void> {
+  const { namespace, name = '' } = pod.metadata ?? {};
+  const patch = { status: { nominatedNodeName: null } };
+  try {
+    await client.patch(pods, { namespace, name }, 'application/merge-patch+json', patch, { subresource: 'status', signal });
+  } catch (error) {
+    if (!hasReason(error, 'NotFound'))
+      log.debug('Nomination could not be taken back', { pod: `${namespace}/${name}`, error: errorText(error) });
+  }
+}
+
 /** A victim that is going already, or has gone, is left alone. */
 export async function preempt(options: PreemptOptions, { pod, victim, nodeName }: PreemptRequest): Promise<void> {
   const { client, clock, log, signal, recorder } = options;

@@ -79,9 +79,37 @@ describe('findPreemption()', () => {
     );
   });
 
+  test('nobody more goes while a victim on the nominated node is on its way out', () => {
+    const going = on('a', 'x', { cpu: '2', priority: 1 });
+    const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }];
+    const metadata = { ...going.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const placed = [{ ...going, metadata, status: { conditions } }, on('b', 'y', { cpu: '2', priority: 1 })];
+    const waiting = { ...important, status: { nominatedNodeName: 'a' } };
+    const nodes = [small('a'), small('b')];
+    expect(tryFor(waiting, nodes, placed)).toBe('preemption: not eligible due to a terminating pod on the nominated node.');
+    expect(tryFor(important, nodes, placed)).toMatchObject({ victims: [expect.any(String)] });
+  });
+
+  test('a budget without a selector binds nobody, and pods that it has let go already do not count against it', () => {
+    const placed = [labelled('a', on('a', 'x', { cpu: '2', priority: 1 })), labelled('b', on('b', 'y', { cpu: '2', priority: 1 }))];
+    const nodes = [small('a'), small('b')];
+    const empty = { ...budget('a', 0), spec: { selector: {} } };
+    const counted = budget('b', 0);
+    const disrupted = { ...counted, status: { ...counted.status, disruptedPods: { y: '2026-01-01T00:00:00Z' } } } as V1PodDisruptionBudget;
+    // Were both bound by budgets, either node would do; only that of the strict one is to be spared.
+    for (const [budgets, node] of [
+      [[empty, budget('b', 0)], 'a'],
+      [[budget('a', 0), disrupted], 'b'],
+    ] as const) {
+      expect(tryFor(important, nodes, placed, budgets)).toMatchObject({ node });
+    }
+  });
+
   test('a pod that must not preempt does not', () => {
     const pod = makePod('new', { cpu: '2', priority: 100, preemptionPolicy: 'Never' });
-    expect(tryFor(pod, [small('a')], [on('a', 'x', { cpu: '2', priority: 1 })])).toContain('Preemption is not helpful for scheduling');
+    expect(tryFor(pod, [small('a')], [on('a', 'x', { cpu: '2', priority: 1 })])).toBe(
+      'preemption: not eligible due to preemptionPolicy=Never.',
+    );
   });
 
   test('whoever goes makes enough room, and every one of them is less important', () => {

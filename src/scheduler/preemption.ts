@@ -1,9 +1,9 @@
 // Preemption: which pods of lower priority would have to go so that a pod fits, and on which node that hurts least.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
-import { compileLabelSelector, timeMs, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
+import { compileLabelSelector, timeMs, type V1LabelSelector, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
 import type { PluginArgs } from './config/plugin-args.ts';
-import { refusalOn } from './decide.ts';
-import type { PostFilterRequest, PostFilterResult } from './framework.ts';
+import { type LookOptions, refusalOn, refusalWithNominated } from './decide.ts';
+import type { Candidate, PostFilterRequest, PostFilterResult } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 
 export interface PreemptionRequest extends PostFilterRequest {
@@ -12,20 +12,14 @@ export interface PreemptionRequest extends PostFilterRequest {
   readonly args: PluginArgs['DefaultPreemption'];
 }
 
-interface Candidate {
-  readonly nodeName: string;
-  /** The most important first. */
-  readonly victims: readonly V1Pod[];
-  readonly violations: number;
-}
-
 export const priorityOf = (pod: V1Pod): number => pod.spec?.priority ?? 0;
 const startMsOf = (pod: V1Pod): number => timeMs(pod.status?.startTime, Number.MAX_SAFE_INTEGER);
 
 export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilterResult {
   const { snapshot, failed, args } = request;
   const total = snapshot.nodes.length;
-  if (pod.spec?.preemptionPolicy === 'Never') return futile(total, new Map([['Preemption is not helpful for scheduling', total]]));
+  const why = notEligible(pod, request);
+  if (why !== undefined) return { is: 'futile', text: `preemption: ${why}` };
   const helpful = snapshot.nodes.filter((node) => failed.get(node.name)?.is === 'unschedulable');
   const reasons = new Map<string, number>();
   if (total > helpful.length) reasons.set('Preemption is not helpful for scheduling', total - helpful.length);
@@ -38,9 +32,27 @@ export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilt
     if (candidate) candidates.push(candidate);
   }
   const best = leastHarm(candidates);
-  if (best) return { is: 'possible', nodeName: best.nodeName, victims: best.victims };
+  if (best) return { is: 'possible', nodeName: best.nodeName, victims: best.victims, candidates };
   if (helpful.length > 0) reasons.set('No preemption victims found for incoming pod', helpful.length);
   return futile(total, reasons);
+}
+
+/** Why the pod may not make others go at all; undefined when it may. */
+function notEligible(pod: V1Pod, { snapshot, failed }: PreemptionRequest): string | undefined {
+  if (pod.spec?.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.';
+  const nominated = pod.status?.nominatedNodeName;
+  if (!nominated || failed.get(nominated)?.is === 'unresolvable') return undefined;
+  for (const { pod: other } of snapshot.get(nominated)?.pods.values() ?? []) {
+    if (priorityOf(other) < priorityOf(pod) && isGoingForAnother(other))
+      return 'not eligible due to a terminating pod on the nominated node.';
+  }
+  return undefined;
+}
+
+/** A victim of an earlier preemption, within its grace period. */
+function isGoingForAnother({ metadata, status }: V1Pod): boolean {
+  const condition = status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  return metadata?.deletionTimestamp !== undefined && condition?.status === 'True' && condition.reason === 'PreemptionByScheduler';
 }
 
 function futile(total: number, reasons: ReadonlyMap<string, number>): PostFilterResult {
@@ -50,12 +62,13 @@ function futile(total: number, reasons: ReadonlyMap<string, number>): PostFilter
 
 /** With every pod of lower priority gone, does it fit? Then those that can stay do, the most important first. */
 function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Candidate | undefined {
-  const { plugins, snapshot } = request;
+  const { plugins, order, snapshot } = request;
+  const look = { plugins, order, snapshot };
   const lower = [...node.pods.values()].map((placed) => placed.pod).filter((placed) => priorityOf(placed) < priorityOf(pod));
   if (lower.length === 0) return undefined;
   const putBack = new Map(lower.map((victim) => [victim, snapshot.pretendGone(victim)] as const));
   try {
-    if (refusalOn(pod, node, { plugins, snapshot })) return undefined;
+    if (refusalWithOthers(pod, node, look)) return undefined;
     const { violating, others } = splitByBudgets(lower, request.budgets);
     const victims: V1Pod[] = [];
     let violations = 0;
@@ -65,7 +78,7 @@ function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Cand
     ] as const) {
       for (const candidate of [...group].sort(moreImportant)) {
         putBack.get(candidate)?.();
-        if (!refusalOn(pod, node, { plugins, snapshot })) {
+        if (!refusalWithOthers(pod, node, look)) {
           putBack.delete(candidate);
           continue;
         }
@@ -80,20 +93,37 @@ function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Cand
   }
 }
 
+const refusalWithOthers = (pod: V1Pod, node: NodeInfo, look: LookOptions) =>
+  refusalOn(pod, node, look) ?? refusalWithNominated(pod, node, look);
+
 /** Higher priority first; of equals the one that has run longest. */
 const moreImportant = (a: V1Pod, b: V1Pod): number => priorityOf(b) - priorityOf(a) || startMsOf(a) - startMsOf(b);
+
+const isEmpty = (selector: V1LabelSelector | undefined): boolean =>
+  Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0;
+
+interface Budget {
+  readonly namespace: string | undefined;
+  readonly matches: (labels: Readonly<Record<string, string>> | undefined) => boolean;
+  readonly counted: Readonly<Record<string, unknown>>;
+}
+
+const isBoundBy = ({ namespace, matches, counted }: Budget, { metadata }: V1Pod): boolean =>
+  namespace === metadata?.namespace && counted[metadata?.name ?? ''] === undefined && matches(metadata?.labels);
 
 /** Pods whose going would break a budget, counting down what each budget still allows. */
 function splitByBudgets(pods: readonly V1Pod[], budgets: readonly V1PodDisruptionBudget[]): { violating: V1Pod[]; others: V1Pod[] } {
   const allowed = budgets.map((budget) => ({
     namespace: budget.metadata?.namespace,
-    matches: compileLabelSelector(budget.spec?.selector),
+    matches: isEmpty(budget.spec?.selector) ? () => false : compileLabelSelector(budget.spec?.selector),
+    /** Those that the API server has let go count already. */
+    counted: budget.status?.disruptedPods ?? {},
     left: budget.status?.disruptionsAllowed ?? 0,
   }));
   const violating: V1Pod[] = [];
   const others: V1Pod[] = [];
   for (const pod of [...pods].sort(moreImportant)) {
-    const mine = allowed.filter((budget) => budget.namespace === pod.metadata?.namespace && budget.matches(pod.metadata?.labels));
+    const mine = allowed.filter((budget) => isBoundBy(budget, pod));
     for (const budget of mine) budget.left--;
     (mine.some((budget) => budget.left < 0) ? violating : others).push(pod);
   }
@@ -101,7 +131,7 @@ function splitByBudgets(pods: readonly V1Pod[], budgets: readonly V1PodDisruptio
 }
 
 /** Fewest broken budgets; then the least important highest victim; smallest sum of priorities; fewest victims; latest start. */
-function leastHarm(candidates: readonly Candidate[]): Candidate | undefined {
+export function leastHarm(candidates: readonly Candidate[]): Candidate | undefined {
   const sum = (candidate: Candidate) => candidate.victims.reduce((total, victim) => total + priorityOf(victim) + 2 ** 31, 0);
   const highest = (candidate: Candidate) => Math.max(Number.NEGATIVE_INFINITY, ...candidate.victims.map(priorityOf));
   const earliestOfHighest = (candidate: Candidate) =>

@@ -45,7 +45,10 @@ function kindOfWait({ place, queued }: Entry): Waiting['at'] {
 
 export interface SchedulingQueueOptions {
   readonly clock: Clock;
+  /** Of every profile. */
   readonly plugins: readonly Plugin[];
+  /** Those that may hold a pod back before it is tried, in order. Default: every plugin that can. */
+  readonly gatesOf?: (pod: V1Pod) => readonly Plugin[];
   readonly onReady: () => void;
   /** Default 1. */
   readonly podInitialBackoffSeconds?: number;
@@ -64,6 +67,7 @@ export class SchedulingQueue {
   readonly #backoff: { readonly baseMs: number; readonly maxMs: number };
   readonly #plugins: ReadonlyMap<string, Plugin>;
   readonly #onReady: () => void;
+  readonly #gatesOf: (pod: V1Pod) => readonly Plugin[];
   readonly #entries = new Map<string, Entry>();
   /** Those that wait for an event: what happens is put to them alone. In the order in which they were turned down. */
   readonly #unschedulable = new Set<Entry>();
@@ -77,6 +81,8 @@ export class SchedulingQueue {
     this.#clock = options.clock;
     this.#plugins = new Map(options.plugins.map((plugin) => [plugin.name, plugin]));
     this.#onReady = options.onReady;
+    const gates = options.plugins.filter((plugin) => plugin.preEnqueue);
+    this.#gatesOf = options.gatesOf ?? (() => gates);
   }
 
   get size(): number {
@@ -159,6 +165,12 @@ export class SchedulingQueue {
     if (entry) this.#retry(entry, this.#clock.monotonicMs());
   }
 
+  /** One that waits for an event is tried again, after what is left of its back-off. */
+  activate(pod: V1Pod): void {
+    const entry = this.#entries.get(podKey(pod));
+    if (entry?.place.at === 'unschedulable') this.#retry(entry, entry.place.triedAtMs);
+  }
+
   /** Something happened: whoever it could help is tried again, after what is left of its back-off. */
   happened(event: ClusterEvent): void {
     this.#retryWhere((pod, plugin) => plugin?.mayHelp?.(pod, event) ?? true);
@@ -196,11 +208,12 @@ export class SchedulingQueue {
 
   #enqueue(entry: Entry): void {
     this.#leave(entry);
-    const gate = [...this.#plugins.values()].find((plugin) => {
-      const verdict = plugin.preEnqueue?.(entry.queued.pod);
+    const { pod } = entry.queued;
+    const gate = this.#gatesOf(pod).find((plugin) => {
+      const verdict = plugin.preEnqueue?.(pod);
       return verdict !== undefined && verdict.is !== 'success';
     });
-    if (gate) return this.failed(entry.queued.pod, new Set([gate.name]));
+    if (gate) return this.failed(pod, new Set([gate.name]));
     entry.place = { at: 'active' };
     this.#active.push({ entry, order: entry.order, priority: priorityOf(entry) });
     this.#onReady();

@@ -70,7 +70,7 @@ export function createProfiles(options: ProfileOptions, configuration: Scheduler
   return configuration.profiles.map((profile) => ({
     schedulerName: profile.schedulerName,
     percentageOfNodesToScore: profile.percentageOfNodesToScore ?? configuration.percentageOfNodesToScore,
-    plugins: enabledPlugins(profile, pluginsOf(profile.args)),
+    ...enabledPlugins(profile, pluginsOf(profile.args)),
   }));
 }
 

@@ -4,11 +4,16 @@ import { type Clock, errorText, type Logger, onAbort, type Random, Tasks } from 
 import { type Client, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
-import { decide, type FitFailure, fitMessage } from './decide.ts';
+import { type Decision, decide, type FitFailure, fitMessage } from './decide.ts';
+import { decideExtended } from './decide-extended.ts';
 import { DecisionLog, type ExplainPod, explain, recordOf } from './explain.ts';
-import type { CycleState, Plugin, PostFilterResult, Profile, Verdict } from './framework.ts';
+import { type ExtenderPost, Extenders, extenderName } from './extenders/extenders.ts';
+import { createExtenderPost } from './extenders/http.ts';
+import { type CycleState, type Plugin, type PostFilterResult, type Profile, pluginsAt, type Verdict } from './framework.ts';
 import type { AttemptResult, SchedulerMetrics } from './metrics.ts';
-import { preempt } from './preempt.ts';
+import { podKey } from './node-info.ts';
+import { clearNomination, preempt } from './preempt.ts';
+import { leastHarm, priorityOf } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { createProfiles } from './registry.ts';
 
@@ -29,7 +34,27 @@ export interface SchedulerOptions {
   readonly metrics?: SchedulerMetrics | undefined;
   /** Is given who answers why a pod is where it is, as long as this scheduler runs. */
   readonly explains?: ((explainer: ExplainPod) => void) | undefined;
+  /** How extenders are asked. Default: over HTTP. */
+  readonly extenderPost?: ExtenderPost | undefined;
 }
+
+/** Pods of which it is remembered what extenders had against nodes, the oldest forgotten first. */
+const extendedMax = 1024;
+
+type Room = Extract<PostFilterResult, { is: 'possible' }>;
+
+interface Decided {
+  readonly queued: QueuedPod;
+  readonly profile: Profile;
+  readonly startMs: number;
+  readonly state: CycleState;
+  readonly decision: Decision;
+}
+
+const gatesOf = (profile: Profile): readonly Plugin[] =>
+  pluginsAt(profile, 'preEnqueue')
+    .map(({ plugin }) => plugin)
+    .filter((plugin) => plugin.preEnqueue);
 
 const isFinished = (pod: V1Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
@@ -62,6 +87,11 @@ class Scheduler {
   readonly #recorder: EventRecorder;
   readonly #tasks: Tasks;
   readonly #log = new DecisionLog();
+  /** Undefined: there are none. */
+  readonly #extenders: Extenders | undefined;
+  readonly #closeExtenders: () => void;
+  /** What extenders had against nodes the last time, by pod: for people who ask. */
+  readonly #extended = new Map<string, ReadonlyMap<string, Verdict>>();
   #startAt = 0;
   #inFlight = 0;
   #wake: (() => void) | undefined;
@@ -72,15 +102,21 @@ class Scheduler {
     const profiles = createProfiles(options, configuration);
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
     const plugins = new Map(profiles.flatMap((profile) => profile.plugins.map(({ plugin }) => [plugin.name, plugin] as const)));
+    const gates = new Map(profiles.map((profile) => [profile.schedulerName, gatesOf(profile)]));
     this.#queue = new SchedulingQueue({
       ...configuration,
       clock: options.clock,
       plugins: [...plugins.values()],
+      gatesOf: (pod) => gates.get(pod.spec?.schedulerName ?? '') ?? [],
       onReady: () => this.#notify(),
     });
     options.metrics?.countPending(() => this.#queue.pending());
     this.#recorder = createEventRecorder({ ...options, component: 'default-scheduler' });
     this.#tasks = new Tasks(options.log);
+    const http = configuration.extenders.length > 0 && !options.extenderPost ? createExtenderPost(options.clock) : undefined;
+    const post = options.extenderPost ?? http?.post;
+    this.#closeExtenders = http?.close ?? (() => {});
+    if (post) this.#extenders = new Extenders({ configurations: configuration.extenders, post, log: options.log });
   }
 
   /** Lets plugins tell of what else happens that helps; gives what ends it. */
@@ -133,6 +169,7 @@ class Scheduler {
         snapshot: this.#cache,
         waiting: this.#queue.waiting(pod),
         record: this.#log.get(pod),
+        extended: this.#extended.get(podKey(pod)),
         clock,
       })
     );
@@ -143,8 +180,9 @@ class Scheduler {
     const off = onAbort(signal, () => this.#notify());
     for (let decisions = 1; !signal.aborted; decisions++) {
       const queued = this.#inFlight < inFlightMax ? this.#queue.pop() : undefined;
-      if (queued) this.#schedule(queued);
-      else await this.#idle();
+      // A promise that is not there costs no turn.
+      const asked = queued ? this.#schedule(queued) : this.#idle();
+      if (asked) await asked;
       if (queued && decisions % decisionsPerTurn === 0) await clock.yield();
     }
     off();
@@ -154,6 +192,7 @@ class Scheduler {
     this.#queue.close();
     await this.#tasks.settled();
     await this.#recorder.stopped;
+    this.#closeExtenders();
   }
 
   /** Resolves when the queue has something, a binding has ended, or the scheduler is stopped. */
@@ -174,24 +213,37 @@ class Scheduler {
     metrics?.attempt(result, profile.schedulerName, (clock.monotonicMs() - startMs) / 1000);
   }
 
-  #schedule(queued: QueuedPod): void {
+  /** A promise only where extenders are asked: then nothing else is decided until they have answered. */
+  #schedule(queued: QueuedPod): Promise<void> | undefined {
     const { pod } = queued;
-    const startMs = this.#options.clock.monotonicMs();
+    const { clock, random, signal } = this.#options;
+    const startMs = clock.monotonicMs();
     const profile = this.#profiles.get(pod.spec?.schedulerName ?? '');
-    if (!profile) return this.#queue.delete(pod);
-    const state: CycleState = new Map();
-    const decision = decide(pod, state, {
-      plugins: profile.plugins,
-      snapshot: this.#cache,
-      random: this.#options.random,
-      startAt: this.#startAt,
-      percentageOfNodesToScore: profile.percentageOfNodesToScore,
+    if (!profile) {
+      this.#queue.delete(pod);
+      return undefined;
+    }
+    const options = { ...profile, snapshot: this.#cache, random, startAt: this.#startAt };
+    const extenders = this.#extenders;
+    if (!extenders?.decideOn(pod)) {
+      const state: CycleState = new Map();
+      this.#act({ queued, profile, startMs, state, decision: decide(pod, state, options) });
+      return undefined;
+    }
+    return decideExtended(pod, { ...options, extenders, signal }).then((made) => {
+      // It may be gone by now, or somebody else's.
+      if (!signal.aborted && this.#queue.waiting(pod) && !this.#cache.isPlaced(pod)) this.#act({ queued, profile, startMs, ...made });
     });
+  }
+
+  #act({ queued, profile, startMs, state, decision }: Decided): void {
+    const { pod } = queued;
     switch (decision.is) {
       case 'node':
         this.#startAt += decision.evaluated;
         this.#cache.nominate(pod, undefined);
         this.#cache.assume(pod, decision.name);
+        this.#extended.delete(podKey(pod));
         this.#log.add(pod, recordOf(this.#options.clock, decision, queued.attempts));
         return this.#inBackground('bind', async () => {
           const bound = await this.#bind(pod, decision.name, state, profile);
@@ -204,7 +256,11 @@ class Scheduler {
         this.#measure('error', profile, startMs);
         this.#queue.retryLater(pod);
         return this.#inBackground('report', () =>
-          this.#reportFailure(pod, 'SchedulerError', `running ${decision.plugin}: ${errorText(decision.error)}`),
+          this.#reportFailure(
+            pod,
+            'SchedulerError',
+            `${decision.plugin ? `running ${decision.plugin}: ` : ''}${errorText(decision.error)}`,
+          ),
         );
     }
   }
@@ -213,20 +269,61 @@ class Scheduler {
   #noNode(pod: V1Pod, profile: Profile, why: FitFailure): void {
     const { random } = this.#options;
     const texts = [fitMessage(why)];
-    let room: Extract<PostFilterResult, { is: 'possible' }> | undefined;
-    for (const { plugin } of profile.plugins) {
-      const result = plugin.postFilter?.(pod, { plugins: profile.plugins, snapshot: this.#cache, failed: why.verdicts, random });
+    let room: Room | undefined;
+    for (const { plugin } of pluginsAt(profile, 'postFilter')) {
+      const result = plugin.postFilter?.(pod, { ...profile, snapshot: this.#cache, failed: why.verdicts, random });
       if (result?.is === 'futile') texts.push(result.text);
       if (result?.is === 'possible') room ??= result;
     }
     this.#queue.failed(pod, why.plugins);
+    this.#rememberExtended(pod, why);
+    const found = room;
+    if (!found || !this.#extenders?.preemptsFor(pod)) return this.#makeRoom(pod, texts, found);
+    this.#inBackground('preempt', async () => this.#makeRoom(pod, texts, await this.#agreed(pod, found, texts)));
+  }
+
+  /** What extenders agree to of the room that was found. */
+  async #agreed(pod: V1Pod, room: Room, texts: string[]): Promise<Room | undefined> {
+    const podsOn = (nodeName: string) => [...(this.#cache.get(nodeName)?.pods.values() ?? [])].map((placed) => placed.pod);
+    try {
+      const left = await this.#extenders?.preempt(pod, room.candidates, { podsOn, signal: this.#options.signal });
+      const best = leastHarm(left ?? []);
+      return best && { ...room, ...best };
+    } catch (error) {
+      texts.push(`preemption: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Tells how it stands, and has the victims go where others' going makes room. */
+  #makeRoom(pod: V1Pod, texts: readonly string[], room: Room | undefined): void {
+    if (room && !this.#queue.waiting(pod)) return;
+    if (room) this.#takeBack(pod, room.nodeName);
     this.#cache.nominate(pod, room?.nodeName);
     this.#inBackground('report', () => this.#reportFailure(pod, 'Unschedulable', texts.join(' '), room?.nodeName));
-    if (room) {
-      const { nodeName, victims } = room;
-      for (const victim of victims)
-        this.#inBackground('preempt', () => preempt({ ...this.#options, recorder: this.#recorder }, { pod, victim, nodeName }));
+    if (!room) return;
+    const { nodeName, victims } = room;
+    for (const victim of victims)
+      this.#inBackground('preempt', () => preempt({ ...this.#options, recorder: this.#recorder }, { pod, victim, nodeName }));
+  }
+
+  /** Less important pods that waited for room on the node look for another one. */
+  #takeBack(pod: V1Pod, nodeName: string): void {
+    for (const other of this.#cache.nominatedOn(nodeName)) {
+      if (podKey(other) === podKey(pod) || priorityOf(other) >= priorityOf(pod)) continue;
+      this.#cache.nominate(other, undefined);
+      this.#queue.activate(other);
+      this.#inBackground('take back', () => clearNomination(this.#options, other));
     }
+  }
+
+  #rememberExtended(pod: V1Pod, why: FitFailure): void {
+    this.#extended.delete(podKey(pod));
+    if (!why.plugins.has(extenderName)) return;
+    const [oldest] = this.#extended.keys();
+    if (this.#extended.size >= extendedMax && oldest !== undefined) this.#extended.delete(oldest);
+    const theirs = [...why.verdicts].filter(([, verdict]) => 'plugin' in verdict && verdict.plugin === extenderName);
+    this.#extended.set(podKey(pod), new Map(theirs));
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {
@@ -266,38 +363,53 @@ class Scheduler {
   /** Reserve, permit, pre-bind, bind, post-bind. Gives why it failed, with every reservation undone; undefined when bound. */
   async #runBindingPoints(pod: V1Pod, nodeName: string, state: CycleState, profile: Profile): Promise<string | undefined> {
     const { signal } = this.#options;
-    const plugins = profile.plugins.map(({ plugin }) => plugin);
+    const reserving = pluginsAt(profile, 'reserve');
     const undo = (why: string) => {
-      for (const plugin of [...plugins].reverse()) plugin.unreserve?.(state, pod, nodeName);
+      for (const { plugin } of [...reserving].reverse()) plugin.unreserve?.(state, pod, nodeName);
       return why;
     };
-    for (const plugin of plugins) {
-      const refused = refusal(plugin.reserve?.(state, pod, nodeName)) ?? refusal(await plugin.permit?.(state, pod, nodeName, signal));
+    for (const { plugin } of reserving) {
+      const refused = refusal(plugin.reserve?.(state, pod, nodeName));
       if (refused !== undefined) return undo(refused);
     }
-    const refused = await this.#preBind(pod, nodeName, state, plugins);
+    for (const { plugin } of pluginsAt(profile, 'permit')) {
+      const refused = plugin.permit && refusal(await plugin.permit(state, pod, nodeName, signal));
+      if (refused !== undefined) return undo(refused);
+    }
+    const refused = await this.#preBind(pod, nodeName, state, profile);
     if (refused !== undefined) return undo(refused);
-    for (const plugin of plugins) {
-      const verdict = await plugin.bind?.(state, pod, nodeName, signal);
-      if (!verdict || verdict.is === 'skip') continue;
-      const refused = refusal(verdict);
-      if (refused !== undefined) return undo(refused);
-      for (const each of plugins) each.postBind?.(state, pod, nodeName);
-      return undefined;
+    const failed = await this.#bindNow(pod, nodeName, state, profile);
+    if (failed !== undefined) return undo(failed);
+    for (const { plugin } of pluginsAt(profile, 'postBind')) plugin.postBind?.(state, pod, nodeName);
+    return undefined;
+  }
+
+  /** By an extender that binds, or by the first plugin that does not leave it to others. Gives why it failed. */
+  async #bindNow(pod: V1Pod, nodeName: string, state: CycleState, profile: Profile): Promise<string | undefined> {
+    const { signal } = this.#options;
+    try {
+      if (this.#extenders && (await this.#extenders.bind(pod, nodeName, signal))) return undefined;
+    } catch (error) {
+      return errorText(error);
     }
-    return undo('no plugin binds');
+    for (const { plugin } of pluginsAt(profile, 'bind')) {
+      const verdict = plugin.bind && (await plugin.bind(state, pod, nodeName, signal));
+      if (verdict && verdict.is !== 'skip') return refusal(verdict);
+    }
+    return 'no plugin binds';
   }
 
   /** Gives why it failed. Who waits for others (a volume that is being made) leaves its place to the next meanwhile. */
-  async #preBind(pod: V1Pod, nodeName: string, state: CycleState, plugins: readonly Plugin[]): Promise<string | undefined> {
-    const waits = plugins.some((plugin) => plugin.waitsLong?.(state) === true);
+  async #preBind(pod: V1Pod, nodeName: string, state: CycleState, profile: Profile): Promise<string | undefined> {
+    const plugins = pluginsAt(profile, 'preBind');
+    const waits = plugins.some(({ plugin }) => plugin.waitsLong?.(state) === true);
     if (waits) {
       this.#inFlight--;
       this.#notify();
     }
     try {
-      for (const plugin of plugins) {
-        const refused = refusal(await plugin.preBind?.(state, pod, nodeName, this.#options.signal));
+      for (const { plugin } of plugins) {
+        const refused = plugin.preBind && refusal(await plugin.preBind(state, pod, nodeName, this.#options.signal));
         if (refused !== undefined) return refused;
       }
       return undefined;

@@ -1,10 +1,9 @@
 // Why a pod is where it is, or nowhere: the decision made again as a trial on the present state, over every node, with every
 // refusal and every score. Nothing is kept for it: it costs when somebody asks.
 import type { V1Pod } from '../api/mod.ts';
-import { type FitFailure, fitMessage, preFilter, refusalWithNominated, scoreNodes } from './decide.ts';
+import { type FitFailure, filtersOf, fitMessage, type LookOptions, preFilter, refusalWithNominated, scoreNodes } from './decide.ts';
 import type { CycleState, EnabledPlugin, Verdict } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
-import type { Snapshot } from './snapshot.ts';
 
 /** What a plugin has against a node. */
 export interface Refusal {
@@ -40,10 +39,7 @@ export interface Trial {
   readonly scored: readonly NodeScore[];
 }
 
-export interface TrialOptions {
-  readonly plugins: readonly EnabledPlugin[];
-  readonly snapshot: Snapshot;
-}
+export type TrialOptions = LookOptions;
 
 /** Decides for `pod` without acting. A pod that has a node is looked at as if it had none. */
 export function tryPod(pod: V1Pod, options: TrialOptions): Trial {
@@ -58,12 +54,12 @@ export function tryPod(pod: V1Pod, options: TrialOptions): Trial {
 }
 
 function trial(pod: V1Pod, options: TrialOptions): Trial {
-  const { plugins, snapshot } = options;
+  const { snapshot } = options;
   const nodes = snapshot.nodes.length;
   const state: CycleState = new Map();
   const narrowed = preFilter(pod, state, options);
   if ('is' in narrowed) return nowhere(narrowed, nodes);
-  const filters = plugins.filter(({ plugin }) => plugin.filter && !narrowed.skipped.has(plugin.name));
+  const filters = filtersOf(options, narrowed);
   const refused: NodeRefusal[] = [];
   const fit: NodeInfo[] = [];
   const verdicts = new Map<string, Verdict>();
@@ -138,4 +134,21 @@ function scores(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], optio
   return nodes
     .map((node, i) => ({ node: node.name, total: totals[i] ?? 0, scores: byNode[i] ?? {} }))
     .sort((a, b) => b.total - a.total || (a.node < b.node ? -1 : 1));
+}
+
+/** The trial with more nodes turned down, of those that fit. */
+export function withRefusals(trial: Trial, more: ReadonlyMap<string, Verdict>): Trial {
+  const added = trial.scored.flatMap(({ node }): NodeRefusal[] => {
+    const one = asRefusal('', more.get(node));
+    return one ? [{ node, refusals: [one] }] : [];
+  });
+  if (added.length === 0) return trial;
+  const out = new Set(added.map(({ node }) => node));
+  const refused = [...trial.refused, ...added];
+  const scored = trial.scored.filter(({ node }) => !out.has(node));
+  const verdicts = new Map(
+    refused.map(({ node, refusals }) => [node, { is: 'unschedulable', reasons: refusals[0]?.reasons ?? [] } as const]),
+  );
+  const failure: FitFailure = { nodes: trial.nodes, verdicts, everywhere: undefined, plugins: new Set() };
+  return { ...trial, refused, scored, reasons: count(refused), message: scored.length === 0 ? fitMessage(failure) : '' };
 }

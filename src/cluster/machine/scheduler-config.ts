@@ -1,7 +1,7 @@
 // --scheduler-config: upstream's KubeSchedulerConfiguration, from a file.
 import { loadYaml } from '../../api/codec/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
-import { readSchedulerConfiguration, type SchedulerConfiguration } from '../../scheduler/mod.ts';
+import { readSchedulerConfiguration, type SchedulerConfiguration, withFiles } from '../../scheduler/mod.ts';
 import { MachineError } from './data-dir.ts';
 
 const flag = '--scheduler-config';
@@ -12,7 +12,7 @@ export async function readSchedulerConfig(fs: FileSystem, path: string): Promise
   if (text === undefined) throw new MachineError(`${flag}: ${path} does not exist.`);
   const { parseYamlDocuments } = await loadYaml();
   try {
-    return readSchedulerConfiguration(parseYamlDocuments(text)[0]);
+    return await withFiles(readSchedulerConfiguration(parseYamlDocuments(text)[0]), (file) => fs.readText(file));
   } catch (error) {
     throw new MachineError(`${flag}: ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

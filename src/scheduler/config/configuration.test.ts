@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
 import { SchedulerCache } from '../cache.ts';
+import { pluginsAt } from '../framework.ts';
 import { createProfiles, readSchedulerConfiguration } from '../registry.ts';
 import { makeInformers, makeNode, makePod } from '../testing.fake.ts';
 import { tryPod } from '../why.ts';
+import { withFiles } from './configuration.ts';
 
 const head = { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' };
 const options = { client: {} as Client, clock: new VirtualClock({ settle: async () => {} }), informers: makeInformers([]) };
@@ -114,10 +116,63 @@ describe('what is wrong is told by field, value and what is wanted', () => {
       withArgs('PodTopologySpread', { defaultConstraints: [{ maxSkew: 1, topologyKey: 'z', whenUnsatisfiable: 'ScheduleAnyway' }] }),
       'when .defaultingType is System, must be empty',
     ],
+    [
+      withArgs('VolumeBinding', { shape: [{ utilization: 50, score: 20 }] }),
+      `${at}.shape[0].score: Invalid value: 20: must be an integer from 0 to 10`,
+    ],
     [withArgs('NodePorts', {}), 'profiles[0].pluginConfig[0].name: Invalid value: "NodePorts": takes no args'],
     [withArgs('VolumeBinding', { bindTimeout: 1 }), `${at}.bindTimeout: Invalid value: 1: unknown field`],
   ])('%j', (value, want) => {
     expect(() => readSchedulerConfiguration(value)).toThrow(want);
+  });
+});
+
+describe('extenders', () => {
+  const of = (...extenders: object[]) => ({ ...head, extenders: extenders.map((one) => ({ urlPrefix: 'http://x', ...one })) });
+  test.each([
+    [{ ...head, extenders: [{}] }, 'extenders[0].urlPrefix: Required value'],
+    [of({ urlPrefix: 'ftp://x' }), 'extenders[0].urlPrefix: Invalid value: "ftp://x": must be an http or https URL'],
+    [of({ prioritizeVerb: 'p' }), 'extenders[0].weight: Invalid value: 0: must have a positive weight applied to it'],
+    [of({ bindVerb: 'b' }, { bindVerb: 'b' }), 'only one extender can implement bind'],
+    [of({ httpTimeout: 'soon' }), 'extenders[0].httpTimeout: Invalid value: "soon": must be a duration such as "5s"'],
+    [
+      of({ managedResources: [{ name: 'cpu' }] }),
+      'extenders[0].managedResources[0].name: Invalid value: "cpu": is an invalid extended resource name',
+    ],
+    [of({ managedResources: [{ name: 'a.com/b' }, { name: 'a.com/b' }] }), 'duplicate extender managed resource name'],
+    [of({ tlsConfig: { caData: 'eA==' } }), 'extenders[0].tlsConfig.caData: Invalid value: "eA==...": must be PEM in base64'],
+    [of({ filter: 'x' }), 'extenders[0].filter: Invalid value: "x": unknown field'],
+  ])('%j', (value, want) => {
+    expect(() => readSchedulerConfiguration(value)).toThrow(want);
+  });
+
+  test('what they look after alone is left to them by NodeResourcesFit; a CA comes from its file', async () => {
+    const managedResources = [{ name: 'example.com/a', ignoredByScheduler: true }, { name: 'example.com/b' }];
+    const configuration = readSchedulerConfiguration(of({ managedResources, enableHTTPS: true, tlsConfig: { caFile: '/ca' } }));
+    expect(configuration.profiles[0]?.args.NodeResourcesFit.ignoredResources).toEqual(['example.com/a']);
+    const { extenders } = await withFiles(configuration, async (path) => (path === '/ca' ? 'PEM' : undefined));
+    expect(extenders[0]?.tls).toMatchObject({ ca: 'PEM', insecure: false });
+    await expect(withFiles(configuration, async () => undefined)).rejects.toThrow(
+      'extenders[0].tlsConfig.caFile: Invalid value: "/ca": no such file',
+    );
+  });
+});
+
+describe('the order of plugins', () => {
+  const namesAt = (plugins: object, point: 'filter' | 'score') =>
+    pluginsAt(profileOf({ plugins }), point).flatMap(({ plugin }) => (plugin[point] ? [plugin.name] : []));
+
+  test('what a point names comes first there, in its order, and the others as they were', () => {
+    const byDefault = namesAt({}, 'filter');
+    const named = ['VolumeZone', 'NodeName'];
+    const filter = { enabled: named.map((name) => ({ name })) };
+    expect(namesAt({ filter }, 'filter')).toEqual([...named, ...byDefault.filter((name) => !named.includes(name))]);
+    expect(namesAt({ filter }, 'score')).toEqual(namesAt({}, 'score'));
+  });
+
+  test('what a point adds beyond multiPoint comes last', () => {
+    const plugins = { multiPoint: { disabled: [{ name: 'NodeName' }] }, filter: { enabled: [{ name: 'NodeName' }] } };
+    expect(namesAt(plugins, 'filter').at(-1)).toBe('NodeName');
   });
 });
 

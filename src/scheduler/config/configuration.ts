@@ -1,6 +1,7 @@
 // KubeSchedulerConfiguration, kubescheduler.config.k8s.io/v1: profiles, their plugins and arguments, as the scheduler takes them.
 // Source: https://kubernetes.io/docs/reference/scheduling/config/
-import { duplicate, type FieldError, forbiddenField, invalidValue, required } from '../../api/mod.ts';
+import { duplicate, type FieldError, invalidValue, required } from '../../api/mod.ts';
+import { type ExtenderConfiguration, readExtenders, withTlsFiles } from './extenders.ts';
 import { Fields } from './fields.ts';
 import { defaultArgs, type PluginArgs, readPluginArgs } from './plugin-args.ts';
 
@@ -48,6 +49,8 @@ export interface SchedulerConfiguration {
   readonly podInitialBackoffSeconds: number;
   readonly podMaxBackoffSeconds: number;
   readonly profiles: readonly ProfileConfiguration[];
+  /** In the order in which they are asked. */
+  readonly extenders: readonly ExtenderConfiguration[];
 }
 
 export const defaultSchedulerName = 'default-scheduler';
@@ -65,6 +68,7 @@ export const defaultConfiguration: SchedulerConfiguration = {
   podInitialBackoffSeconds: 1,
   podMaxBackoffSeconds: 10,
   profiles: [defaultProfileConfiguration],
+  extenders: [],
 };
 
 /** The configuration is not one: each error names the field, its value, and what is wanted. */
@@ -96,9 +100,7 @@ export function parseSchedulerConfiguration(value: unknown): SchedulerConfigurat
     'enableContentionProfiling',
     'delayCacheUntilActive',
   );
-  if (fields.list('extenders', (one) => one).length > 0) {
-    errors.push(forbiddenField('extenders', 'extenders are not supported; write a plugin, or run a scheduler of your own beside this one'));
-  }
+  const extenders = readExtenders(fields);
   const profiles = fields.list('profiles', (one, path) => readProfile(one, path, errors));
   profiles.forEach(({ schedulerName }, i) => {
     if (schedulerName !== '' && profiles.findIndex((one) => one.schedulerName === schedulerName) < i)
@@ -115,8 +117,18 @@ export function parseSchedulerConfiguration(value: unknown): SchedulerConfigurat
     percentageOfNodesToScore,
     podInitialBackoffSeconds,
     podMaxBackoffSeconds,
-    profiles: profiles.length > 0 ? profiles : defaultConfiguration.profiles,
+    profiles: (profiles.length > 0 ? profiles : defaultConfiguration.profiles).map((profile) => leaving(profile, extenders)),
+    extenders,
   };
+}
+
+/** What an extender looks after alone is none of NodeResourcesFit's business. */
+function leaving(profile: ProfileConfiguration, extenders: readonly ExtenderConfiguration[]): ProfileConfiguration {
+  const ignored = extenders.flatMap(({ ignoredByScheduler }) => ignoredByScheduler);
+  if (ignored.length === 0) return profile;
+  const fit = profile.args.NodeResourcesFit;
+  const NodeResourcesFit = { ...fit, ignoredResources: [...new Set([...fit.ignoredResources, ...ignored])] };
+  return { ...profile, args: { ...profile.args, NodeResourcesFit } };
 }
 
 function readProfile(value: unknown, path: string, errors: FieldError[]): ProfileConfiguration {
@@ -144,4 +156,15 @@ function readSet(fields: Fields): PluginSet {
   const set = { enabled: fields.list('enabled', read), disabled: fields.list('disabled', (one, path) => read(one, path).name) };
   fields.end();
   return set;
+}
+
+/** With what the files hold that it names. `read` gives undefined where there is no such file. Throws {@link SchedulerConfigurationError}. */
+export async function withFiles(
+  configuration: SchedulerConfiguration,
+  read: (path: string) => Promise<string | undefined>,
+): Promise<SchedulerConfiguration> {
+  const errors: FieldError[] = [];
+  const extenders = await Promise.all(configuration.extenders.map((extender) => withTlsFiles(extender, read, errors)));
+  if (errors.length > 0) throw new SchedulerConfigurationError(errors);
+  return { ...configuration, extenders };
 }

@@ -66,7 +66,8 @@ const readers: { readonly [Name in keyof PluginArgs]: Reader<PluginArgs[Name]> }
   NodeAffinity: (fields) => ({ addedAffinity: readAffinity(fields) }),
   DefaultPreemption: readPreemption,
   VolumeBinding: (fields) => {
-    fields.ignore('shape');
+    // What it would score by, the capacity of storage, is not known here: read, so that a wrong one is told.
+    readShape(fields);
     return { bindTimeoutSeconds: fields.integer('bindTimeoutSeconds', { min: 0, max: int32Max, default: 600 }) };
   },
 };

@@ -1,7 +1,7 @@
 // Which plugins a profile runs at which point, and how much their scores weigh: multiPoint first, then what each point says itself.
 // Source: https://kubernetes.io/docs/reference/scheduling/config/#multipoint
 import { type FieldError, invalidValue, required } from '../../api/mod.ts';
-import type { EnabledPlugin, Plugin } from '../framework.ts';
+import type { EnabledPlugin, Plugin, PluginChain, PluginPoint, PointOrder } from '../framework.ts';
 import {
   type ExtensionPoint,
   extensionPoints,
@@ -34,7 +34,7 @@ const takesPart = (plugin: Plugin, point: ExtensionPoint): boolean => membersAt(
 const isDisabled = ({ disabled }: PluginSet, name: string): boolean => disabled.includes('*') || disabled.includes(name);
 
 /** Throws {@link SchedulerConfigurationError}. */
-export function enabledPlugins(profile: ProfileConfiguration, offered: readonly EnabledPlugin[]): readonly EnabledPlugin[] {
+export function enabledPlugins(profile: ProfileConfiguration, offered: readonly EnabledPlugin[]): PluginChain {
   const errors: FieldError[] = [];
   checkNames(profile, offered, errors);
   const { multiPoint = nothing } = profile.plugins;
@@ -56,7 +56,25 @@ export function enabledPlugins(profile: ProfileConfiguration, offered: readonly 
   if (!enabled.some(({ plugin }) => plugin.bind))
     errors.push(required(`${profile.path}.plugins.bind`, 'at least one bind plugin is needed'));
   if (errors.length > 0) throw new SchedulerConfigurationError(errors);
-  return enabled;
+  return { plugins: enabled, order: orderOf(profile, multi, enabled) };
+}
+
+/**
+ * At each point: what the point itself names of multiPoint's comes first, in the point's order; then the rest of multiPoint; then
+ * what the point adds. Points at which that is the order of the whole are left out.
+ */
+function orderOf(profile: ProfileConfiguration, multi: readonly PluginRef[], enabled: readonly EnabledPlugin[]): PointOrder {
+  const order: Partial<Record<PluginPoint, readonly EnabledPlugin[]>> = {};
+  const ofMulti = new Set(multi.map(({ name }) => name));
+  for (const point of extensionPoints) {
+    const named = (profile.plugins[point]?.enabled ?? []).map(({ name }) => name);
+    if (point === 'queueSort' || named.length === 0) continue;
+    const first = named.filter((name) => ofMulti.has(name));
+    const rest = multi.map(({ name }) => name).filter((name) => !first.includes(name));
+    const names = [...first, ...rest, ...named.filter((name) => !ofMulti.has(name))];
+    order[point] = names.flatMap((name) => enabled.find(({ plugin }) => plugin.name === name && takesPart(plugin, point)) ?? []);
+  }
+  return order;
 }
 
 /** The default plugins but for those that are disabled; those that are enabled again have the weight that is given there. */
