@@ -1,6 +1,8 @@
 // The Node object as this machine describes itself. Pure.
 import {
+  formatQuantity,
   formatTime,
+  quantityOf,
   type V1ContainerImage,
   type V1Node,
   type V1NodeAddress,
@@ -72,13 +74,16 @@ export function nodeLabels({ nodeName, machine, labels }: NodeInput): Record<str
   };
 }
 
+/** As the API stores it: what is written is compared with what stands. */
+const inKi = (bytes: number): string => formatQuantity(quantityOf(Math.floor(bytes / 1024) * 1024, 'BinarySI'));
+
 export function capacityOf({ machine, maxPods }: NodeInput): Record<string, string> {
   return {
     cpu: String(machine.cpus),
-    'ephemeral-storage': `${Math.floor(machine.ephemeralStorageBytes / 1024)}Ki`,
+    'ephemeral-storage': inKi(machine.ephemeralStorageBytes),
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
-    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    memory: inKi(machine.memoryBytes),
     pods: String(maxPods),
   };
 }
@@ -91,7 +96,7 @@ export function allocatableOf(input: NodeInput): Record<string, string> {
   return {
     ...capacityOf(input),
     'ephemeral-storage': String(Math.floor(machine.ephemeralStorageBytes * 0.9)),
-    memory: `${Math.max(0, Math.floor((machine.memoryBytes - memoryReserveBytes) / 1024))}Ki`,
+    memory: inKi(Math.max(0, machine.memoryBytes - memoryReserveBytes)),
   };
 }
 
@@ -116,7 +121,7 @@ export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; re
     allocatable: allocatableOf(input),
     conditions: nodeConditions(facts, before?.conditions ?? []),
     addresses: addressesOf(input),
-    ...(input.listenPort === undefined ? {} : { daemonEndpoints: { kubeletEndpoint: { Port: input.listenPort } } }),
+    daemonEndpoints: { kubeletEndpoint: { Port: input.listenPort ?? 0 } },
     nodeInfo: systemInfo(input, facts),
     images: imagesOf(facts.images),
     features: { supplementalGroupsPolicy: facts.features.supplementalGroupsPolicy },

@@ -32,11 +32,11 @@ export interface NodeStatusOptions {
   readonly onRegistered: (node: Persisted<V1Node>) => void;
 }
 
-/** What of a status makes it another one: not the heartbeat. */
+/** What of a status makes it another one: not the heartbeat. An empty list is stored as none. */
 function withoutHeartbeat(status: V1NodeStatus | undefined): unknown {
   const conditions = status?.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest);
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, features, runtimeHandlers } = status ?? {};
-  return { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images: images ?? [], conditions, features, runtimeHandlers };
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images = [], features, runtimeHandlers = [] } = status ?? {};
+  return { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, conditions, features, runtimeHandlers };
 }
 
 export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {

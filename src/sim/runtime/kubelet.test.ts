@@ -420,7 +420,7 @@ describe('the node object', () => {
     expect(nodes()).toMatchObject({
       metadata: { labels: { 'kubernetes.io/hostname': 'n1', 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' } },
       spec: { podCIDR: '10.0.0.0/24' },
-      status: { capacity: { cpu: '4', pods: '110', memory: '8388608Ki' }, daemonEndpoints: { kubeletEndpoint: { Port: 10250 } } },
+      status: { capacity: { cpu: '4', pods: '110', memory: '8Gi' }, daemonEndpoints: { kubeletEndpoint: { Port: 10250 } } },
     });
     const ready = (
       nodes() as unknown as { status: { conditions: { type: string; reason: string; message: string }[] } }
