@@ -14,7 +14,7 @@ import { readMachine } from '../../src/base/ports/machine.ts';
 import { systemProcesses } from '../../src/base/ports/process.ts';
 import { systemRandom } from '../../src/base/ports/random.ts';
 import { startMachine } from '../../src/cluster/machine/mod.ts';
-import { startCluster } from '../../src/cluster/mod.ts';
+import { customresourcedefinitions, type KubeObject, startCluster } from '../../src/cluster/mod.ts';
 import { freePort } from '../e2e/harness.ts';
 
 let dataDir: string;
@@ -94,4 +94,34 @@ test('a stopped in-process cluster leaves no timer, and holds no promise that st
   expect(timers.size).toBe(0);
   // This test's own, and those of the runner around it.
   expect(waiting.size).toBeLessThan(5);
+});
+
+test('200 definitions that come and go leave nothing', async () => {
+  const cluster = await startCluster({ clock: 'virtual', nodes: 0 });
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { a: { type: 'string' } } } } } };
+  const caches: WeakRef<object>[] = [];
+  for (let i = 0; i < 200; i++) {
+    const [group, plural, kind] = ['example.com', `things${i}`, `Thing${i}`];
+    const name = `${plural}.${group}`;
+    const versions = [{ name: 'v1', served: true, storage: true, schema }];
+    await cluster.client.create(customresourcedefinitions, {
+      metadata: { name },
+      spec: { group, scope: 'Namespaced', names: { plural, kind }, versions },
+    });
+    const type = { group, version: 'v1', resource: plural, kind, namespaced: true };
+    const isServed = () => cluster.informers.of(customresourcedefinitions).get(name)?.status?.acceptedNames?.kind === kind;
+    expect(await cluster.time.advanceUntil(isServed, 5_000)).toBe(true);
+    // The one that the cluster's own controllers follow.
+    caches.push(new WeakRef(cluster.informers.of<KubeObject>(type)));
+    await cluster.client.delete(customresourcedefinitions, { name });
+    expect(await cluster.time.advanceUntil(() => !cluster.informers.of(customresourcedefinitions).get(name), 5_000)).toBe(true);
+  }
+  await cluster.time.advance(60_000);
+  for (let i = 0; i < 5; i++) {
+    await turn();
+    collectGarbage();
+  }
+  // The last ones are held by variables of this test, and by what the engine has yet to forget.
+  expect(caches.filter((cache) => cache.deref() !== undefined).length).toBeLessThan(5);
+  await cluster.stop();
 });

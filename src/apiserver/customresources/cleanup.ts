@@ -72,7 +72,7 @@ async function tell(of: Cleanup, condition: Condition): Promise<void> {
     return true;
   };
   try {
-    await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, change });
+    await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, shallow: true, change });
   } catch (error) {
     if (!hasReason(error, 'NotFound')) throw error;
   }
@@ -88,7 +88,7 @@ async function letGo(of: Cleanup): Promise<void> {
         draft.metadata = { ...(metadata as object), finalizers: rest };
         return true;
       };
-      return void (await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, change }));
+      return void (await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, shallow: true, change }));
     }
     try {
       return await services.registry.delete(entry, context);

@@ -126,7 +126,7 @@ async function judge({ controller, planned }: State, definition: Definition): Pr
     return true;
   };
   try {
-    await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, change });
+    await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, shallow: true, change });
   } catch (error) {
     if (!context.signal.aborted) context.log.debug('Definition was not judged', { name, error: errorText(error) });
   } finally {

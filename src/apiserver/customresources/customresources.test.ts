@@ -165,6 +165,17 @@ describe('a definition', () => {
     expect(seen).toEqual(['ADDED default/a']);
   });
 
+  test('whose labels change leaves what is made of the kinds as it is', async () => {
+    await start();
+    await define(definitionOf('widgets'));
+    await kindOf();
+    const { kinds } = api.core;
+    await change('widgets.example.com', { metadata: { labels: { a: 'b' } } });
+    expect(api.core.kinds).toBe(kinds);
+    await change('widgets.example.com', { spec: { names: { shortNames: ['w'] } } });
+    await until(() => api.core.kinds !== kinds);
+  });
+
   test('serves its objects after a restart', async () => {
     await start();
     await define(definitionOf('widgets'));

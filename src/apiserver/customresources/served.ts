@@ -57,6 +57,8 @@ export class ServedResources implements DynamicResources {
   readonly #convert: ConvertObjects;
   readonly #byDefinition = new Map<string, Served>();
   #tables: Tables | undefined;
+  /** The tables before: lists that say the same are the same lists, so that what is made of them stands. */
+  #before: Pick<Tables, 'kinds' | 'resources'> = { kinds: [], resources: [] };
   #seen = -1;
 
   constructor(cache: WatchCache, definitions: ResourceCache, convert: ConvertObjects) {
@@ -174,6 +176,16 @@ export class ServedResources implements DynamicResources {
       stored.set(`${kinds.stored.group}/${kinds.stored.resource}`, resource);
       for (const kind of kinds.served) byName.set(resourceKey(kind), { kind, resource });
     }
-    return { kinds: [...byName.values()].map(({ kind }) => kind), resources: [...stored.values()], byName, stored };
+    const kinds = unlessSame(
+      [...byName.values()].map(({ kind }) => kind),
+      this.#before.kinds,
+    );
+    const resources = unlessSame([...stored.values()], this.#before.resources);
+    this.#before = { kinds, resources };
+    return { kinds, resources, byName, stored };
   }
 }
+
+/** The list as it was where nothing in it is another. */
+const unlessSame = <T>(next: readonly T[], before: readonly T[]): readonly T[] =>
+  next.length === before.length && next.every((one, at) => one === before[at]) ? before : next;

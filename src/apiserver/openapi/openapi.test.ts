@@ -57,6 +57,33 @@ describe('OpenAPI documents', () => {
     expect(made).toBe(3);
   });
 
+  test('when kinds change, the documents of other group versions stand', async () => {
+    const made: string[] = [];
+    const [configMaps, deployments] = ['configmaps', 'deployments'].map((name) => builtinKinds.find(({ resource }) => resource === name));
+    if (!configMaps || !deployments) throw new Error('no such kinds');
+    let kinds = [configMaps, deployments];
+    const openApi = createOpenApi(
+      () => kinds,
+      (of) => ({
+        ...apiOpenApi(of, { yield: async () => {} }),
+        v3: async (path) => {
+          made.push(path);
+          return Buffer.from(`{"kinds":${of.length}}`);
+        },
+      }),
+    );
+    const index = () => openApi.serve({ headers: {} } as never, '/openapi/v3', {});
+    await index();
+    kinds = [configMaps, { ...deployments }];
+    await index();
+    kinds = [configMaps, ...kinds.slice(1)];
+    await index();
+    expect(made).toEqual(['api/v1', 'apis/apps/v1', 'apis/apps/v1']);
+    kinds = [configMaps];
+    await index();
+    expect(await openApi.serve({ headers: {} } as never, '/openapi/v3/apis/apps/v1', {})).toBeUndefined();
+  });
+
   test('the real documents name every built-in group version', async () => {
     let turns = 0;
     const clock = { yield: async () => void turns++ };

@@ -66,9 +66,13 @@ export function createOpenApi(
 ): OpenApi {
   const mergedV2 = remote && createMergedV2(remote);
   let documents: { readonly from: readonly KindDefinition[]; readonly of: Documents } | undefined;
+  let versions: VersionDocuments = new Map();
   const current = (): Documents => {
     const now = kinds();
-    if (documents?.from !== now) documents = { from: now, of: createDocuments(sourceOf(now)) };
+    if (documents?.from !== now) {
+      versions = stillValid(versions, now);
+      documents = { from: now, of: createDocuments(sourceOf(now), versions) };
+    }
     return documents.of;
   };
   return {
@@ -124,8 +128,31 @@ interface Documents {
   v3(path: string): Promise<Made | undefined>;
 }
 
+/** The OpenAPI 3.0 documents of the group versions, by path: each stands as long as the kinds of its group version do. */
+type VersionDocuments = Map<string, { readonly kinds: readonly KindDefinition[]; made: Promise<Made> | undefined }>;
+
+const pathOf = ({ group, version }: KindDefinition): string => (group === '' ? `api/${version}` : `apis/${group}/${version}`);
+
+/** For other kinds: with the documents of the group versions whose kinds are the same. */
+function stillValid(before: VersionDocuments, kinds: readonly KindDefinition[]): VersionDocuments {
+  const byPath = new Map<string, KindDefinition[]>();
+  for (const kind of kinds) {
+    const path = pathOf(kind);
+    const standing = byPath.get(path);
+    if (standing) standing.push(kind);
+    else byPath.set(path, [kind]);
+  }
+  const next: VersionDocuments = new Map();
+  for (const [path, own] of byPath) {
+    const known = before.get(path);
+    const same = known?.kinds.length === own.length && own.every((kind, at) => kind === known.kinds[at]);
+    next.set(path, same && known ? known : { kinds: own, made: undefined });
+  }
+  return next;
+}
+
 /** Each document once, also when it is asked for while it is being made. */
-function createDocuments(source: OpenApiSource): Documents {
+function createDocuments(source: OpenApiSource, versions: VersionDocuments): Documents {
   const made = new Map<string, Promise<Made>>();
   const once = (key: string, make: () => Promise<Uint8Array>): Promise<Made> => {
     const known = made.get(key);
@@ -136,7 +163,17 @@ function createDocuments(source: OpenApiSource): Documents {
     fresh.catch(() => made.delete(key));
     return fresh;
   };
-  const v3 = (path: string) => once(`v3/${path}`, () => source.v3(path));
+  const v3 = (path: string): Promise<Made> => {
+    const version = versions.get(path);
+    if (!version) return once(`v3/${path}`, () => source.v3(path));
+    if (version.made) return version.made;
+    const fresh = source.v3(path).then(madeOf);
+    version.made = fresh;
+    fresh.catch(() => {
+      if (version.made === fresh) version.made = undefined;
+    });
+    return fresh;
+  };
   return {
     v2: () => once('v2', () => source.v2()),
     v2Protobuf: () => once('v2.protobuf', () => source.v2Protobuf()),

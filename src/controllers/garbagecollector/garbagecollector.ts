@@ -7,6 +7,7 @@ import {
   type ControllerContext,
   cache,
   done,
+  forget,
   type ServedKind,
   startController,
 } from '../runtime/controller.ts';
@@ -38,9 +39,11 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
       wake(graph, controller.queue, old, next);
     });
   }
+  const handlers = new Map<ServedKind, () => void>();
   const off = context.customKinds?.onChange({
-    added: (kind) => followKind(context, { graph, controller }, kind),
+    added: (kind) => void handlers.set(kind, followKind(context, { graph, controller }, kind)),
     removed(kind) {
+      forget(handlers, kind);
       for (const object of graph.remove(kind)) {
         graph.note(kind, object, undefined);
         wake(graph, controller.queue, object, undefined);
@@ -52,10 +55,14 @@ export async function runGarbageCollector(context: ControllerContext): Promise<v
 }
 
 /** A kind that somebody has defined: its objects may own others, and be owned. */
-function followKind(context: ControllerContext, { graph, controller }: { graph: Graph; controller: Controller }, kind: ServedKind): void {
+function followKind(
+  context: ControllerContext,
+  { graph, controller }: { graph: Graph; controller: Controller },
+  kind: ServedKind,
+): () => void {
   const informer = context.informers.of<KubeObject>(kind);
   graph.add(kind, informer);
-  controller.on(informer, ({ old, next }) => {
+  const off = controller.on(informer, ({ old, next }) => {
     graph.note(kind, old, next);
     wake(graph, controller.queue, old, next);
   });
@@ -65,6 +72,7 @@ function followKind(context: ControllerContext, { graph, controller }: { graph: 
   };
   // It rejects when the kind goes before its objects have been read.
   informer.synced.then(lookAgain, () => {});
+  return off;
 }
 
 type Change = Persisted<KubeObject> | undefined;

@@ -2,7 +2,7 @@
 import { formatTime, hasReason, type KubeObject, type Persisted, type V1Namespace } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
 import { type Again, cacheKeyOf, type Informer } from '../../client/mod.ts';
-import { againAfter, type ControllerContext, cache, done, type ServedKind, startController } from '../runtime/controller.ts';
+import { againAfter, type ControllerContext, cache, done, forget, type ServedKind, startController } from '../runtime/controller.ts';
 import { storedKinds, watchedKinds } from '../runtime/kinds.ts';
 import { namespaceType } from '../runtime/resource-types.ts';
 import { type Progress, planConditions, type Remainder, remainderOf } from './plan.ts';
@@ -23,16 +23,18 @@ export async function runNamespaceController(context: ControllerContext): Promis
   controller.on(namespaces, ({ next }) => {
     if (next?.metadata.deletionTimestamp !== undefined) controller.queue.add(cacheKeyOf(next));
   });
+  const handlers = new Map<ServedKind, () => void>();
   const followKind = (kind: ServedKind) => {
     if (!kind.namespaced) return;
-    controller.on(informers.of<KubeObject>(kind), ({ old, next }) => {
+    const off = controller.on(informers.of<KubeObject>(kind), ({ old, next }) => {
       const name = old?.metadata.namespace;
       if (next || name === undefined) return;
       if (namespaces.get(name)?.metadata.deletionTimestamp !== undefined) controller.queue.add(name);
     });
+    handlers.set(kind, off);
   };
   for (const kind of watchedKinds(context.kinds)) followKind(kind);
-  const off = context.customKinds?.onChange({ added: followKind, removed: () => {} });
+  const off = context.customKinds?.onChange({ added: followKind, removed: (kind) => forget(handlers, kind) });
   await controller.stopped;
   off?.();
 }

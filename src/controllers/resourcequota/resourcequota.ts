@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { type Counted, hasReason, type KubeObject, resourcequotas, type V1ResourceQuota } from '../../api/mod.ts';
 import { cacheKeyOf, type Informer } from '../../client/mod.ts';
-import { againAfter, type ControllerContext, cache, done, type ServedKind, startController } from '../runtime/controller.ts';
+import { againAfter, type ControllerContext, cache, done, forget, type ServedKind, startController } from '../runtime/controller.ts';
 import { watchedKinds } from '../runtime/kinds.ts';
 import { concerns, frees, isNews, planQuota } from './plan.ts';
 
@@ -43,12 +43,14 @@ export async function runResourceQuotaController(context: ControllerContext): Pr
   controller.on(quotas, ({ old, next }) => {
     if (next && isNews(old, next)) controller.queue.add(cacheKeyOf(next));
   });
+  const handlers = new Map<ServedKind, () => void>();
   const follow = ({ kind, informer }: CountedCache) => {
-    controller.on(informer, ({ old, next }) => {
+    const off = controller.on(informer, ({ old, next }) => {
       const concerned = quotas.list((next ?? old)?.metadata.namespace).filter((quota) => concerns(quota, kind));
       if (concerned.length === 0 || !frees(kind, old, next, clock.nowMs())) return;
       for (const quota of concerned) controller.queue.addAfter(cacheKeyOf(quota), gatherMs);
     });
+    handlers.set(kind, off);
   };
   for (const each of caches) follow(each);
   const off = context.customKinds?.onChange({
@@ -60,6 +62,7 @@ export async function runResourceQuotaController(context: ControllerContext): Pr
     },
     removed(kind) {
       caches = caches.filter((each) => each.kind !== kind);
+      forget(handlers, kind);
     },
   });
   await controller.stopped;

@@ -70,10 +70,16 @@ export interface ControllerOptions {
 export interface Controller {
   readonly queue: WorkQueue;
   readonly events: EventRecorder;
-  /** Like the informer's `onChange`; the handler goes when the controller stops. */
-  on<T extends KubeObject>(informer: Informer<T>, handler: ChangeHandler<T>): void;
+  /** Like the informer's `onChange`; the handler goes when the controller stops. Returns what removes it before that. */
+  on<T extends KubeObject>(informer: Informer<T>, handler: ChangeHandler<T>): () => void;
   /** Resolves when the signal has fired and everything has ended. */
   readonly stopped: Promise<void>;
+}
+
+/** Ends what follows a kind that is no more. */
+export function forget(handlers: Map<ServedKind, () => void>, kind: ServedKind): void {
+  handlers.get(kind)?.();
+  handlers.delete(kind);
 }
 
 /** A cache of any type, for {@link ControllerOptions.caches}. */
@@ -83,7 +89,7 @@ export function startController(context: ControllerContext, options: ControllerO
   const { clock, signal } = context;
   const { name, component = name, workers = 4, reconcile } = options;
   const log = context.log.with({ controller: name });
-  const handlers: (() => void)[] = [];
+  const handlers = new Set<() => void>();
   const events = createEventRecorder({ ...context, log, random: context.random.child(`events of ${name}`), component });
 
   const queue = createWorkQueue({
@@ -110,7 +116,12 @@ export function startController(context: ControllerContext, options: ControllerO
     queue,
     events,
     on(informer, handler) {
-      handlers.push(informer.onChange(handler));
+      const off = informer.onChange(handler);
+      handlers.add(off);
+      return () => {
+        handlers.delete(off);
+        off();
+      };
     },
     stopped: queue.stopped.then(() => {
       for (const off of handlers) off();
