@@ -88,7 +88,16 @@ async function letGo(of: Cleanup): Promise<void> {
         draft.metadata = { ...(metadata as object), finalizers: rest };
         return true;
       };
-      return void (await transform({ services, resource: definitions, namespace: undefined, name, dryRun: false, context, shallow: true, change }));
+      return void (await transform({
+        services,
+        resource: definitions,
+        namespace: undefined,
+        name,
+        dryRun: false,
+        context,
+        shallow: true,
+        change,
+      }));
     }
     try {
       return await services.registry.delete(entry, context);
