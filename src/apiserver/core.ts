@@ -24,6 +24,7 @@ import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationMode, createAccess } from './access.ts';
 import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
 import { admissionPolicies, createPolicyMetrics } from './admission/policies/mod.ts';
+import type { CallAudit } from './audit/calls.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
@@ -93,6 +94,8 @@ export interface ApiCoreOptions {
   readonly disabledAdmission?: readonly string[];
   /** Asked by `handler` for every call; the HTTP edge has its own. Default: everything is allowed. */
   readonly authorizer?: Authorizer;
+  /** Records the calls of `handler`. Default: nobody does. */
+  readonly callAudit?: CallAudit | undefined;
   /** True when other servers write to the same store. Default false. */
   readonly sharedStore?: boolean;
   /** How long events stand. Default one hour. */
@@ -157,7 +160,7 @@ export async function createApiCore(options: ApiCoreOptions): Promise<ApiCore> {
   const core = registry.find(servicesKind);
   const readable = core?.cache.page({}).entries.filter((entry) => !isUnreadable(entry)) ?? [];
   serviceIps.takePorts(readable.map((entry) => entry.object));
-  const handler = createHandler({ find, execute: run, authorizer, clock, random, log, signal });
+  const handler = createHandler({ find, execute: run, authorizer, audit: options.callAudit, clock, random, log, signal });
   const context: RequestContext = { user: serverUser, clock, random, log, signal, userAgent: 'minke', warn: () => {} };
   const wanted: BootstrapOptions = {
     registry,

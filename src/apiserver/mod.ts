@@ -3,6 +3,7 @@
 export { type Access, type AuthorizationMode, defaultIssuer as ownIssuer } from './access.ts';
 export type { AggregationOptions } from './aggregation/aggregator.ts';
 export { createAudit } from './audit/audit.ts';
+export { type CallAudit, createCallAudit } from './audit/calls.ts';
 export { createAuditLog } from './audit/log-backend.ts';
 export { readPolicy as readAuditPolicy } from './audit/policy.ts';
 export { createAuditWebhook } from './audit/webhook-backend.ts';

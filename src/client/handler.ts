@@ -14,3 +14,10 @@ export interface ApiHandler {
   send(request: ApiRequest, user: UserInfo): Promise<ApiResponse>;
   watch(request: ApiRequest, user: UserInfo): AsyncIterable<WatchEvent>;
 }
+
+/** The program that upstream runs as this user, which is what manages the fields that it writes: `kube-scheduler`, `kubelet`. */
+export function programOf({ name }: Pick<UserInfo, 'name'>): string {
+  if (name.startsWith('system:serviceaccount:kube-system:')) return 'kube-controller-manager';
+  if (name.startsWith('system:node:')) return 'kubelet';
+  return name.slice(name.lastIndexOf(':') + 1);
+}

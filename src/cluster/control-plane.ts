@@ -18,6 +18,7 @@ import {
   createInProcessTransport,
   createWorkQueueMetrics,
   type OwnedInformers,
+  programOf,
   type UserInfo,
 } from '../client/mod.ts';
 import { type CertificateSigner, runControllers } from '../controllers/mod.ts';
@@ -49,6 +50,8 @@ export interface ControlPlaneOptions {
   readonly signer?: CertificateSigner | undefined;
   /** Counts what the API server's admission does. Default: nobody does. */
   readonly metrics?: Metrics;
+  /** Records what the components of this process do. Default: nobody does. */
+  readonly callAudit?: ApiCoreOptions['callAudit'];
   /** True when other servers write to the same store. Default false. */
   readonly sharedStore?: boolean;
   /** Profiles, plugins and their arguments. Default: upstream's. */
@@ -103,7 +106,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     serviceAccountKey: openSigningKey(options.serviceAccountKeyPem ?? generateSigningKeyPem()),
   });
   const clientFor = (user: UserInfo) =>
-    createClient(createInProcessTransport({ handler: core.handler, user }), { clock, userAgent: user.name.replace(/^system:/, '') });
+    createClient(createInProcessTransport({ handler: core.handler, user }), { clock, userAgent: programOf(user) });
   const informers = createInformers({
     client: clientFor(componentUser('kube-controller-manager')),
     clock,

@@ -9,7 +9,7 @@ import { userJson } from '../reviews/token-review.ts';
 import { atLeast, type Recording, type Stage } from './policy.ts';
 
 export interface AuditedRequest {
-  readonly request: EdgeRequest;
+  readonly request: Pick<EdgeRequest, 'headers' | 'target' | 'remoteAddress'>;
   readonly info: RequestInfo;
   readonly auditId: string;
   /** Undefined when nobody knows who it is. */
@@ -163,7 +163,7 @@ function statusOf({ code, status }: Outcome, result: Result | undefined): object
 }
 
 /** The proxies' word first, then whoever holds the connection. */
-function sourcesOf({ headers, remoteAddress }: EdgeRequest): readonly string[] {
+function sourcesOf({ headers, remoteAddress }: AuditedRequest['request']): readonly string[] {
   const forwarded = (headerOf(headers, 'x-forwarded-for') ?? '')
     .split(',')
     .map((address) => address.trim())

@@ -1,7 +1,8 @@
 // The API server as a function for components of the same process: objects in and out, nothing serialized for them.
 import { type GroupVersionResource, type KindDefinition, type KubeObject, notFound, StatusError } from '../../api/mod.ts';
 import { type Clock, childController, type Logger, type Random, StoppedError } from '../../base/mod.ts';
-import type { ApiHandler, ApiRequest, ApiResponse, UserInfo, WatchEvent } from '../../client/mod.ts';
+import { type ApiHandler, type ApiRequest, type ApiResponse, programOf, type UserInfo, type WatchEvent } from '../../client/mod.ts';
+import type { CallAudit, CallRecord } from '../audit/calls.ts';
 import { type Attributes, type Authorizer, refusal } from '../authz/authorizer.ts';
 import type { RequestContext, ResourceRequest, Result, WatchFrame } from '../request.ts';
 
@@ -11,6 +12,8 @@ export interface HandlerOptions {
   readonly execute: (request: ResourceRequest, context: RequestContext) => Promise<Result>;
   /** Absent: everything is allowed. */
   readonly authorizer?: Authorizer | undefined;
+  /** Records calls. Absent: nobody does. */
+  readonly audit?: CallAudit | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -23,16 +26,24 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     async send(request, user) {
       const warnings: string[] = [];
       const context = contextOf(options, user, request.signal ?? options.signal, warnings);
-      const result = await run(options, request, context);
-      return await responseOf(options, result, warnings);
+      if (options.audit) return sendRecorded(options, options.audit, { request, context, warnings });
+      return await responseOf(options, await run(options, request, context), warnings);
     },
     async *watch(request, user) {
       const { controller, unlink } = childController(request.signal ?? options.signal);
+      const asked = { ...request, verb: 'watch' } as const;
+      const record = await options.audit?.begin(asked, attributesOf(asked, user), programOf(user));
+      let failure: unknown;
       try {
-        const result = await run(options, { ...request, verb: 'watch' }, contextOf(options, user, controller.signal, []));
+        const result = await run(options, asked, { ...contextOf(options, user, controller.signal, []), annotate: record?.annotate });
+        record?.gave(result);
         if (result.as !== 'watch') throw new StatusError({ code: 500, reason: 'InternalError', message: 'a watch did not give a watch' });
         for await (const frames of result.frames) for (const frame of frames) yield eventOf(frame, request);
+      } catch (error) {
+        failure = error;
+        throw error;
       } finally {
+        record?.ended(controller.signal.aborted ? undefined : failure);
         unlink();
         controller.abort(new StoppedError('watch ended'));
       }
@@ -42,9 +53,27 @@ export function createHandler(options: HandlerOptions): ApiHandler {
 
 function contextOf(options: HandlerOptions, user: UserInfo, signal: AbortSignal, warnings: string[]): RequestContext {
   const { clock, random, log } = options;
-  // What follows the last colon: `system:kube-scheduler` manages fields as `kube-scheduler`.
-  const userAgent = user.name.slice(user.name.lastIndexOf(':') + 1);
-  return { user, clock, random, log, signal, userAgent, warn: (text) => warnings.push(text) };
+  return { user, clock, random, log, signal, userAgent: programOf(user), warn: (text) => warnings.push(text) };
+}
+
+interface Call {
+  readonly request: ApiRequest;
+  readonly context: RequestContext;
+  readonly warnings: readonly string[];
+}
+
+async function sendRecorded(options: HandlerOptions, audit: CallAudit, { request, context, warnings }: Call): Promise<ApiResponse> {
+  const record: CallRecord | undefined = await audit.begin(request, attributesOf(request, context.user), context.userAgent);
+  try {
+    const result = await run(options, request, record ? { ...context, annotate: record.annotate } : context);
+    record?.gave(result);
+    const response = await responseOf(options, result, warnings);
+    record?.ended();
+    return response;
+  } catch (error) {
+    record?.ended(error);
+    throw error;
+  }
 }
 
 async function run(options: HandlerOptions, request: ApiRequest, context: RequestContext): Promise<Result> {
@@ -58,11 +87,15 @@ async function run(options: HandlerOptions, request: ApiRequest, context: Reques
 
 async function authorize(authorizer: Authorizer | undefined, request: ApiRequest, user: UserInfo): Promise<void> {
   if (!authorizer) return;
-  const { verb, resource, namespace = '', name = '', subresource = '' } = request;
-  const { group, version, resource: plural } = resource;
-  const attributes: Attributes = { as: 'resource', user, verb, group, version, resource: plural, subresource, namespace, name };
+  const attributes = attributesOf(request, user);
   const { decision, reason } = await authorizer.decide(attributes);
   if (decision !== 'allow') throw refusal(attributes, reason);
+}
+
+function attributesOf(request: ApiRequest, user: UserInfo): Attributes {
+  const { verb, resource, namespace = '', name = '', subresource = '' } = request;
+  const { group, version, resource: plural } = resource;
+  return { as: 'resource', user, verb, group, version, resource: plural, subresource, namespace, name };
 }
 
 async function responseOf(options: HandlerOptions, result: Result, warnings: readonly string[]): Promise<ApiResponse> {

@@ -4,6 +4,7 @@ import {
   type AuditSteps,
   type AuthorizationMode,
   type Authorizer,
+  type CallAudit,
   loadExternalAccess,
   type OidcFlags,
   ownIssuer,
@@ -43,6 +44,7 @@ export interface OpenAccess {
     readonly externalTokens: readonly TokenAuthenticator[];
     /** Undefined: Node, RBAC. */
     readonly authorizationModes: readonly (AuthorizationMode | Authorizer)[] | undefined;
+    readonly callAudit: CallAudit | undefined;
   };
   /** For `startApiServer`. */
   readonly server: {
@@ -61,7 +63,7 @@ const issuerBytesMax = 1024 * 1024;
 /** Throws {@link MachineError} for what cannot be read, or does not fit together. */
 export async function openAccess(settings: AccessSettings | undefined, context: AuditContext): Promise<OpenAccess> {
   if (!settings) {
-    const core = { externalTokens: [], authorizationModes: undefined };
+    const core = { externalTokens: [], authorizationModes: undefined, callAudit: undefined };
     return { core, server: { audit: undefined, anonymous: undefined }, stopped: Promise.resolve() };
   }
   const own: AccessContext = { ...context, closing: [] };
@@ -70,7 +72,7 @@ export async function openAccess(settings: AccessSettings | undefined, context: 
   const authorizationModes = await openAuthorization(settings, own);
   const audit = await openAudit(settings.audit, own);
   return {
-    core: { externalTokens: tokens, authorizationModes },
+    core: { externalTokens: tokens, authorizationModes, callAudit: audit?.calls },
     server: { audit: audit?.steps, anonymous },
     stopped: Promise.all([audit?.stopped, aborted(context.signal)]).then(() => {
       for (const close of own.closing) close();

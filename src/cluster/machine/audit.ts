@@ -1,6 +1,14 @@
 // The audit log as the flags have it: policy, file and webhook. Nothing of it is loaded where no policy is given.
 import { dirname } from 'node:path';
-import { type AuditSteps, createAudit, createAuditLog, createAuditWebhook, readAuditPolicy } from '../../apiserver/mod.ts';
+import {
+  type AuditSteps,
+  type CallAudit,
+  createAudit,
+  createAuditLog,
+  createAuditWebhook,
+  createCallAudit,
+  readAuditPolicy,
+} from '../../apiserver/mod.ts';
 import { type Logger, type Metrics, Tasks } from '../../base/mod.ts';
 import { MachineError } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
@@ -19,6 +27,8 @@ const webhookTimeoutMs = 30_000;
 
 export interface OpenAudit {
   readonly steps: AuditSteps;
+  /** For the components of this process. */
+  readonly calls: CallAudit;
   /** Resolves when the signal has fired and everything is written. */
   readonly stopped: Promise<void>;
 }
@@ -65,5 +75,9 @@ export async function openAudit(settings: AuditSettings, context: AuditContext):
     backends.push({ take: sender.take, run: () => sender.run().finally(() => webhook.close()) });
   }
   for (const backend of backends) tasks.run('audit backend', signal, () => backend.run());
-  return { steps: createAudit({ policy, backends, clock }), stopped: tasks.settled() };
+  return {
+    steps: createAudit({ policy, backends, clock }),
+    calls: createCallAudit({ policy, backends, clock, random: random.child('audit of calls') }),
+    stopped: tasks.settled(),
+  };
 }
