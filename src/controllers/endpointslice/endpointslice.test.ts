@@ -1,6 +1,6 @@
 // The EndpointSlice controller over an API in memory.
 import { expect, test } from 'vitest';
-import { endpointSliceType, podType, serviceType } from '../runtime/resource-types.ts';
+import { endpointSliceType, nodeType, podType, serviceType } from '../runtime/resource-types.ts';
 import { createWorld } from '../runtime/world.fake.ts';
 import { runEndpointSliceController } from './endpointslice.ts';
 
@@ -63,4 +63,35 @@ test('leaves services without a selector alone, and takes its slices when a serv
   expect(await world.list(endpointSliceType)).toEqual([]);
   await world.stop(world.running);
   expect(world.clock.timers).toBe(0);
+});
+
+test('hints by the zones of the nodes come when the nodes are there, and go with them, and are told of', async () => {
+  const world = await setup();
+  const makeNode = (name: string, zone: string) =>
+    world.client.create(nodeType, {
+      metadata: { name, labels: { 'topology.kubernetes.io/zone': zone } },
+      status: { allocatable: { cpu: '2' }, conditions: [{ type: 'Ready', status: 'True' }] },
+    });
+  await makeNode('n1', 'z1');
+  const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+  await world.client.patch(serviceType, key, 'application/merge-patch+json', { metadata: { annotations } });
+  for (const name of ['a', 'b']) await world.setReady(await world.makePod(name));
+  await world.clock.settle();
+  const hints = async () =>
+    (await world.list(endpointSliceType)).flatMap(({ endpoints = [] }) => endpoints.map((one) => one.hints?.forZones?.[0]?.name));
+  expect(await hints()).toEqual([undefined, undefined]);
+  await makeNode('n2', 'z2');
+  await world.clock.settle();
+  expect((await hints()).sort()).toEqual(['z1', 'z2']);
+  await world.client.delete(nodeType, { name: 'n2' });
+  await world.clock.settle();
+  expect(await hints()).toEqual([undefined, undefined]);
+  await world.clock.advance(1000);
+  const events = (await world.list({ group: '', version: 'v1', kind: 'Event', resource: 'events', namespaced: true })) as unknown as {
+    message?: string;
+  }[];
+  expect(events.map(({ message }) => message)).toEqual(
+    expect.arrayContaining(['Nodes only ready in one zone, addressType: IPv4', 'Topology Aware Hints has been enabled, addressType: IPv4']),
+  );
+  await world.stop(world.running);
 });

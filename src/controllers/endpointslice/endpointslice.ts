@@ -6,11 +6,14 @@ import { againAfter, type Controller, type ControllerContext, cache, done, start
 import { createExpectations, type Expectations } from '../runtime/expectations.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';
 import { endpointSliceType, nodeType, podType, serviceType } from '../runtime/resource-types.ts';
-import { managedBy, managedByLabel, planSlices } from './plan.ts';
+import { type EndpointPlan, managedBy, managedByLabel, planSlices } from './plan.ts';
 import { createPacer, hasSelector, matters, type Pacer, selecting, selectorOfService } from './service-pods.ts';
+import { wantsTopology, type ZoneShares, zoneShares } from './topology.ts';
 import { writeSlices } from './write-slices.ts';
 
 const serviceIndex = 'service';
+/** Of services: those that want hints by the zones' shares of CPUs. */
+const topologyIndex = 'topology';
 
 interface Parts {
   readonly context: ControllerContext;
@@ -22,6 +25,14 @@ interface Parts {
   readonly expectations: Expectations;
   readonly pacer: Pacer;
   readonly events: EventRecorder;
+  readonly topology: Topology;
+}
+
+/** What the zones have; counted only while some service asks. */
+interface Topology {
+  shares(): ZoneShares;
+  /** The last word about each service's hints: told when it changes. */
+  readonly told: Map<string, string>;
 }
 
 export async function runEndpointSliceController(context: ControllerContext): Promise<void> {
@@ -30,6 +41,8 @@ export async function runEndpointSliceController(context: ControllerContext): Pr
   const pods = informers.of(podType);
   const nodes = informers.of(nodeType);
   const slices = informers.of(endpointSliceType);
+  services.addIndex(topologyIndex, (service) => (wantsTopology(service) ? [''] : []));
+  const topology = createTopology(nodes);
   slices.addIndex(serviceIndex, (slice) => (isManaged(slice) ? [serviceKeyOf(slice)] : []));
   const expectations = createExpectations(context.clock);
   const pacer = createPacer(context.clock);
@@ -38,12 +51,19 @@ export async function runEndpointSliceController(context: ControllerContext): Pr
     workers: 8,
     caches: [cache(services), cache(pods), cache(nodes), cache(slices)],
     reconcile: (key, signal) =>
-      reconcile({ context: { ...context, signal }, services, pods, nodes, slices, expectations, pacer, events: controller.events }, key),
+      reconcile(
+        { context: { ...context, signal }, services, pods, nodes, slices, expectations, pacer, topology, events: controller.events },
+        key,
+      ),
   });
   const add = (key: string) => controller.queue.addAfter(key, pacer.waitMs(key));
   controller.on(services, ({ old, next }) => {
     const object = next ?? old;
     if (object) add(cacheKeyOf(object));
+  });
+  controller.on(nodes, () => {
+    const wanting = services.byIndex(topologyIndex, '');
+    if (wanting.length > 0 && topology.changed()) for (const service of wanting) add(cacheKeyOf(service));
   });
   controller.on(pods, ({ old, next }) => {
     if (old && next && !matters(old, next)) return;
@@ -59,6 +79,21 @@ export async function runEndpointSliceController(context: ControllerContext): Pr
   await controller.stopped;
 }
 
+function createTopology(nodes: Informer<V1Node>): Topology & { changed(): boolean } {
+  let known: ZoneShares | undefined;
+  const textOf = (shares: ZoneShares | undefined) => (typeof shares === 'object' ? [...shares].join() : shares);
+  const shares = () => (known ??= zoneShares(nodes.list()));
+  return {
+    shares,
+    told: new Map(),
+    changed() {
+      const before = textOf(known);
+      known = undefined;
+      return before === undefined || textOf(shares()) !== before;
+    },
+  };
+}
+
 const isManaged = (slice: V1EndpointSlice): boolean => slice.metadata?.labels?.[managedByLabel] === managedBy;
 const serviceKeyOf = (slice: V1EndpointSlice): string =>
   `${slice.metadata?.namespace ?? ''}/${slice.metadata?.labels?.[serviceNameLabel] ?? ''}`;
@@ -70,6 +105,7 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
   if (!service) {
     parts.pacer.forget(key);
     expectations.forget(key);
+    parts.topology.told.delete(key);
     // Their owner is gone: the garbage collector takes them, here it is only sooner.
     await writeSlices(parts, key, { create: [], update: [], delete: standing });
     return done;
@@ -81,7 +117,7 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
   const selects = selectorOfService(service);
   const selected = pods.list(service.metadata.namespace ?? '').filter((pod) => selects(pod.metadata.labels));
   parts.pacer.ran(key, selected.length);
-  const plan = planSlices({ service, pods: selected, slices: standing, nodeOf: (name) => nodes.get(name) });
+  const plan = planSlices({ service, pods: selected, slices: standing, nodeOf: (name) => nodes.get(name), shares: parts.topology.shares });
   try {
     await writeSlices(parts, key, plan);
   } catch (error) {
@@ -92,5 +128,16 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
     }
     throw error;
   }
+  tellTopology(parts, key, service, plan.topology);
   return expectations.met(key) ? done : againAfter(expectations.givenUpInMs(key));
+}
+
+function tellTopology({ events, topology: { told } }: Parts, key: string, service: V1Service, topology: EndpointPlan['topology']): void {
+  if (told.get(key) === topology?.message) return;
+  if (!topology) return void told.delete(key);
+  told.set(key, topology.message);
+  const [type, reason] = topology.enabled
+    ? (['Normal', 'TopologyAwareHintsEnabled'] as const)
+    : (['Warning', 'TopologyAwareHintsDisabled'] as const);
+  events.record(referenceTo(serviceType, service), type, reason, topology.message);
 }

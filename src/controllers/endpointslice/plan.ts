@@ -15,6 +15,7 @@ import { isFinished, isReady } from '../runtime/pods.ts';
 import { serviceType } from '../runtime/resource-types.ts';
 import { type AddressType, addressOf, headlessLabel, hostnameOf, portsOf, triggerTime, triggerTimeAnnotation } from './service-pods.ts';
 import { type Group, type SlicePlan, spreadGroups } from './spread.ts';
+import { wantsTopology, type ZoneShares, zoneHints } from './topology.ts';
 
 export const endpointsPerSliceMax = 100;
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
@@ -26,14 +27,24 @@ export interface SliceInput {
   /** The pods that the service selects. */
   readonly pods: readonly Persisted<V1Pod>[];
   readonly nodeOf: (name: string) => V1Node | undefined;
+  /** Asked for when the service wants hints by the zones' shares. */
+  readonly shares?: () => ZoneShares;
   /** The slices of this service that this controller manages. */
   readonly slices: readonly Persisted<V1EndpointSlice>[];
 }
 
-export function planSlices(input: SliceInput): SlicePlan {
+export interface EndpointPlan extends SlicePlan {
+  /** Whether the service has hints by the zones' shares, or why not; undefined where it does not want them. */
+  readonly topology?: { readonly enabled: boolean; readonly message: string };
+}
+
+export function planSlices(input: SliceInput): EndpointPlan {
   const { service, pods, slices } = input;
-  const groups = addressTypesOf(service).flatMap((addressType) => groupsOf(input, addressType));
-  return spreadGroups(groups, slices, {
+  const plain = addressTypesOf(service).map((addressType) => ({ addressType, groups: groupsOf(input, addressType) }));
+  const hinted = wantsTopology(service) ? plain.map((one) => withZoneHints(input, one)) : undefined;
+  const topology = hinted?.find((one) => !one.topology.enabled)?.topology ?? hinted?.[0]?.topology;
+  const groups = (hinted ?? plain).flatMap((one) => one.groups);
+  const plan = spreadGroups(groups, slices, {
     name: service.metadata.name,
     namespace: service.metadata.namespace,
     labels: labelsOf(service),
@@ -42,6 +53,39 @@ export function planSlices(input: SliceInput): SlicePlan {
     hasAnnotations: () => true,
     endpointsMax: endpointsPerSliceMax,
   });
+  return topology ? { ...plan, topology } : plan;
+}
+
+interface FamilyGroups {
+  readonly addressType: AddressType;
+  readonly groups: readonly Group[];
+}
+
+function withZoneHints({ slices, shares }: SliceInput, { addressType, groups }: FamilyGroups) {
+  const standing = new Map<string, string>();
+  for (const slice of slices) {
+    if (slice.addressType !== addressType) continue;
+    for (const { addresses, hints } of slice.endpoints ?? []) {
+      const zone = hints?.forZones?.[0]?.name;
+      if (zone !== undefined) standing.set(addresses[0] ?? '', zone);
+    }
+  }
+  const found = zoneHints({
+    shares: shares?.() ?? 'insufficient',
+    addressType,
+    standing,
+    endpoints: groups.flatMap(({ endpoints }) => endpoints),
+  });
+  if ('why' in found) return { groups, topology: { enabled: false, message: found.why } };
+  const hint = (endpoint: V1Endpoint): V1Endpoint => {
+    const zone = found.hints.get(endpoint.addresses[0] ?? '');
+    return zone === undefined ? endpoint : { ...endpoint, hints: { forZones: [{ name: zone }] } };
+  };
+  const message = `Topology Aware Hints has been enabled, addressType: ${addressType}`;
+  return {
+    groups: groups.map((group) => ({ ...group, endpoints: group.endpoints.map(hint) })),
+    topology: { enabled: true, message },
+  };
 }
 
 function addressTypesOf(service: V1Service): readonly AddressType[] {
@@ -73,7 +117,7 @@ function endpointOf({ service, nodeOf }: SliceInput, pod: Persisted<V1Pod>, addr
   const nodeName = pod.spec?.nodeName;
   const zone = nodeName ? nodeOf(nodeName)?.metadata?.labels?.[zoneLabel] : undefined;
   const hostname = hostnameOf(service, pod);
-  const hints = ready ? hintsOf(service, nodeName, zone) : undefined;
+  const hints = ready && !wantsTopology(service) ? hintsOf(service, nodeName, zone) : undefined;
   const { namespace, name, uid } = pod.metadata;
   return {
     addresses: [address],
