@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createHttpClient } from '../base/ports/http-client.ts';
 import { clusterPaths, findHolder, type MachinePorts, readIdentity } from '../cluster/machine/mod.ts';
 import { findPrograms, nodeFacts, runtimePaths } from '../kubelet/containerd/mod.ts';
-import { policySight } from '../network/mod.ts';
+import { policySight, shapesBandwidth } from '../network/mod.ts';
 
 const askMs = 5_000;
 
@@ -59,6 +59,9 @@ async function machineReport(ports: MachinePorts): Promise<readonly (readonly [s
   if (search.complete && (await policySight(ports.fs, ports.processes, search.programs.paths.nft)) === 'none') {
     const text = 'hold between nodes only: the kernel has neither br_netfilter nor bridge tables of nftables';
     report.push(['network policies', text]);
+  }
+  if (!(await shapesBandwidth(ports.processes))) {
+    report.push(['bandwidths', 'pods cannot be held to any: the kernel lacks token buckets (sch_tbf) or ifb devices, or tc is missing']);
   }
   return report;
 }

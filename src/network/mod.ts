@@ -1,4 +1,6 @@
 // The door of network/.
+
+export { shapesBandwidth } from './cni/bandwidth.ts';
 export {
   addressAt,
   type ClusterRanges,

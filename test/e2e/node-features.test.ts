@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { V1Container, V1Pod, V1PodSpec } from '../../src/api/mod.ts';
-import { eventually, startTestCluster, type TestCluster } from './harness.ts';
+import { systemProcesses } from '../../src/base/ports/process.ts';
+import { shapesBandwidth } from '../../src/network/mod.ts';
+import { eventually, run, startTestCluster, type TestCluster } from './harness.ts';
 
 let cluster: TestCluster;
 const image = 'minke.local/tools';
@@ -14,10 +16,10 @@ const app = (more: Partial<V1Container> = {}): V1Container => ({
   command: ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'],
   ...more,
 });
-const pod = (name: string, spec: Partial<V1PodSpec>): V1Pod => ({
+const pod = (name: string, spec: Partial<V1PodSpec>, annotations: Record<string, string> = {}): V1Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name },
+  metadata: { name, annotations },
   spec: { terminationGracePeriodSeconds: 1, containers: [app()], ...spec },
 });
 const mounts = (...more: object[]) => [app({ volumeMounts: more.map((one) => ({ name: 'v', mountPath: '/volume', ...one })) })];
@@ -72,6 +74,8 @@ beforeAll(async () => {
     pod('sysctl', { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '8192' }] } }),
     pod('users', { hostUsers: false }),
     pod('groups', { securityContext: { supplementalGroupsPolicy: 'Strict' } }),
+    pod('shaped', {}, { 'kubernetes.io/ingress-bandwidth': '8M', 'kubernetes.io/egress-bandwidth': '4M' }),
+    pod('misshaped', {}, { 'kubernetes.io/ingress-bandwidth': '10' }),
     pod('armoured', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }),
     pod('recursive', {
       volumes: [{ name: 'v', emptyDir: {} }],
@@ -129,6 +133,14 @@ test('users of its own need a runtime for it; a recursive mount may go without',
 });
 
 const processOf = (file: string): number => (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid;
+
+test('a pod is held to the bandwidth that its annotations say, or told that this kernel cannot', async () => {
+  await told('misshaped', 'FailedCreatePodSandBox', 'resource is unreasonably small (< 1kbit)');
+  await until('shaped', isRunning);
+  if (!(await shapesBandwidth(systemProcesses))) return void (await told('shaped', 'NilShaper', 'this node’s kernel cannot give'));
+  const rates = (await run('tc', ['qdisc', 'show'])).stdout.split('\n').filter((line) => line.includes(' tbf '));
+  expect(rates.map((line) => /rate (\S+)/.exec(line)?.[1]).sort()).toEqual(expect.arrayContaining(['4Mbit', '8Mbit']));
+});
 
 test('a containerd that hangs holds nothing up but its own pods, and all goes on when it wakes', async () => {
   const { id } = JSON.parse(readFileSync(join(cluster.dataDir, 'minke.json'), 'utf8')) as { id: string };

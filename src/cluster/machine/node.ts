@@ -74,6 +74,7 @@ export interface NodeRuntime {
   readonly images: ImageStore;
   readonly imageViews: ImageViews;
   readonly adopted: boolean;
+  readonly shapesBandwidth: boolean;
   /** Pods made from now on have packets so much shorter. */
   setOverhead(bytes: number): Promise<void>;
   readonly done: Promise<void>;
@@ -118,7 +119,15 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
   });
   await images.ensureLocalImages();
   const imageViews = createImageViews({ socketPath: runtimeDirs.socket, snapshotter: containerd.snapshotter, clock, signal });
-  return { runtime, images, imageViews, adopted: containerd.adopted, setOverhead, done: containerd.done };
+  return {
+    runtime,
+    images,
+    imageViews,
+    adopted: containerd.adopted,
+    shapesBandwidth: await network.shapesBandwidth(),
+    setOverhead,
+    done: containerd.done,
+  };
 }
 
 export interface NodeAgent {
@@ -233,12 +242,13 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   return { server, stopped };
 }
 
-const machineFacts = ({ ports: { machine }, paths, identity, requirements, addresses }: NodeAgentOptions): MachineFacts => ({
+const machineFacts = ({ ports: { machine }, paths, identity, requirements, node, addresses }: NodeAgentOptions): MachineFacts => ({
   ...machine,
   os: machine.platform,
   architecture: architectureOf(machine.architecture),
   ephemeralStorageBytes: fileSystemBytes(paths.dataDir),
   addresses: addresses ?? nodeAddresses(identity),
+  shapesBandwidth: node.shapesBandwidth,
   oomScoreAdjMin: requirements.facts.canLowerOomScore ? -1000 : 0,
 });
 

@@ -14,6 +14,8 @@ const quotaMinUs = 1000;
 const systemCriticalPriority = 2_000_000_000;
 
 export interface MachineLimits {
+  /** Pods can be held to a bandwidth. Default: they cannot. */
+  readonly shapesBandwidth?: boolean;
   readonly memoryBytes: number;
   /** The lowest OOM score that this machine lets us set; -1000 with CAP_SYS_RESOURCE. */
   readonly oomScoreAdjMin: number;

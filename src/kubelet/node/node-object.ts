@@ -32,6 +32,8 @@ export interface MachineFacts {
   readonly oomScoreAdjMin: number;
   /** The kernel enforces AppArmor profiles. Default: it does not. */
   readonly appArmor?: boolean;
+  /** Pods can be held to a bandwidth. Default: they cannot. */
+  readonly shapesBandwidth?: boolean;
 }
 
 export interface NodeInput {

@@ -11,6 +11,7 @@ import { sandboxConfig } from '../container/sandbox-config.ts';
 import { checkNonRoot } from '../container/security.ts';
 import { canMountRecursively, RuntimeError, type SandboxConfig } from '../cri/runtime.ts';
 import type { EmitEvent } from '../image-manager.ts';
+import { bandwidthWarning } from './bandwidth.ts';
 import type { PodContext } from './context.ts';
 import { emitterFor } from './events.ts';
 import { runHook } from './hooks.ts';
@@ -39,6 +40,8 @@ export async function createSandbox(context: PodContext, pod: V1Pod, attempt: nu
   try {
     await context.files.prepareSandbox(pod);
     await limitPod(context, pod);
+    const warning = bandwidthWarning(pod, context.machine.shapesBandwidth === true);
+    if (warning !== undefined) emit('Warning', 'NilShaper', warning);
     const runtimeHandler = await handlerOf(context, pod, signal);
     checkUserNamespace(pod, runtimeHandler);
     const config = { ...(await sandboxConfigFor(context, pod, attempt)), runtimeHandler };

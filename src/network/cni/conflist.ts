@@ -18,11 +18,16 @@ export interface ConflistOptions {
   readonly leasesDir: string;
   /** Of the way to the outside: larger packets would be cut or lost there. */
   readonly mtu: number;
+  /** Pods can be held to a bandwidth. */
+  readonly bandwidth: boolean;
 }
 
+/** Does something for pods with the annotations alone, which containerd hands it. */
+const shaping = { type: 'bandwidth', capabilities: { bandwidth: true } };
+
 /** Address translation and host ports are Minke's own (nftables): the plugins for them would need iptables and leave its chains behind. */
-export function renderConflist({ bridge, podCidr, leasesDir, mtu }: ConflistOptions): string {
+export function renderConflist({ bridge, podCidr, leasesDir, mtu, bandwidth }: ConflistOptions): string {
   const ipam = { type: 'host-local', dataDir: leasesDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }] };
   const plugin = { type: 'bridge', bridge, isGateway: true, forceAddress: true, hairpinMode: true, mtu, ipam };
-  return `${JSON.stringify({ cniVersion, name: 'minke', plugins: [plugin] }, null, 2)}\n`;
+  return `${JSON.stringify({ cniVersion, name: 'minke', plugins: [plugin, ...(bandwidth ? [shaping] : [])] }, null, 2)}\n`;
 }

@@ -6,6 +6,7 @@ import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { PodGate } from '../policy/gate.ts';
 import { removePodRoutes } from '../routes/remove.ts';
+import { shapesBandwidth } from './bandwidth.ts';
 import { addressAt, parseRange, takenRanges } from './cidr.ts';
 import { bridgeName, conflistName, renderConflist } from './conflist.ts';
 import { HostPortTable } from './host-ports.ts';
@@ -49,6 +50,8 @@ export interface PodNetwork {
   readonly gate: PodGate;
   /** Can be repeated at any time; running pods keep their connections. Gives the host's address on the bridge. */
   setUp(options: SetUpOptions): Promise<{ readonly gateway: string; readonly bridgeNetfilter: boolean }>;
+  /** Whether this machine's kernel can hold pods to a bandwidth. */
+  shapesBandwidth(): Promise<boolean>;
   /** Of the way outside. */
   outsideMtu(): Promise<number>;
   /** Takes away bridge, pods' interfaces, rules, and the ways to other nodes. Repeating it is harmless. */
@@ -68,8 +71,11 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
     const [routes, links] = await Promise.all([ip('-j', 'route', 'show', 'default'), ip('-j', 'link', 'show')]);
     return outsideMtuOf(routes.stdout, links.stdout);
   };
+  let shapes: Promise<boolean> | undefined;
+  const canShape = () => (shapes ??= shapesBandwidth(processes));
   return {
     bridge,
+    shapesBandwidth: canShape,
     hostPorts: new HostPortTable(nft, table),
     gate: new PodGate(clock),
     outsideMtu,
@@ -89,7 +95,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       await passOtherFirewalls(nft, bridge, table);
       await fs.mkdir(leasesDir, { mode: 0o700 });
       await fs.mkdir(confDir, { mode: 0o755 });
-      const conflist = renderConflist({ bridge, podCidr, leasesDir, mtu });
+      const conflist = renderConflist({ bridge, podCidr, leasesDir, mtu, bandwidth: await canShape() });
       const path = join(confDir, conflistName);
       // Writing it makes containerd load it again: only when it has changed.
       if ((await fs.readText(path)) !== conflist) await fs.write(path, conflist);

@@ -40,11 +40,14 @@ test.each(['3fa9c1', '3fa9c1d2e3f4', 'my cluster', ''])('the bridge of %j has a 
 });
 
 test('the plugins’ configuration', () => {
-  const list = JSON.parse(renderConflist({ bridge: 'mk3fa9c1', podCidr: '10.42.0.0/24', leasesDir: '/run/minke/3fa9c1/cni', mtu: 1400 }));
+  const list = JSON.parse(
+    renderConflist({ bridge: 'mk3fa9c1', podCidr: '10.42.0.0/24', leasesDir: '/run/minke/3fa9c1/cni', mtu: 1400, bandwidth: false }),
+  );
   expect(list).toMatchObject({
     cniVersion: '0.4.0',
     plugins: [{ type: 'bridge', bridge: 'mk3fa9c1', isGateway: true, hairpinMode: true, mtu: 1400 }],
   });
+  expect(list.plugins).toHaveLength(1);
   expect(list.plugins[0].ipam).toMatchObject({
     type: 'host-local',
     dataDir: '/run/minke/3fa9c1/cni',
