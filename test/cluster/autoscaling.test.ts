@@ -1,10 +1,13 @@
 // Autoscalers over simulated pods, whose load a test turns by annotations.
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
+  customresourcedefinitions,
   deployments,
   events,
   horizontalpodautoscalers,
+  type KubeObject,
   pods,
+  type ResourceType,
   startCluster,
   statefulsets,
   type VirtualCluster,
@@ -173,4 +176,45 @@ test('two for the same pods stand still until one goes', async () => {
   await cluster.client.delete(horizontalpodautoscalers, { namespace, name: 'web-2' });
   await cluster.time.advance(minute);
   expect(await replicas()).toBeGreaterThan(2);
+});
+
+test('scales a custom resource through its scale subresource', async () => {
+  interface Fleet extends KubeObject {
+    readonly spec?: { readonly ships?: number };
+    readonly status?: { readonly ships?: number; readonly selector?: string };
+  }
+  const fleets: ResourceType<Fleet> = { group: 'example.com', version: 'v1', kind: 'Fleet', resource: 'fleets', namespaced: true };
+  const whole = { type: 'integer' };
+  const openAPIV3Schema = {
+    type: 'object',
+    properties: {
+      spec: { type: 'object', properties: { ships: whole } },
+      status: { type: 'object', properties: { ships: whole, selector: { type: 'string' } } },
+    },
+  };
+  const scale = { specReplicasPath: '.spec.ships', statusReplicasPath: '.status.ships', labelSelectorPath: '.status.selector' };
+  await cluster.client.create(customresourcedefinitions, {
+    metadata: { name: 'fleets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'fleets', kind: 'Fleet' },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema }, subresources: { status: {}, scale } }],
+    },
+  });
+  await cluster.time.advance(1_000);
+  const fleet = await cluster.client.create(fleets, { metadata: { name: 'whales', namespace }, spec: { ships: 2 } });
+  await cluster.client.updateStatus(fleets, { ...fleet, status: { ships: 2, selector: 'app=web' } });
+  await cluster.client.create(deployments, workload('web', 2));
+  await cluster.time.advance(6 * minute);
+  await cluster.client.create(
+    horizontalpodautoscalers,
+    autoscaler('whales', {}, { apiVersion: 'example.com/v1', kind: 'Fleet', name: 'whales' }),
+  );
+  await load('web', '500m');
+  await cluster.time.advance(2 * minute);
+  expect((await cluster.client.get(fleets, { namespace, name: 'whales' })).spec?.ships).toBe(4);
+  expect(await told()).toContain(
+    'Normal SuccessfulRescale New size: 4; reason: cpu resource utilization (percentage of request) above target',
+  );
 });
