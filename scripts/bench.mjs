@@ -33,6 +33,7 @@ await build({
     disk: 'bench/load/bare-disk.ts',
     local: 'bench/load/in-process.ts',
     minke: 'src/cmd/minke.ts',
+    'heavy-thread': 'src/apiserver/heavy/thread-program.ts',
   },
   outdir: out,
   bundle: true,

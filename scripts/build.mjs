@@ -22,7 +22,8 @@ node([join(root, 'scripts/generate.mjs')]);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: { minke: 'src/cmd/minke.ts', index: 'src/cluster/mod.ts' },
+  // heavy-thread is the program of a thread (src/base/ports/threads.ts).
+  entryPoints: { minke: 'src/cmd/minke.ts', index: 'src/cluster/mod.ts', 'heavy-thread': 'src/apiserver/heavy/thread-program.ts' },
   outdir: 'dist',
   bundle: true,
   platform: 'node',

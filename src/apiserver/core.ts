@@ -29,6 +29,7 @@ import type { TokenAuthenticator } from './authn/authenticate.ts';
 import type { TokenKey } from './authn/service-account/jwt.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { allKinds, createServedResources, definitionHooks, definitionsName, startCustomResources } from './customresources/mod.ts';
+import type { HeavyTasks } from './heavy/mod.ts';
 import type { NodeUsageSource } from './metrics-api/node-usage-source.ts';
 import type { BootstrapOptions } from './registry/bootstrap.ts';
 import { createHandler } from './registry/handler.ts';
@@ -103,6 +104,8 @@ export interface ApiCoreOptions {
   readonly ringLimits?: RingLimits;
   /** What nodes and their pods use, for the kinds of metrics.k8s.io. */
   readonly nodeUsage?: NodeUsageSource;
+  /** Work that would hold the event loop for long. Default: it is done here, in steps as far as it goes. */
+  readonly heavy?: HeavyTasks | undefined;
   /** Stops the core: watches end, the cache lets go of the store. */
   readonly signal: AbortSignal;
 }
@@ -305,6 +308,7 @@ function servicesOf(options: ApiCoreOptions, { registry, plugins, access }: Part
     decodeBody: decodeJsonBody,
     sharedStore: options.sharedStore ?? false,
     nodeUsage: options.nodeUsage,
+    heavy: options.heavy,
   };
 }
 

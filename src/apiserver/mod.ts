@@ -16,6 +16,7 @@ export { createWebhookAuthorizer } from './authz/webhook/webhook-authorizer.ts';
 export { type ApiCore, type ApiCoreOptions, createApiCore } from './core.ts';
 export { createFairness } from './fairness/fairness.ts';
 export { type HealthCheck, type VersionInfo, versionInfo } from './health/health.ts';
+export { type HeavyTasks, heavyProgram, heavyWork } from './heavy/mod.ts';
 export type { ResourceCore } from './http/core-port.ts';
 export { collectStorage, measureStore } from './metrics/storage.ts';
 export { createNodeUsage, type NodeUsageDirectory, type NodeUsageSource } from './metrics-api/node-usage-source.ts';

@@ -7,6 +7,7 @@ import type { Aggregator } from './aggregation/aggregator.ts';
 import { type ExplainPod, serveWhy, whyTarget } from './debug-why.ts';
 import { createDiscovery } from './discovery/serve.ts';
 import { type HealthCheck, serveHealth, serveVersion, type VersionInfo } from './health/health.ts';
+import type { HeavyTasks } from './heavy/mod.ts';
 import type { ResourceCore } from './http/core-port.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonResponse, notFoundPage } from './http/exchange.ts';
 import type { Forms } from './http/forms.ts';
@@ -49,6 +50,8 @@ export interface RoutesOptions {
   readonly aggregator?: Aggregator | undefined;
   /** Why a pod is on its node, or on none. */
   readonly explainPod?: ExplainPod | undefined;
+  /** Merges the documents of several servers. Default: here. */
+  readonly heavy?: HeavyTasks | undefined;
   /** Further paths that are documents. */
   readonly documents?: ((path: string) => EdgeResponse | undefined) | undefined;
 }
@@ -78,7 +81,7 @@ export function createRoutes(options: RoutesOptions): (exchange: Exchange) => Ed
     openApi: createOpenApi(
       () => core.kinds,
       (kinds) => options.openApi(kinds, options.clock),
-      aggregator?.openApi,
+      aggregator && { remote: aggregator.openApi, heavy: options.heavy },
     ),
     encoderOf: createFrameEncoders({ clock: options.clock, forms: options.forms }),
     routesOf: createKindRoutes(),

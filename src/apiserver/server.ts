@@ -9,6 +9,7 @@ import type { ServiceAccountTokens } from './authn/service-account/tokens.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import { createDefaultAuthorizer } from './authz/bootstrap/default-authorizer.ts';
 import type { HealthCheck, VersionInfo } from './health/health.ts';
+import type { HeavyTasks } from './heavy/mod.ts';
 import type { ResourceCore } from './http/core-port.ts';
 import { OpenRequests } from './http/deadline.ts';
 import type { EdgeResponse } from './http/exchange.ts';
@@ -41,6 +42,8 @@ export interface ApiServerOptions {
   readonly aggregation?: AggregationOptions | undefined;
   /** Answers /debug/minke/why. Default: nobody does. */
   readonly explainPod?: RoutesOptions['explainPod'];
+  /** Work that would hold the event loop for long. Default: it is done here. */
+  readonly heavy?: HeavyTasks | undefined;
   /** Checks besides the server's own. */
   readonly health?: readonly HealthCheck[] | undefined;
   /** What /metrics shows; requests are counted in it. */
@@ -149,6 +152,7 @@ function serveWith(
       version,
       metrics: metrics && (() => metrics.text()),
       explainPod: options.explainPod,
+      heavy: options.heavy,
       watched: measured?.watched,
       clock,
       random,

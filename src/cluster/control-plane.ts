@@ -56,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly sharedStore?: boolean;
   /** Profiles, plugins and their arguments. Default: upstream's. */
   readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
+  /** Work that would hold the event loop for long. Default: it is done in this thread. */
+  readonly heavy?: ApiCoreOptions['heavy'];
   /** How long events stand. Default one hour. */
   readonly eventTtlSeconds?: number | undefined;
   readonly signal: AbortSignal;

@@ -1,5 +1,6 @@
 // `minke apiserver` from outside: it serves and stores, knows tokens of a file, and leaves out what it is told to.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -36,6 +37,21 @@ const kubectlOf = (token: string | undefined, args: readonly string[]) =>
     ...args,
   ]);
 
+/** Posts a ConfigMap as YAML, and gives what is answered. */
+const postYaml = (text: string) =>
+  new Promise<{ readonly status: number | undefined; readonly answer: Record<string, unknown> }>((resolve, reject) => {
+    const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim();
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/yaml' };
+    const path = '/api/v1/namespaces/default/configmaps';
+    const asking = request({ host: '127.0.0.1', port, path, method: 'POST', headers, rejectUnauthorized: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve({ status: response.statusCode, answer: JSON.parse(Buffer.concat(chunks).toString()) }));
+    });
+    asking.on('error', reject);
+    asking.end(text);
+  });
+
 describe('the API server alone', () => {
   test('stores and serves; nothing acts', async () => {
     const created = await kubectl(['create', 'deployment', 'web', '--image=app:1']);
@@ -67,6 +83,20 @@ describe('the API server alone', () => {
     expect(stdout).toMatch(/apiserver_request_total\{verb="POST",group="apps",version="v1",resource="deployments".*code="201"\} 1\n/);
     expect(stdout).toMatch(/etcd_request_duration_seconds_count\{operation="create",group="apps",resource="deployments"\} 1\n/);
     expect(stdout).toMatch(/\nprocess_resident_memory_bytes \d+\n/);
+  });
+
+  test('reads large YAML, which is done in a thread of its own, as it does small', async () => {
+    const keys = Array.from({ length: 3_000 }, (_, i) => `  key-${i}: "value ${i}"`);
+    const manifest = (name: string, lines: readonly string[]) =>
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}}\ndata:\n${lines.join('\n')}\n`;
+    const { status, answer } = await postYaml(manifest('large', keys));
+    expect(status).toBe(201);
+    expect(Object.keys(answer.data as object)).toHaveLength(3_000);
+    const told = await Promise.all([keys, keys.slice(0, 3)].map((lines) => postYaml(manifest('wrong', [...lines, '  key: [']))));
+    for (const [i, wrong] of told.entries()) {
+      expect(wrong.status).toBe(400);
+      expect(wrong.answer.message).toContain(`yaml: line ${i === 0 ? 3_006 : 9}: `);
+    }
   });
 
   test('goes on where it stopped, with other flags', async () => {

@@ -16,6 +16,8 @@ export * from './table.ts';
 
 /** The YAML codec: decodeYaml, parseYamlDocuments, toYaml. */
 export const loadYaml = (): Promise<typeof import('./yaml.ts')> => import('./yaml.ts');
+/** One document of a YAML text. */
+export type ParsedYaml = import('./yaml.ts').ParsedDocument;
 
 /** The protobuf codec: decodeProtobuf, encodeProtobuf and the frames of lists and watches. */
 export const loadProtobuf = (): Promise<ProtobufCodec> => import('./protobuf/mod.ts');

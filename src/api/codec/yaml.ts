@@ -9,9 +9,11 @@ export class YamlError extends Error {
   override readonly name = 'YamlError';
   /** From 1; undefined when it is not at one place. */
   readonly line: number | undefined;
+  readonly what: string;
   constructor(line: number | undefined, what: string) {
     super(line === undefined ? `yaml: ${what}` : `yaml: line ${line}: ${what}`);
     this.line = line;
+    this.what = what;
   }
 }
 
@@ -171,7 +173,16 @@ export function* decodingYaml<T extends KubeObject>(
   options: DecodeOptions,
 ): Generator<undefined, Decoded<T>> {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const first = yield* readableDocument(bytes, schema);
+  return decodeDocument<T>(yield* readableDocument(bytes, schema), bytes, schema, options);
+}
+
+/** The same of a document that has been read from `bytes` already. */
+export function decodeDocument<T extends KubeObject>(
+  first: ParsedDocument,
+  bytes: Uint8Array,
+  schema: BodyShape,
+  options: DecodeOptions,
+): Decoded<T> {
   const duplicates = first.duplicates.length === 0 ? [] : [{ text: duplicatesText(first), at: -1 }];
   return decodeParsed<T>({ tree: first.value, exact: false, duplicates: () => duplicates, position: () => 0 }, bytes, schema, options);
 }
@@ -193,7 +204,10 @@ function* readableDocument(bytes: Uint8Array, schema: BodyShape): Generator<unde
   try {
     return yield* firstDocument(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    if (!(error instanceof YamlError)) throw error;
-    throw unrecognized(schema, error.message, bytes, error);
+    throw error instanceof YamlError ? unreadable(error, bytes, schema) : error;
   }
 }
+
+/** The 400 for a body that is no YAML. */
+export const unreadable = (error: YamlError, bytes: Uint8Array, schema: BodyShape): Error =>
+  unrecognized(schema, error.message, bytes, error);

@@ -1,10 +1,10 @@
 // /openapi/v2 and /openapi/v3: documents made from the schema, lazily, once; clients keep them by hash.
 // Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition
-import { createHash } from 'node:crypto';
 import type { KindDefinition } from '../../api/mod.ts';
 import type { Clock } from '../../base/mod.ts';
-import { type Json, mergeSwagger } from '../aggregation/merge-openapi.ts';
+import type { Json } from '../aggregation/merge-openapi.ts';
 import type { RemoteOpenApi } from '../aggregation/remote-openapi.ts';
+import { type HeavyTasks, heavyTasks, type MadeDocument as Made, madeOf } from '../heavy/mod.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonType } from '../http/exchange.ts';
 import { parseAccept } from '../http/negotiate.ts';
 import { firstOf, type Query } from '../http/request-info.ts';
@@ -24,11 +24,6 @@ export interface OpenApiSource {
 export interface OpenApi {
   /** Undefined when the path is none of OpenAPI's. */
   serve(request: EdgeRequest, path: string, query: Query): Promise<EdgeResponse | undefined>;
-}
-
-interface Made {
-  readonly bytes: Uint8Array;
-  readonly hash: string;
 }
 
 const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
@@ -62,9 +57,10 @@ export function apiOpenApi(kinds: readonly KindDefinition[], clock: Pick<Clock, 
 export function createOpenApi(
   kinds: () => readonly KindDefinition[],
   sourceOf: (kinds: readonly KindDefinition[]) => OpenApiSource,
-  remote?: RemoteOpenApi | undefined,
+  others?: { readonly remote: RemoteOpenApi; readonly heavy?: HeavyTasks | undefined } | undefined,
 ): OpenApi {
-  const mergedV2 = remote && createMergedV2(remote);
+  const remote = others?.remote;
+  const mergedV2 = others && createMergedV2(others.remote, others.heavy);
   let documents: { readonly from: readonly KindDefinition[]; readonly of: Documents } | undefined;
   let versions: VersionDocuments = new Map();
   const current = (): Documents => {
@@ -102,24 +98,20 @@ async function mergedIndex(own: Made, remote: RemoteOpenApi): Promise<Made> {
 }
 
 /** The merged document, made anew when one of its parts has changed. */
-function createMergedV2(remote: RemoteOpenApi): (own: Made, protobuf: boolean) => Promise<Made> {
-  const kept = new Map<boolean, { readonly from: string; readonly made: Made }>();
+function createMergedV2(remote: RemoteOpenApi, heavy = heavyTasks): (own: Made, protobuf: boolean) => Promise<Made> {
+  const kept = new Map<boolean, { readonly from: string; readonly made: Promise<Made> }>();
   return async (own, protobuf) => {
-    const parts = await remote.v2();
-    const from = `${own.hash} ${JSON.stringify(parts)}`;
+    const parts = JSON.stringify(await remote.v2());
+    const from = `${own.hash} ${parts}`;
     const before = kept.get(protobuf);
     if (before?.from === from) return before.made;
-    const document = mergeSwagger(parse(own), parts);
-    const bytes = protobuf
-      ? (await import('../../api/schema/openapi/mod.ts')).encodeOpenApiV2(document)
-      : Buffer.from(JSON.stringify(document));
-    const made = madeOf(bytes);
+    const made = heavy.mergeOpenApi({ own: own.bytes, parts, protobuf });
     kept.set(protobuf, { from, made });
+    // Whoever waits for this one gets its error; the next request tries again.
+    made.catch(() => kept.delete(protobuf));
     return made;
   };
 }
-
-const madeOf = (bytes: Uint8Array): Made => ({ bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() });
 
 interface Documents {
   v2(): Promise<Made>;

@@ -56,7 +56,7 @@ const objectVerbs: Partial<Record<Verb, VerbHandler>> = { get, update, patch };
 /** Runs a request that has been authenticated and authorized. Throws StatusError. */
 export async function execute(services: Services, sent: ResourceRequest, given: RequestContext): Promise<Result> {
   const context = reads.has(sent.verb) ? given : warningOnce(given);
-  const request = sent.body?.as === 'bytes' ? await readYaml(sent, context) : sent;
+  const request = sent.body?.as === 'bytes' ? await readYaml(sent, context, services.heavy) : sent;
   // What another server has just written must not look as if it were not there.
   if (services.sharedStore && !reads.has(request.verb)) await freshEnough(services, undefined, context);
   const { deprecation } = request.kind;

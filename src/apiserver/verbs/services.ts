@@ -2,6 +2,7 @@
 
 import type { AdmissionChain } from '../admission/mod.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
+import type { HeavyTasks } from '../heavy/mod.ts';
 import type { NodeUsageSource } from '../metrics-api/node-usage-source.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DecodeBody } from './body.ts';
@@ -19,4 +20,6 @@ export interface Services {
   readonly sharedStore: boolean;
   /** What nodes and their pods use. Absent: the server has no metrics.k8s.io. */
   readonly nodeUsage?: NodeUsageSource | undefined;
+  /** Reads large YAML beside the event loop. Absent: it is read here, in steps. */
+  readonly heavy?: HeavyTasks | undefined;
 }

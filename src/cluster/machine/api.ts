@@ -6,6 +6,8 @@ import {
   type ApiServer,
   collectStorage,
   createFairness,
+  heavyProgram,
+  heavyWork,
   httpNodeConnection,
   measureStore,
   startApiServer,
@@ -17,6 +19,7 @@ import { createHttpClient, type HttpClient } from '../../base/ports/http-client.
 import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
+import { bundled, createThread } from '../../base/ports/threads.ts';
 import { type Client, createClient, createHttpTransport } from '../../client/mod.ts';
 import type { SchedulerConfiguration } from '../../scheduler/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from '../control-plane.ts';
@@ -64,6 +67,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const { names, advertised } = placeOf(context);
   const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
   const metrics = createMetrics();
+  const heavy = heavyWork(createThread({ program: bundled(heavyProgram), clock, signal }));
   collectProcess(metrics, clock.nowMs());
   const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
   const store = measureStore(opened, metrics, clock);
@@ -73,6 +77,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     const controlPlane = await startControlPlane({
       ...storageFacts(context.storage),
       schedulerConfiguration: context.schedulerConfiguration,
+      heavy,
       store,
       clock,
       random,
@@ -104,6 +109,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       ...gates.server,
       serviceAccounts: access.serviceAccounts,
       explainPod: controlPlane.explainPod,
+      heavy,
       aggregation: aggregationOf(controlPlane.core, pki),
       metrics,
       nodes,

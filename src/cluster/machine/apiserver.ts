@@ -6,6 +6,8 @@ import {
   collectStorage,
   createApiCore,
   createFairness,
+  heavyProgram,
+  heavyWork,
   httpNodeConnection,
   measureStore,
   startApiServer,
@@ -17,6 +19,7 @@ import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
 import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { openSigningKey } from '../../base/ports/signing-key.ts';
+import { bundled, createThread } from '../../base/ports/threads.ts';
 import { adminUser } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
@@ -108,6 +111,7 @@ async function start(options: Start): Promise<void> {
   const { clock, random, fs } = ports;
   const paths = clusterPaths(options.dataDir);
   const metrics = createMetrics();
+  const heavy = heavyWork(createThread({ program: bundled(heavyProgram), clock, signal }));
   collectProcess(metrics, clock.nowMs());
   const { pki, pkiOptions, serviceCidr, advertised } = await establish(options);
   const { storage } = options;
@@ -118,7 +122,7 @@ async function start(options: Start): Promise<void> {
   parts.push(gates.stopped);
   if (gates.server.anonymous && options.anonymous !== undefined)
     throw new MachineError('--anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file.');
-  const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), signal };
+  const common = { clock, random: random.child('apiserver'), log: log.with({ component: 'apiserver' }), heavy, signal };
   const core = await createApiCore({
     ...common,
     ...storageFacts(storage),
