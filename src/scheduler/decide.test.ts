@@ -12,6 +12,7 @@ import { makeInformers, makeNamespace, makeNode, makePod } from './testing.fake.
 const [{ plugins }] = createProfiles({
   client: {} as Client,
   clock: new VirtualClock({ settle: async () => {} }),
+  random: new SeededRandom(1),
   informers: makeInformers([makeNamespace('default'), makeNamespace('other', { team: 'b' })]),
 }) as readonly [Profile];
 

@@ -15,6 +15,7 @@ const [{ plugins }] = createProfiles({
   client: {} as Client,
   informers: makeInformers([]),
   clock: new VirtualClock({ settle: async () => {} }),
+  random: new SeededRandom(1),
 }) as readonly [Profile];
 const args = defaultArgs.DefaultPreemption;
 const on = (nodeName: string, name: string, shape: Parameters<typeof makePod>[1]): V1Pod => makePod(name, { ...shape, nodeName });

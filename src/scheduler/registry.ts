@@ -1,6 +1,6 @@
 // Which plugins there are, in the order and with the weights of upstream's default profile; profiles are made of them.
 import { namespaces, poddisruptionbudgets } from '../api/mod.ts';
-import type { Clock } from '../base/mod.ts';
+import type { Clock, Random } from '../base/mod.ts';
 import type { Client, Informers } from '../client/mod.ts';
 import { defaultConfiguration, parseSchedulerConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
 import type { PluginArgs } from './config/plugin-args.ts';
@@ -32,16 +32,17 @@ export interface ProfileOptions {
   readonly client: Client;
   readonly informers: Informers;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /** A new scheduler plugin is one file in `plugins/` and one line here. Gives what makes the plugins of one profile by its arguments. */
-function createPlugins({ client, informers, clock }: ProfileOptions): (args: PluginArgs) => readonly EnabledPlugin[] {
+function createPlugins({ client, informers, clock, random }: ProfileOptions): (args: PluginArgs) => readonly EnabledPlugin[] {
   const namespaceCache = informers.of(namespaces);
   const budgets = informers.of(poddisruptionbudgets);
   const volumes = volumeCaches(informers);
   const defaultSelector = createDefaultSelector(informers);
   const promised = createPromised();
-  const claimBook = new ClaimBook({ client, informers });
+  const claimBook = new ClaimBook({ client, informers, random, clock });
   return (args) => [
     { plugin: schedulingGates, weight: 0 },
     { plugin: nodeUnschedulable, weight: 0 },
@@ -54,7 +55,10 @@ function createPlugins({ client, informers, clock }: ProfileOptions): (args: Plu
     { plugin: nodeVolumeLimits(volumes), weight: 0 },
     { plugin: volumeBinding({ caches: volumes, client, clock, promised, ...args.VolumeBinding }), weight: 0 },
     { plugin: volumeZone(volumes), weight: 0 },
-    { plugin: dynamicResources(claimBook, (name) => volumes.nodes.get(name)), weight: 0 },
+    {
+      plugin: dynamicResources({ book: claimBook, nodeOf: (name) => volumes.nodes.get(name), clock, args: args.DynamicResources }),
+      weight: 0,
+    },
     { plugin: podTopologySpread(defaultSelector, args.PodTopologySpread), weight: 2 },
     { plugin: interPodAffinity((name) => namespaceCache.get(name)?.metadata.labels, args.InterPodAffinity), weight: 2 },
     { plugin: createNodeResourcesBalancedAllocation(args.NodeResourcesBalancedAllocation), weight: 1 },

@@ -12,6 +12,7 @@ import { tryPod } from './why.ts';
 const [{ plugins }] = createProfiles({
   client: {} as Client,
   clock: new VirtualClock({ settle: async () => {} }),
+  random: new SeededRandom(1),
   informers: makeInformers([makeNamespace('default')]),
 }) as readonly [Profile];
 

@@ -100,3 +100,61 @@ test('what is missing is waited for: the template, the claim, the class; and the
   expect((await get('early')).status?.phase).toBe('Running');
   expect((await get('named')).status?.phase).toBe('Running');
 });
+
+test('a pod waits until its device is ready for the node; a device that cannot be made ready is given back', async () => {
+  const { client, time } = cluster;
+  const conditions = { bindingConditions: ['Attached'], bindingFailureConditions: ['Broken'] };
+  const devices = [{ name: 'f0', bindsToNode: true, ...conditions }];
+  const pool = { name: 'fabric', generation: 1, resourceSliceCount: 1 };
+  await client.create(resourceslices, {
+    metadata: { name: 'fabric' },
+    spec: { driver: 'fabric.example.com', allNodes: true, pool, devices },
+  });
+  const selectors = [{ cel: { expression: 'device.driver == "fabric.example.com"' } }];
+  await client.create(deviceclasses, { metadata: { name: 'fabric' }, spec: { selectors } });
+  const requests = [{ name: 'gpu', exactly: { deviceClassName: 'fabric' } }];
+  await client.create(resourceclaims, { metadata: { name: 'attached', namespace }, spec: { devices: { requests } } });
+  await client.create(pods, podWith('a', { resourceClaimName: 'attached' }));
+  await time.advance(20_000);
+  const claimNow = () => client.get(resourceclaims, { namespace, name: 'attached' });
+  const tell = async (type: string) => {
+    const claim = await claimNow();
+    const told = { type, status: 'True', reason: 'Told', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' };
+    const of = { driver: 'fabric.example.com', pool: 'fabric', device: 'f0', conditions: [told] };
+    await client.updateStatus(resourceclaims, { ...claim, status: { ...claim.status, devices: [of] } });
+  };
+  expect((await get('a')).spec?.nodeName).toBeUndefined();
+  const { allocation } = (await claimNow()).status ?? {};
+  expect(allocation?.allocationTimestamp).toBeDefined();
+
+  await tell('Broken');
+  await time.advance(100);
+  expect((await claimNow()).status?.allocation).toBeUndefined();
+  await time.advance(20_000);
+  expect((await claimNow()).status?.allocation?.devices?.results).toMatchObject([{ device: 'f0', bindingConditions: ['Attached'] }]);
+
+  await tell('Attached');
+  await time.advance(10_000);
+  expect((await get('a')).status?.phase).toBe('Running');
+});
+
+test('two pods share a device by its capacity; the third waits for a share', async () => {
+  const { client, time } = cluster;
+  const devices = [{ name: 'nic', allowMultipleAllocations: true, capacity: { bandwidth: { value: '10G' } } }];
+  const pool = { name: 'nics', generation: 1, resourceSliceCount: 1 };
+  await client.create(resourceslices, {
+    metadata: { name: 'nics' },
+    spec: { driver: 'nic.example.com', nodeName: 'sim-0', pool, devices },
+  });
+  const selectors = [{ cel: { expression: 'device.driver == "nic.example.com"' } }];
+  await client.create(deviceclasses, { metadata: { name: 'nic' }, spec: { selectors } });
+  const requests = [{ name: 'gpu', exactly: { deviceClassName: 'nic', capacity: { requests: { bandwidth: '4G' } } } }];
+  await client.create(resourceclaimtemplates, { metadata: { name: 'share', namespace }, spec: { spec: { devices: { requests } } } });
+  for (const name of ['a', 'b', 'c']) await client.create(pods, podWith(name, { resourceClaimTemplateName: 'share' }));
+  await time.advance(20_000);
+  const all = await Promise.all(['a', 'b', 'c'].map(get));
+  expect(all.filter((pod) => pod.status?.phase === 'Running')).toHaveLength(2);
+  const results = (await claims()).flatMap((claim) => claim.status?.allocation?.devices?.results ?? []);
+  expect(results.map((one) => one.consumedCapacity)).toEqual([{ bandwidth: '4G' }, { bandwidth: '4G' }]);
+  expect(new Set(results.map((one) => one.shareID)).size).toBe(2);
+});

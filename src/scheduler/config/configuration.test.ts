@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { VirtualClock } from '../../base/mod.ts';
+import { SeededRandom, VirtualClock } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
 import { SchedulerCache } from '../cache.ts';
 import { pluginsAt } from '../framework.ts';
@@ -9,7 +9,12 @@ import { tryPod } from '../why.ts';
 import { withFiles } from './configuration.ts';
 
 const head = { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' };
-const options = { client: {} as Client, clock: new VirtualClock({ settle: async () => {} }), informers: makeInformers([]) };
+const options = {
+  client: {} as Client,
+  clock: new VirtualClock({ settle: async () => {} }),
+  random: new SeededRandom(1),
+  informers: makeInformers([]),
+};
 const profilesOf = (profiles: readonly object[]) => createProfiles(options, readSchedulerConfiguration({ ...head, profiles }));
 const profileOf = (profile: object) => {
   const [first] = profilesOf([{ schedulerName: 'a', ...profile }]);

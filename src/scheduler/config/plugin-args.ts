@@ -1,6 +1,7 @@
 // What may be set of each plugin, with upstream's defaults and limits.
 // Source: https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/
 import { type FieldError, invalidValue, required, type V1NodeAffinity, type V1TopologySpreadConstraint } from '../../api/mod.ts';
+import { parseDurationMs } from '../../base/mod.ts';
 import { Fields } from './fields.ts';
 
 export interface WeightedResource {
@@ -34,6 +35,7 @@ export interface PluginArgs {
   readonly NodeAffinity: { readonly addedAffinity: V1NodeAffinity | undefined };
   readonly DefaultPreemption: { readonly minCandidateNodesPercentage: number; readonly minCandidateNodesAbsolute: number };
   readonly VolumeBinding: { readonly bindTimeoutSeconds: number };
+  readonly DynamicResources: { readonly bindingTimeoutMs: number };
 }
 
 const cpuAndMemory: readonly WeightedResource[] = [
@@ -49,6 +51,7 @@ export const defaultArgs: PluginArgs = {
   NodeAffinity: { addedAffinity: undefined },
   DefaultPreemption: { minCandidateNodesPercentage: 10, minCandidateNodesAbsolute: 100 },
   VolumeBinding: { bindTimeoutSeconds: 600 },
+  DynamicResources: { bindingTimeoutMs: 600_000 },
 };
 
 const int32Max = 2 ** 31 - 1;
@@ -65,12 +68,27 @@ const readers: { readonly [Name in keyof PluginArgs]: Reader<PluginArgs[Name]> }
   }),
   NodeAffinity: (fields) => ({ addedAffinity: readAffinity(fields) }),
   DefaultPreemption: readPreemption,
+  DynamicResources: readDynamicResources,
   VolumeBinding: (fields) => {
     // What it would score by, the capacity of storage, is not known here: read, so that a wrong one is told.
     readShape(fields);
     return { bindTimeoutSeconds: fields.integer('bindTimeoutSeconds', { min: 0, max: int32Max, default: 600 }) };
   },
 };
+
+/** How long a search for devices may take is bounded by its steps here: `filterTimeout` is read, so that a wrong one is told. */
+function readDynamicResources(fields: Fields): PluginArgs['DynamicResources'] {
+  readDuration(fields, 'filterTimeout', { minMs: 0, otherwiseMs: 10_000 });
+  return { bindingTimeoutMs: readDuration(fields, 'bindingTimeout', { minMs: 1_000, otherwiseMs: 600_000 }) };
+}
+
+function readDuration(fields: Fields, name: string, of: { readonly minMs: number; readonly otherwiseMs: number }): number {
+  const text = fields.text(name);
+  const ms = text === undefined ? of.otherwiseMs : parseDurationMs(text);
+  if (ms !== undefined && ms >= of.minMs) return ms;
+  fields.errors.push(invalidValue(fields.at(name), text, `must be a duration of at least ${of.minMs / 1000}s, such as "10s"`));
+  return of.otherwiseMs;
+}
 
 const hasArgs = (name: string): name is keyof PluginArgs => Object.hasOwn(readers, name);
 

@@ -4,6 +4,7 @@ import { makeNode } from '../testing.fake.ts';
 import { allocate } from './allocate.ts';
 import { createDeviceSelects } from './device-selectors.ts';
 import { devicesOf } from './devices.ts';
+import { nothingTaken, takenBy } from './holdings.ts';
 
 const driver = 'gpu.example.com';
 const selects = createDeviceSelects();
@@ -31,7 +32,7 @@ function devicesFor(
   of: { slices?: readonly V1ResourceSlice[]; taken?: readonly string[] } = {},
 ) {
   const available = devicesOf(of.slices ?? four, node);
-  const taken = new Set((of.taken ?? []).map((name) => `${driver}/pool/${name}`));
+  const taken = takenBy((of.taken ?? []).map((device) => ({ request: 'x', driver, pool: 'pool', device })));
   const classOf = (name: string) => (name === 'gpu' ? gpuClass : undefined);
   return allocate({ claims, available, taken, classOf, selects })?.map((one) =>
     (one.devices?.results ?? []).map(({ request, device }) => `${request}=${device}`),
@@ -129,7 +130,7 @@ describe('allocate()', () => {
     const configured = { ...gpuClass, spec: { ...gpuClass.spec, config: [{ opaque }] } };
     const mine = claim([exactly('a')], { config: [{ opaque }] });
     const [result] =
-      allocate({ claims: [mine], available: devicesOf(four, node), taken: new Set(), classOf: () => configured, selects }) ?? [];
+      allocate({ claims: [mine], available: devicesOf(four, node), taken: nothingTaken, classOf: () => configured, selects }) ?? [];
     expect(result).toEqual({
       devices: {
         results: [{ request: 'a', driver, pool: 'pool', device: 'g0' }],
@@ -141,6 +142,89 @@ describe('allocate()', () => {
       nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] }] },
     });
   });
+});
+
+describe('devices that share counters', () => {
+  const part = (name: string, memory: string): V1Device => ({
+    name,
+    consumesCounters: [{ counterSet: 'gpu', counters: { memory: { value: memory } } }],
+  });
+  const pool = { name: 'pool', generation: 1, resourceSliceCount: 2 };
+  const slices = [
+    slice('s', [part('whole', '8Gi'), part('half-0', '4Gi'), part('half-1', '4Gi')], { nodeName: 'n1', pool }),
+    slice('t', [], { nodeName: 'n1', pool, sharedCounters: [{ name: 'gpu', counters: { memory: { value: '8Gi' } } }] }),
+  ];
+  test.each([
+    ['the whole leaves nothing', ['whole'], undefined],
+    ['a half leaves a half', ['half-0'], [['a=half-1']]],
+    ['two halves leave nothing', ['half-0', 'half-1'], undefined],
+    ['nothing taken: the first that fits', [], [['a=whole']]],
+  ])('%s', (_what, taken, want) => {
+    expect(devicesFor([claim([exactly('a')])], { slices, taken })).toEqual(want);
+  });
+
+  test('the search goes back from the whole to the halves', () => {
+    expect(devicesFor([claim([exactly('a'), exactly('b')])], { slices })).toEqual([['a=half-0', 'b=half-1']]);
+  });
+});
+
+describe('devices that several may share', () => {
+  const nic = (requestPolicy?: object): V1Device => ({
+    name: 'nic',
+    allowMultipleAllocations: true,
+    capacity: { bandwidth: { value: '10G', ...(requestPolicy ? { requestPolicy } : {}) } },
+  });
+  const wish = (bandwidth: string | undefined, count = 1) =>
+    claim([exactly('a', { count, ...(bandwidth === undefined ? {} : { capacity: { requests: { bandwidth } } }) })]);
+  const consumed = (device: V1Device, of: { readonly wanted: string | undefined; readonly held?: string; readonly count?: number }) => {
+    const held =
+      of.held === undefined ? [] : [{ request: 'x', driver, pool: 'pool', device: 'nic', consumedCapacity: { bandwidth: of.held } }];
+    const [result] =
+      allocate({
+        claims: [wish(of.wanted, of.count)],
+        available: devicesOf([slice('s', [device])], node),
+        taken: takenBy(held),
+        classOf: () => gpuClass,
+        selects,
+      }) ?? [];
+    return result?.devices?.results?.map((one) => one.consumedCapacity?.bandwidth);
+  };
+  const range = { default: '1G', validRange: { min: '1G', step: '2G', max: '9G' } };
+  test.each([
+    ['as much as is asked for', nic(), { wanted: '4G', held: '6G' }, ['4G']],
+    ['not more than is left', nic(), { wanted: '5G', held: '6G' }, undefined],
+    ['all of it when nothing is asked for', nic(), { wanted: undefined }, ['10G']],
+    ['the default of the policy', nic(range), { wanted: undefined }, ['1G']],
+    ['the least of the range', nic(range), { wanted: '500M' }, ['1G']],
+    ['the next step of the range', nic(range), { wanted: '4G' }, ['5G']],
+    ['beyond the range', nic(range), { wanted: '9500M' }, undefined],
+    ['the next valid value', nic({ default: '2G', validValues: ['2G', '4G', '8G'] }), { wanted: '3G' }, ['4G']],
+    ['one request, two shares', nic(), { wanted: '5G', count: 2 }, ['5G', '5G']],
+    ['one request, three shares are too many', nic(), { wanted: '4G', count: 3 }, undefined],
+  ])('%s', (_what, device, of, want) => {
+    expect(consumed(device, of)).toEqual(want);
+  });
+
+  test('a capacity that the device does not have, or not so much of, rules it out, also where nobody shares', () => {
+    const asks = (requests: object) => devicesFor([claim([exactly('a', { capacity: { requests } })])]);
+    expect(asks({ memory: '80Gi' })).toEqual([['a=g2']]);
+    expect(asks({ memory: '81Gi' })).toBeUndefined();
+    expect(asks({ speed: '1' })).toBeUndefined();
+  });
+});
+
+test('devices that are ready come before those that are to be made ready; the result says what is waited for, and binds to the node', () => {
+  const fabric: Partial<V1Device> = { bindingConditions: ['Attached'], bindingFailureConditions: ['Broken'], bindsToNode: true };
+  const slices = [slice('s', [gpu('g0', 0, '1Gi', fabric), gpu('g1', 0)], { allNodes: true })];
+  expect(devicesFor([claim([exactly('a')])], { slices })).toEqual([['a=g1']]);
+  const request = { claims: [claim([exactly('a', { count: 2 })])], available: devicesOf(slices, node), classOf: () => gpuClass, selects };
+  const [result] = allocate({ ...request, taken: nothingTaken }) ?? [];
+  expect(result?.devices?.results?.[1]).toMatchObject({
+    device: 'g0',
+    bindingConditions: ['Attached'],
+    bindingFailureConditions: ['Broken'],
+  });
+  expect(result?.nodeSelector?.nodeSelectorTerms).toEqual([{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }] }]);
 });
 
 describe('devicesOf()', () => {

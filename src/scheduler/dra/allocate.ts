@@ -11,6 +11,7 @@ import type {
   ResourceV1ResourceClaim as V1ResourceClaim,
 } from '../../api/mod.ts';
 import { isTolerated, type NodeDevices, type PoolDevice } from './devices.ts';
+import { type Holding, Holdings, type Taken } from './holdings.ts';
 
 /** Choices that one search may try: what it cannot find by then counts as not there. */
 const stepsMax = 20_000;
@@ -20,8 +21,7 @@ const resultsMax = 32;
 export interface AllocateRequest {
   readonly claims: readonly V1ResourceClaim[];
   readonly available: NodeDevices;
-  /** Ids of devices that are taken. */
-  readonly taken: ReadonlySet<string>;
+  readonly taken: Taken;
   readonly classOf: (name: string) => V1DeviceClass | undefined;
   /** Whether every selector likes the device. Throws when one cannot be evaluated. */
   readonly selects: (selectors: readonly V1DeviceSelector[], device: PoolDevice) => boolean;
@@ -36,6 +36,8 @@ interface Ask {
 interface Choice {
   readonly ask: Ask;
   readonly device: PoolDevice;
+  /** Undefined for an administrator, who takes nothing. */
+  readonly holding: Holding | undefined;
 }
 
 /** By claim, in order; undefined when the devices do not suffice. */
@@ -47,7 +49,7 @@ export function allocate(request: AllocateRequest): readonly V1AllocationResult[
 
 class Search {
   readonly #request: AllocateRequest;
-  readonly #taken: Set<string>;
+  readonly #holdings: Holdings;
   readonly #eligible = new Map<Ask, readonly PoolDevice[]>();
   #chosen: Choice[] = [];
   readonly #done: Choice[][] = [];
@@ -55,7 +57,7 @@ class Search {
 
   constructor(request: AllocateRequest) {
     this.#request = request;
-    this.#taken = new Set(request.taken);
+    this.#holdings = new Holdings(request.taken, request.available.counters);
   }
 
   /** Devices of this claim and of all that follow. */
@@ -93,7 +95,7 @@ class Search {
     const devices = this.#eligibleFor(ask);
     if (devices.length === 0 || this.#request.available.incomplete) return undefined;
     const before = this.#chosen.length;
-    const fit = devices.every((device) => this.#take(claim, { ask, device }));
+    const fit = devices.every((device) => this.#take(claim, ask, device));
     const found = fit ? next() : undefined;
     if (!found) while (this.#chosen.length > before) this.#giveBack();
     return found;
@@ -106,31 +108,33 @@ class Search {
   ): readonly (readonly Choice[])[] | undefined {
     if (left === 0) return next();
     const devices = this.#eligibleFor(ask);
-    for (let i = from; i <= devices.length - left; i++) {
+    for (let i = from; i < devices.length; i++) {
       const device = devices[i] as PoolDevice;
       if (++this.#steps > stepsMax) return undefined;
-      if (!this.#take(claim, { ask, device })) continue;
-      const found = this.#some(claim, { ask, left: left - 1, from: i + 1 }, next);
+      if (!this.#take(claim, ask, device)) continue;
+      // A device that several may share may serve one request more than once.
+      const again = device.device.allowMultipleAllocations === true ? i : i + 1;
+      const found = this.#some(claim, { ask, left: left - 1, from: again }, next);
       if (found) return found;
       this.#giveBack();
     }
     return undefined;
   }
 
-  #take(claim: V1ResourceClaim, choice: Choice): boolean {
-    const { ask, device } = choice;
+  #take(claim: V1ResourceClaim, ask: Ask, device: PoolDevice): boolean {
     if (this.#chosen.length >= resultsMax) return false;
-    if (!ask.of.adminAccess && this.#taken.has(device.id)) return false;
+    const choice: Choice = { ask, device, holding: undefined };
     const fits = (claim.spec.devices?.constraints ?? []).every((constraint) => satisfies(constraint, [...this.#chosen, choice]));
     if (!fits) return false;
-    if (!ask.of.adminAccess) this.#taken.add(device.id);
-    this.#chosen.push(choice);
+    const holding = ask.of.adminAccess ? undefined : this.#holdings.take(device, ask.of);
+    if (!ask.of.adminAccess && !holding) return false;
+    this.#chosen.push({ ...choice, holding });
     return true;
   }
 
   #giveBack(): void {
-    const last = this.#chosen.pop();
-    if (last && !last.ask.of.adminAccess) this.#taken.delete(last.device.id);
+    const holding = this.#chosen.pop()?.holding;
+    if (holding) this.#holdings.giveBack(holding);
   }
 
   #eligibleFor(ask: Ask): readonly PoolDevice[] {
@@ -140,10 +144,14 @@ class Search {
     const { deviceClassName, selectors = [], tolerations = [] } = ask.of;
     const all = [...(classOf(deviceClassName)?.spec.selectors ?? []), ...selectors];
     const devices = available.devices.filter((one) => isTolerated(one.device, tolerations) && selects(all, one));
+    // Those that are ready as they are come before those that somebody has to make ready first.
+    devices.sort((a, b) => waitsToBind(a) - waitsToBind(b));
     this.#eligible.set(ask, devices);
     return devices;
   }
 }
+
+const waitsToBind = ({ device }: PoolDevice): number => ((device.bindingConditions ?? []).length > 0 ? 1 : 0);
 
 /** `gpu` stands for itself and for its alternatives. */
 const names = (references: readonly string[] | undefined, request: string): boolean =>
@@ -167,8 +175,10 @@ function attributeValue({ device, driver }: PoolDevice, name: string): string | 
 }
 
 function resultOf(claim: V1ResourceClaim, choices: readonly Choice[], classOf: AllocateRequest['classOf']): V1AllocationResult {
-  const results = choices.map(({ ask, device }): V1DeviceRequestAllocationResult => {
+  const results = choices.map(({ ask, device, holding }): V1DeviceRequestAllocationResult => {
     const { adminAccess, tolerations = [] } = ask.of;
+    const { bindingConditions, bindingFailureConditions } = device.device;
+    const amounts = holding?.amounts;
     return {
       request: ask.name,
       driver: device.driver,
@@ -176,6 +186,9 @@ function resultOf(claim: V1ResourceClaim, choices: readonly Choice[], classOf: A
       device: device.device.name,
       ...(adminAccess === undefined ? {} : { adminAccess }),
       ...(tolerations.length === 0 ? {} : { tolerations }),
+      ...(bindingConditions ? { bindingConditions } : {}),
+      ...(bindingFailureConditions ? { bindingFailureConditions } : {}),
+      ...(amounts ? { consumedCapacity: Object.fromEntries([...amounts].map(([name, { text }]) => [name, text])) } : {}),
     };
   });
   const ofClasses = [...new Map(choices.map(({ ask }) => [ask.name, ask.of.deviceClassName]))].flatMap(([request, name]) =>

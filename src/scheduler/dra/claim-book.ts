@@ -2,6 +2,7 @@
 import {
   claimInUseFinalizer,
   deviceclasses,
+  formatTime,
   isMadeFor,
   type Persisted,
   type ResourceV1ResourceClaim,
@@ -12,10 +13,12 @@ import {
   type V1Node,
   type V1Pod,
 } from '../../api/mod.ts';
+import type { Clock, Random } from '../../base/mod.ts';
 import type { Client, Informers } from '../../client/mod.ts';
 import { allocate } from './allocate.ts';
 import type { DeviceSelects } from './device-selectors.ts';
-import { deviceId, devicesOf, type NodeDevices } from './devices.ts';
+import { devicesOf, type NodeDevices } from './devices.ts';
+import { nothingTaken, type Taken, takenBy } from './holdings.ts';
 
 export type Claim = Persisted<ResourceV1ResourceClaim>;
 
@@ -28,8 +31,14 @@ export interface ClaimNeeds {
   readonly waiting: readonly Claim[];
   /** By node, reckoned once a cycle. */
   readonly devices: Map<string, NodeDevices>;
-  /** Ids of devices. */
-  readonly taken: ReadonlySet<string>;
+  readonly taken: Taken;
+}
+
+export interface ClaimBookOptions {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly random: Random;
+  readonly clock: Clock;
 }
 
 /** One for all profiles: two of them must not promise one device. */
@@ -38,12 +47,16 @@ export class ClaimBook {
   readonly slices;
   readonly classes;
   readonly #client: Client;
+  readonly #random: Random;
+  readonly #clock: Clock;
   /** Allocations of pods on their way to a node, by the claim's uid. Each ends when the cache shows what came of it. */
   readonly #promised = new Map<string, V1AllocationResult>();
   #selects: DeviceSelects | undefined;
 
-  constructor({ client, informers }: { readonly client: Client; readonly informers: Informers }) {
+  constructor({ client, informers, random, clock }: ClaimBookOptions) {
     this.#client = client;
+    this.#random = random;
+    this.#clock = clock;
     this.claims = informers.of(resourceclaims);
     this.slices = informers.of(resourceslices);
     this.classes = informers.of(deviceclasses);
@@ -76,18 +89,22 @@ export class ClaimBook {
   needsOf(claims: readonly Claim[]): ClaimNeeds {
     const allocated = claims.filter((claim) => claim.status?.allocation !== undefined);
     const waiting = claims.filter((claim) => claim.status?.allocation === undefined);
-    return { allocated, waiting, devices: new Map(), taken: waiting.length > 0 ? this.#taken() : new Set() };
+    return { allocated, waiting, devices: new Map(), taken: waiting.length > 0 ? this.#taken() : nothingTaken };
   }
 
   /** Looks at every claim: pods that need no allocation never come here. */
-  #taken(): ReadonlySet<string> {
-    const ids = new Set<string>();
-    const add = (allocation: V1AllocationResult | undefined) => {
-      for (const result of allocation?.devices?.results ?? []) if (result.adminAccess !== true) ids.add(deviceId(result));
-    };
-    for (const claim of this.claims.list()) add(claim.status?.allocation);
-    for (const allocation of this.#promised.values()) add(allocation);
-    return ids;
+  #taken(): Taken {
+    const promised = this.#promised;
+    const claims = this.claims;
+    return takenBy(
+      (function* () {
+        for (const { metadata, status } of claims.list()) {
+          // What is promised is counted below, until it is let go.
+          if (!promised.has(metadata.uid)) yield* status?.allocation?.devices?.results ?? [];
+        }
+        for (const allocation of promised.values()) yield* allocation.devices?.results ?? [];
+      })(),
+    );
   }
 
   /** What is wrong with the requests whatever the node; undefined when nothing is. */
@@ -114,8 +131,40 @@ export class ClaimBook {
     return this.#promised.has(claim.metadata.uid);
   }
 
+  /** Each share of a device gets its name, and what is to be made ready its time. */
   promise(claim: Claim, allocation: V1AllocationResult): void {
-    this.#promised.set(claim.metadata.uid, allocation);
+    const results = (allocation.devices?.results ?? []).map((result) =>
+      result.consumedCapacity ? { ...result, shareID: this.#random.uuid() } : result,
+    );
+    const isToBeReady = results.some(({ bindingConditions = [] }) => bindingConditions.length > 0);
+    this.#promised.set(claim.metadata.uid, {
+      ...allocation,
+      devices: { ...allocation.devices, results },
+      ...(isToBeReady ? { allocationTimestamp: formatTime(this.#clock.nowMs()) } : {}),
+    });
+  }
+
+  /** Whether devices of the claims are to be made ready by others before a pod may be bound. */
+  waitsForDevices(claims: readonly Claim[]): boolean {
+    return claims.some(({ metadata, status }) => {
+      const allocation = this.#promised.get(metadata.uid) ?? status?.allocation;
+      return (allocation?.devices?.results ?? []).some(({ bindingConditions = [] }) => bindingConditions.length > 0);
+    });
+  }
+
+  /** Takes the allocation of claims back whose devices could not be made ready, where nobody else uses them. */
+  async takeBack(claims: readonly Claim[], pod: V1Pod, signal: AbortSignal): Promise<void> {
+    for (const { metadata } of claims) {
+      const claim = this.claims.get(`${metadata.namespace}/${metadata.name}`);
+      const others = (claim?.status?.reservedFor ?? []).filter(({ uid }) => uid !== pod.metadata?.uid);
+      if (!claim || others.length > 0 || !this.waitsForDevices([claim])) continue;
+      const { namespace, name, resourceVersion } = claim.metadata;
+      const patch = { metadata: { resourceVersion }, status: { allocation: null, reservedFor: null, devices: null } };
+      await this.#client.patch(resourceclaims, { namespace, name }, 'application/merge-patch+json', patch, {
+        subresource: 'status',
+        signal,
+      });
+    }
   }
 
   release(uid: string | undefined): void {

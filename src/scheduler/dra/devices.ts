@@ -8,6 +8,7 @@ import {
   type V1NodeSelector,
   type V1ResourceSlice,
 } from '../../api/mod.ts';
+import { readCounters, type SharedCounters } from './capacity.ts';
 
 /** One device with where it comes from. */
 export interface PoolDevice {
@@ -24,6 +25,8 @@ export interface NodeDevices {
   readonly devices: readonly PoolDevice[];
   /** Some pool is not published in full yet: who asks for all devices has to wait. */
   readonly incomplete: boolean;
+  /** What devices of a pool share. */
+  readonly counters: SharedCounters;
 }
 
 export const deviceId = (of: { readonly driver: string; readonly pool: string; readonly device: string }): string =>
@@ -42,29 +45,34 @@ const onNode = (nodeName: string): V1NodeSelector => ({
 
 const selectorOf = ({ nodeName, nodeSelector }: Placement): V1NodeSelector | undefined => (nodeName ? onNode(nodeName) : nodeSelector);
 
-/**
- * Slices of a pool's latest generation alone count; a device that shares counters with others is left out, since what is left of
- * them is not reckoned.
- */
+/** Slices of a pool's latest generation alone count. */
 export function devicesOf(slices: readonly V1ResourceSlice[], node: V1Node): NodeDevices {
   const devices: PoolDevice[] = [];
+  const counters = { totals: new Map<string, number>(), consumers: new Map<string, readonly { counter: string; amount: number }[]>() };
   let incomplete = false;
   for (const pool of poolsOf(slices).values()) {
     const [first] = pool;
     const reachable = pool.filter(({ spec }) => spec.perDeviceNodeSelection === true || reaches(spec, node));
     if (!first || reachable.length === 0) continue;
     if (pool.length < first.spec.pool.resourceSliceCount) incomplete = true;
+    readCounters(pool, counters, ({ spec }, device) => deviceId({ driver: spec.driver, pool: spec.pool.name, device }));
     for (const { spec } of reachable) {
       for (const device of spec.devices ?? []) {
         const placement = spec.perDeviceNodeSelection === true ? device : spec;
-        if (!reaches(placement, node) || (device.consumesCounters ?? []).length > 0) continue;
+        if (!reaches(placement, node)) continue;
         const { driver } = spec;
         const pool = spec.pool.name;
-        devices.push({ id: deviceId({ driver, pool, device: device.name }), driver, pool, device, nodeSelector: selectorOf(placement) });
+        devices.push({
+          id: deviceId({ driver, pool, device: device.name }),
+          driver,
+          pool,
+          device,
+          nodeSelector: device.bindsToNode === true ? onNode(node.metadata?.name ?? '') : selectorOf(placement),
+        });
       }
     }
   }
-  return { devices, incomplete };
+  return { devices, incomplete, counters };
 }
 
 function poolsOf(slices: readonly V1ResourceSlice[]): ReadonlyMap<string, readonly V1ResourceSlice[]> {

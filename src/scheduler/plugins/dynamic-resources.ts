@@ -9,8 +9,10 @@ import {
   type V1Node,
   type V1Pod,
 } from '../../api/mod.ts';
-import { errorText } from '../../base/mod.ts';
+import { type Clock, errorText } from '../../base/mod.ts';
+import type { PluginArgs } from '../config/plugin-args.ts';
 import type { Claim, ClaimBook, ClaimNeeds } from '../dra/claim-book.ts';
+import { untilReady } from '../dra/device-binding.ts';
 import { type CycleState, type ObjectEvent, type Plugin, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import { cache, tellOf } from '../volumes.ts';
 
@@ -19,8 +21,15 @@ const reservedKey = `${name}/reserved`;
 const notAllocatable = unschedulable('cannot allocate all claims');
 const inProgress = unresolvable('resourceclaim is being allocated for another pod');
 
-/** `nodeOf`: the node as it stands. */
-export function dynamicResources(book: ClaimBook, nodeOf: (name: string) => V1Node | undefined): Plugin {
+export interface DynamicResourcesOptions {
+  readonly book: ClaimBook;
+  /** The node as it stands. */
+  readonly nodeOf: (name: string) => V1Node | undefined;
+  readonly clock: Clock;
+  readonly args: PluginArgs['DynamicResources'];
+}
+
+export function dynamicResources({ book, nodeOf, clock, args }: DynamicResourcesOptions): Plugin {
   return {
     name,
     helpedBy: 'a claim of the pod is made, allocated or given back, a device class or slice changes, or a node is added or changes',
@@ -58,11 +67,14 @@ export function dynamicResources(book: ClaimBook, nodeOf: (name: string) => V1No
       return state.has(name) && node ? attempt(() => reserve(book, { state, pod, node })) : success;
     },
     unreserve: (state) => {
-      for (const claim of (state.get(reservedKey) as readonly Claim[] | undefined) ?? []) book.release(claim.metadata.uid);
+      for (const claim of reservedIn(state)) book.release(claim.metadata.uid);
       state.delete(reservedKey);
     },
+    waitsLong: (state) => book.waitsForDevices(reservedIn(state)),
     preBind: async (state, pod, _nodeName, signal) => {
-      for (const claim of (state.get(reservedKey) as readonly Claim[] | undefined) ?? []) {
+      const claims = reservedIn(state);
+      const waits = book.waitsForDevices(claims);
+      for (const claim of claims) {
         if (isReservedFor(claim, pod)) continue;
         try {
           await book.reserve(claim, pod, signal);
@@ -71,9 +83,26 @@ export function dynamicResources(book: ClaimBook, nodeOf: (name: string) => V1No
           return { is: 'error', error: new Error(text, { cause: error }) };
         }
       }
-      return success;
+      return waits ? devicesReady({ book, clock, args, signal }, claims, pod) : success;
     },
   };
+}
+
+const reservedIn = (state: CycleState): readonly Claim[] => (state.get(reservedKey) as readonly Claim[] | undefined) ?? [];
+
+type Waiting = Pick<DynamicResourcesOptions, 'book' | 'clock' | 'args'> & { readonly signal: AbortSignal };
+
+/** Devices that cannot be made ready are given back: the next try may find others. */
+async function devicesReady({ book, clock, args, signal }: Waiting, claims: readonly Claim[], pod: V1Pod): Promise<Verdict> {
+  const keys = claims.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  try {
+    await untilReady({ claims: book.claims, clock, signal, ms: args.bindingTimeoutMs }, keys);
+    return success;
+  } catch (error) {
+    const failed = signal.aborted ? undefined : await book.takeBack(claims, pod, signal).catch(errorText);
+    const text = `running PreBind plugin "${name}": ${errorText(error)}${failed ? `; the allocation stays: ${failed}` : ''}`;
+    return { is: 'error', error: new Error(text, { cause: error }) };
+  }
 }
 
 /** Others may have been promised a device since this pod was decided on: it is chosen again here. */
