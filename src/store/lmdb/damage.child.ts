@@ -23,14 +23,14 @@ async function makeStore(dir: string): Promise<void> {
   const standing = new Map<string, number>();
   for (let life = 0; life < 3; life++) {
     const store = await openAt(dir);
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       const keys = new Set(
-        Array.from({ length: 60 }, () => `/registry/core/things/namespace-${random.below(5)}/a-rather-long-name-${random.below(400)}`),
+        Array.from({ length: 40 }, () => `/registry/core/things/namespace-${random.below(5)}/a-rather-long-name-${random.below(200)}`),
       );
       await Promise.all(
         [...keys].map(async (key) => {
           const at = standing.get(key);
-          const value = padded(`${key}@${life}.${round}`, [60, 700, 3_000, 9_000, 30_000][random.below(5)] ?? 0);
+          const value = padded(`${key}@${life}.${round}`, [60, 60, 700, 3_000, 9_000, 30_000][random.below(6)] ?? 0);
           if (at !== undefined && random.below(4) === 0) {
             await store.write({ do: 'delete', key, ifRevision: at });
             standing.delete(key);
@@ -42,7 +42,7 @@ async function makeStore(dir: string): Promise<void> {
         }),
       );
     }
-    if (life === 1) await store.compact((await store.revision()) - 300);
+    if (life === 1) await store.compact((await store.revision()) - 200);
     await store.close();
   }
 }
@@ -162,8 +162,8 @@ async function goOn(store: Store, dir: string, random: SeededRandom): Promise<st
   const expected = new Map(items.map((item) => [item.key, item.unreadable === undefined ? item.value : undefined]));
   await Promise.all(
     items.map(async ({ key, revision }) => {
-      const chance = random.below(4);
-      if (chance > 1) return;
+      const chance = random.below(12);
+      if (chance > 1 && items.length > 20) return;
       if (chance === 0) await store.write({ do: 'delete', key, ifRevision: revision });
       else await store.write({ do: 'update', key, value: padded(`${key} anew`, 2_000), ifRevision: revision });
       if (chance === 0) expected.delete(key);
@@ -171,9 +171,10 @@ async function goOn(store: Store, dir: string, random: SeededRandom): Promise<st
     }),
   );
   await store.compact(await store.revision());
-  for (let i = 0; i < 20; i++) {
-    await store.write({ do: 'create', key: `/new/${i}`, value: padded(`${i}`, 20_000) });
-    expected.set(`/new/${i}`, padded(`${i}`, 20_000));
+  for (let group = 0; group < 3; group++) {
+    const made = Array.from({ length: 10 }, (_, i) => ({ key: `/new/${group}-${i}`, value: padded(`${group}-${i}`, 20_000) }));
+    await Promise.all(made.map(({ key, value }) => store.write({ do: 'create', key, value })));
+    for (const { key, value } of made) expected.set(key, value);
   }
   await store.close();
   const again = await openAt(dir);
