@@ -2,7 +2,7 @@
 import { errorText } from '../../base/mod.ts';
 import type { Revision } from '../store.ts';
 import type { Expiring } from './expiry.ts';
-import { DamagedRecordError, decodeRecord, type Entry, entrySum, isRecordSound, type LogRecord, type StoreState } from './layout.ts';
+import { DamagedRecordError, decodeRecord, type Entry, isRecordSound, type LogRecord, type StoreState } from './layout.ts';
 
 /** No more than so many problems are told: one broken page may make thousands. */
 const problemsMax = 50;
@@ -10,7 +10,7 @@ const problemsMax = 50;
 /** What is read of the file, all from one snapshot. */
 export interface Checked {
   state(): StoreState;
-  forEachEntry(visit: (key: string, entry: Entry) => void, onDamage: (problem: string) => void): void;
+  forEachEntry(visit: (key: string, entry: Entry, sum: number) => void, onDamage: (problem: string) => void): void;
   /** In ascending order of revisions. */
   forEachRecord(visit: (revision: Revision, bytes: Buffer) => void): void;
   expiring(untilMs: number, limit: number, onDamage: (problem: string) => void): readonly Expiring[];
@@ -36,9 +36,9 @@ export function checkStore(file: Checked): CheckResult {
   if (compacted > revision) report(`the state says that revision ${compacted} is compacted, and the newest is ${revision}`);
   const entries = new Map<string, Entry>();
   let sum = 0;
-  file.forEachEntry((key, entry) => {
+  file.forEachEntry((key, entry, ofEntry) => {
     entries.set(key, entry);
-    sum ^= entrySum(key, entry);
+    sum ^= ofEntry;
   }, report);
   if (entries.size !== state.keys || sum >>> 0 !== state.keysSum) {
     report(`the keys that stand are not those that were written: there are ${entries.size}, and should be ${state.keys}`);

@@ -22,6 +22,7 @@ import {
   formatMarker,
   isRecordSound,
   type StoreState,
+  sumOf,
 } from './layout.ts';
 import { metaBytes, pageSize, readMeta, StructureError } from './pages.ts';
 import { checkStructure, readMetas } from './structure.ts';
@@ -292,12 +293,12 @@ export class LmdbFile {
     return decodeState(bytes);
   }
 
-  /** Every key with where it stands, in ascending order. Throws {@link DamagedRecordError} at the first that cannot be read, unless told what to do. */
-  forEachEntry(visit: (key: string, entry: Entry) => void, onDamage?: (problem: string) => void): void {
+  /** Every key with where it stands and the check sum of that, in ascending order. Throws {@link DamagedRecordError} at the first that cannot be read, unless told what to do. */
+  forEachEntry(visit: (key: string, entry: Entry, sum: number) => void, onDamage?: (problem: string) => void): void {
     for (const { key: name, value } of this.#open.keys.getRange({ start: Buffer.from([0]) })) {
       const key = name.toString('latin1');
       try {
-        visit(key, decodeEntry(key, value));
+        visit(key, decodeEntry(key, value), sumOf(value));
       } catch (error) {
         if (!onDamage || !(error instanceof DamagedRecordError)) throw error;
         onDamage(error.message);

@@ -152,10 +152,10 @@ export function decodePlainEntry(bytes: Buffer): Entry {
 }
 
 /** What the entry gives to the sum over all keys. */
-export function entrySum(key: string, entry: Entry): number {
-  const bytes = encodeEntry(key, entry);
-  return bytes.readUInt32BE(bytes.length - sumBytes);
-}
+export const entrySum = (key: string, entry: Entry): number => sumOf(encodeEntry(key, entry));
+
+/** The check sum at the end of a record. */
+export const sumOf = (bytes: Buffer): number => bytes.readUInt32BE(bytes.length - sumBytes);
 
 const stateNumbers = ['revision', 'compacted', 'historyBytes', 'keys', 'keysSum'] as const;
 const stateSeed = crc32OfText('state');

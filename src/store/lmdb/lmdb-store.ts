@@ -23,7 +23,7 @@ import { type Replay, Watchers } from '../watchers.ts';
 import { Compactor } from './compactor.ts';
 import type { Borrowed, LmdbFile } from './database.ts';
 import { type Expiring, Expiry } from './expiry.ts';
-import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, entrySum, type LogRecord, type StoreState } from './layout.ts';
+import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
 import type { Lock } from './lock.ts';
 import type { LmdbStoreOptions } from './options.ts';
 import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
@@ -89,9 +89,9 @@ export class LmdbStore implements Store {
     const hasNewest = revision === 0 || revision === compacted || file.borrowRecord(revision) !== 'missing';
     assert(hasNewest, `the record of revision ${revision} is missing`);
     let sum = 0;
-    file.forEachEntry((key, entry) => {
+    file.forEachEntry((key, entry, ofEntry) => {
       assert(entry.revision <= revision, `the key "${key}" is of revision ${entry.revision}, and the newest is ${revision}`);
-      sum ^= entrySum(key, entry);
+      sum ^= ofEntry;
       this.#index.set(key, entry);
     });
     const { keys, keysSum } = this.#state;

@@ -28,6 +28,7 @@ import {
 
 /** LMDB goes no deeper. */
 const depthMax = 32;
+const windowMaxBytes = 64 * 1024;
 /** How often the meta pages are read again when they do not agree: somebody may be writing one of them. */
 const metaAttempts = 5;
 
@@ -83,7 +84,10 @@ class Walk {
   readonly #met: Uint8Array;
   /** A page for each level, so that a page is there still while those below it are read. */
   readonly #pages: Buffer[] = [];
-  readonly #head = Buffer.alloc(headBytes);
+  /** What was read of the file where the last long value begins, and how much of it counts. */
+  readonly #window = Buffer.alloc(windowMaxBytes);
+  #windowAt = 0;
+  #windowBytes = 0;
   #used = 0;
 
   constructor(file: OpenFile, meta: Meta) {
@@ -203,9 +207,9 @@ class Walk {
     if (pages !== Math.floor((headBytes - 1 + valueBytes) / pageSize) + 1)
       throw new StructureError(`the value at page ${first} has the wrong size`);
     for (let number = first; number < first + pages; number++) this.#meet(number);
-    this.#read(this.#head, first);
-    checkHead(this.#head, first, this.#meta.transaction);
-    if (this.#head.readUInt16LE(18) !== overflowPage || this.#head.readUInt32LE(20) !== pages) {
+    const head = this.#readHead(first);
+    checkHead(head, first, this.#meta.transaction);
+    if (head.readUInt16LE(18) !== overflowPage || head.readUInt32LE(20) !== pages) {
       throw new StructureError(`page ${first} is not the beginning of a long value`);
     }
     return pages;
@@ -241,6 +245,17 @@ class Walk {
     if (met & bit) throw new StructureError(`page ${number} is used twice, or used and free`);
     this.#met[number >> 3] = met | bit;
     this.#used++;
+  }
+
+  /** Values that were written together lie one after the other: then one read takes the heads of several. */
+  #readHead(number: number): Buffer {
+    const ahead = number * pageSize - this.#windowAt;
+    if (ahead >= 0 && ahead + headBytes <= this.#windowBytes) return this.#window.subarray(ahead, ahead + headBytes);
+    const bytes = ahead > 0 && ahead <= 2 * windowMaxBytes ? windowMaxBytes : headBytes;
+    this.#windowAt = number * pageSize;
+    this.#windowBytes = this.#file.readInto(this.#window.subarray(0, bytes), this.#windowAt);
+    if (this.#windowBytes < headBytes) throw new StructureError(`the file is cut short before page ${number}`);
+    return this.#window.subarray(0, headBytes);
   }
 
   #read(into: Buffer, number: number): void {
