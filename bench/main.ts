@@ -8,6 +8,7 @@ import { admissionPart } from './parts/admission.ts';
 import { apiPart } from './parts/api.ts';
 import { besidePart } from './parts/beside.ts';
 import { celPart } from './parts/cel.ts';
+import { etcdPart } from './parts/etcd.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { manyPart } from './parts/many.ts';
 import { nodePart } from './parts/node.ts';
@@ -22,6 +23,7 @@ const parts: readonly Part[] = [
   startPart,
   writePathPart,
   apiPart,
+  etcdPart,
   storedPart,
   manyPart,
   watchPart,

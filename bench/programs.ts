@@ -23,8 +23,8 @@ export interface Program {
 
 const running = new Set<Program>();
 
-export function start(args: readonly string[]): Program {
-  const child = spawn(process.execPath, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function start(args: readonly string[], command = process.execPath): Program {
+  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => {
     text += chunk.toString();
