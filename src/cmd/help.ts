@@ -32,6 +32,7 @@ const storage = `  --store S                          lmdb (default), memory (en
   --etcd-compaction-interval D       how often etcd's history is compacted (default 5m0s; 0: never)
   --event-ttl D                      how long events are kept (default 1h0m0s)
   --encryption-provider-config FILE  an EncryptionConfiguration: what is stored encrypted, and with which keys; mode 0600
+  --encryption-provider-config-automatic-reload  the file's changes take effect at once
 `;
 
 const access = `  --authentication-config FILE       an AuthenticationConfiguration: JWTs of other issuers, with claims and CEL; anonymous access

@@ -15,9 +15,13 @@ export const storageFlags = {
   'etcd-compaction-interval': text,
   'event-ttl': text,
   'encryption-provider-config': text,
+  'encryption-provider-config-automatic-reload': { type: 'boolean' },
 } as const;
 
-type Values = { readonly [K in keyof typeof storageFlags]?: string | undefined };
+const reloadFlag = 'encryption-provider-config-automatic-reload';
+type Values = { readonly [K in Exclude<keyof typeof storageFlags, typeof reloadFlag>]?: string | undefined } & {
+  readonly [reloadFlag]?: boolean | undefined;
+};
 const backends = ['lmdb', 'memory', 'etcd'] as const;
 
 export function storageOf(values: Values): StorageSettings {
@@ -34,8 +38,16 @@ export function storageOf(values: Values): StorageSettings {
     backend,
     etcd: backend === 'etcd' ? etcdOf(values, servers) : undefined,
     eventTtlSeconds: durationMs('--event-ttl', values['event-ttl'] ?? '1h0m0s', 1_000) / 1000,
-    encryptionConfig: pathOf('--encryption-provider-config', values['encryption-provider-config']),
+    encryptionConfig: encryptionConfigOf(values),
+    ...(values[reloadFlag] === true ? { encryptionReload: true } : {}),
   };
+}
+
+function encryptionConfigOf(values: Values): string | undefined {
+  const path = pathOf('--encryption-provider-config', values['encryption-provider-config']);
+  if (path === undefined && values[reloadFlag] === true)
+    throw new CommandError('--encryption-provider-config-automatic-reload wants --encryption-provider-config too.');
+  return path;
 }
 
 function etcdOf(values: Values, servers: readonly string[]): StorageSettings['etcd'] {

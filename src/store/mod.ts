@@ -7,6 +7,7 @@ import type { LmdbStoreOptions } from './lmdb/options.ts';
 import type { Store } from './store.ts';
 
 export * from './encryption/encrypted-store.ts';
+export * from './encryption/kms.ts';
 export * from './encryption/providers.ts';
 export type { EtcdStoreOptions } from './etcd/options.ts';
 export type { CheckResult } from './lmdb/check.ts';

@@ -70,7 +70,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const heavy = heavyWork(createThread({ program: bundled(heavyProgram), clock, signal }));
   collectProcess(metrics, clock.nowMs());
   const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
-  const store = measureStore(opened, metrics, clock);
+  const store = measureStore(opened.store, metrics, clock);
+  parts.push(opened.stopped);
   try {
     const gates = await openAccess(context.access, { ports, log, metrics, signal });
     parts.push(gates.stopped);
@@ -105,7 +106,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       tls: apiServerTls(pki),
       tokens: access.tokens,
       authorizer: access.authorizer,
-      health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }],
+      health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }, ...opened.health],
       ...gates.server,
       serviceAccounts: access.serviceAccounts,
       explainPod: controlPlane.explainPod,

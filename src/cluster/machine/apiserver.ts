@@ -115,8 +115,9 @@ async function start(options: Start): Promise<void> {
   collectProcess(metrics, clock.nowMs());
   const { pki, pkiOptions, serviceCidr, advertised } = await establish(options);
   const { storage } = options;
-  const opened = await openStorage({ ports, log, paths, storage });
-  const store = measureStore(opened, metrics, clock);
+  const opened = await openStorage({ ports, log, paths, storage, signal });
+  const store = measureStore(opened.store, metrics, clock);
+  parts.push(opened.stopped);
   closing.push(() => store.close());
   const gates = await openAccess(options.access, { ports, log, metrics, signal });
   parts.push(gates.stopped);
@@ -152,7 +153,7 @@ async function start(options: Start): Promise<void> {
     authorizer: access.authorizer,
     audit: gates.server.audit,
     anonymous: gates.server.anonymous ?? anonymousOf(options.anonymous),
-    health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }],
+    health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }, ...opened.health],
     serviceAccounts: access.serviceAccounts,
     aggregation: aggregationOf(core, pki),
     metrics,

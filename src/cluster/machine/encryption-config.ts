@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/
 import { Buffer } from 'node:buffer';
 import { loadYaml } from '../../api/codec/mod.ts';
+import { parseDurationMs } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { aescbc, aesgcm, identity, type Provider, type RandomBytes, type Rules, secretbox } from '../../store/mod.ts';
 import { MachineError } from './data-dir.ts';
@@ -16,8 +17,21 @@ const flag = '--encryption-provider-config';
 const makers = { aesgcm, aescbc, secretbox };
 const keyBytes: Readonly<Record<keyof typeof makers, readonly number[]>> = { aesgcm: [16, 24, 32], aescbc: [16, 24, 32], secretbox: [32] };
 
+/** A plugin that keeps the keys. */
+export interface KmsWanted {
+  readonly name: string;
+  readonly socketPath: string;
+  readonly timeoutMs: number;
+}
+
+/** What a configuration's providers are made with. */
+export interface ProviderMakers {
+  readonly random: RandomBytes;
+  readonly kms: (wanted: KmsWanted) => Provider;
+}
+
 /** Throws {@link MachineError} that names the field and what it wants. */
-export async function readEncryptionConfig(fs: FileSystem, path: string, random: RandomBytes): Promise<Rules> {
+export async function readEncryptionConfig(fs: FileSystem, path: string, made: ProviderMakers): Promise<Rules> {
   const stat = await fs.stat(path);
   const text = await fs.readText(path);
   if (!stat || text === undefined) throw new MachineError(`${flag}: ${path} does not exist.`);
@@ -34,12 +48,12 @@ export async function readEncryptionConfig(fs: FileSystem, path: string, random:
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
-  return rulesOf(rulesIn(config, random, refuse));
+  return rulesOf(rulesIn(config, made, refuse));
 }
 
 type Refuse = (what: string) => never;
 
-export function rulesIn(config: unknown, random: RandomBytes, refuse: Refuse): readonly Rule[] {
+export function rulesIn(config: unknown, made: ProviderMakers, refuse: Refuse): readonly Rule[] {
   const { kind, apiVersion, resources } = recordOf(config);
   if (kind !== 'EncryptionConfiguration' || apiVersion !== 'apiserver.config.k8s.io/v1') {
     refuse('wants kind EncryptionConfiguration of apiVersion apiserver.config.k8s.io/v1');
@@ -55,16 +69,17 @@ export function rulesIn(config: unknown, random: RandomBytes, refuse: Refuse): r
     if (wrong !== undefined) refuse(`${at}.resources: Invalid value: "${wrong}": wants RESOURCE, RESOURCE.GROUP, *.GROUP, "*." or "*.*"`);
     const providers = listOf(of.providers);
     if (providers.length === 0) refuse(`${at}.providers: Required value`);
-    return { resources: names, providers: providers.flatMap((one, j) => providersOf(one, `${at}.providers[${j}]`, random, refuse)) };
+    return { resources: names, providers: providers.flatMap((one, j) => providersOf(one, `${at}.providers[${j}]`, made, refuse)) };
   });
 }
 
-function providersOf(value: unknown, at: string, random: RandomBytes, refuse: Refuse): readonly Provider[] {
+function providersOf(value: unknown, at: string, made: ProviderMakers, refuse: Refuse): readonly Provider[] {
   const names = Object.keys(recordOf(value));
   const [name = ''] = names;
   if (names.length !== 1) refuse(`${at}: wants exactly one provider, got ${names.length}`);
   if (name === 'identity') return [identity];
-  if (!isMaker(name)) return refuse(`${at}.${name}: wants one of aesgcm, aescbc, secretbox, identity`);
+  if (name === 'kms') return [made.kms(kmsWanted(recordOf(recordOf(value).kms), `${at}.kms`, refuse))];
+  if (!isMaker(name)) return refuse(`${at}.${name}: wants one of aesgcm, aescbc, secretbox, kms, identity`);
   const keys = listOf(recordOf(recordOf(value)[name]).keys);
   if (keys.length === 0) refuse(`${at}.${name}.keys: Required value`);
   return keys.map((key, i) => {
@@ -77,8 +92,26 @@ function providersOf(value: unknown, at: string, random: RandomBytes, refuse: Re
     if (!keyBytes[name].includes(bytes.length)) {
       return refuse(`${field}.secret: wants ${keyBytes[name].join(', ')} bytes for ${name}, got ${bytes.length}`);
     }
-    return makers[name]({ name: keyName, secret: bytes }, random);
+    return makers[name]({ name: keyName, secret: bytes }, made.random);
   });
+}
+
+const kmsTimeoutMs = 3_000;
+
+function kmsWanted(
+  { apiVersion, name, endpoint, timeout, cachesize }: Readonly<Record<string, unknown>>,
+  at: string,
+  refuse: Refuse,
+): KmsWanted {
+  if (apiVersion !== 'v2') return refuse(`${at}.apiVersion: Unsupported value: ${JSON.stringify(apiVersion ?? 'v1')}: wants v2`);
+  if (typeof name !== 'string' || name === '' || name.includes(':')) return refuse(`${at}.name: wants a name without ":"`);
+  if (typeof endpoint !== 'string' || !/^unix:\/\/(?:\/|@).+/.test(endpoint))
+    return refuse(`${at}.endpoint: Invalid value: ${JSON.stringify(endpoint)}: wants a unix socket such as unix:///var/run/kms.sock`);
+  if (cachesize !== undefined) refuse(`${at}.cachesize: Invalid value: cachesize is not supported in v2`);
+  const timeoutMs = timeout === undefined ? kmsTimeoutMs : parseDurationMs(String(timeout));
+  if (timeoutMs === undefined || timeoutMs <= 0)
+    return refuse(`${at}.timeout: Invalid value: ${JSON.stringify(timeout)}: wants a positive duration`);
+  return { name, socketPath: endpoint.slice('unix://'.length), timeoutMs };
 }
 
 /** The first rule that names a resource counts. Each resource is looked up once. */

@@ -1,8 +1,9 @@
 // Where a cluster's objects are kept: opens the store that the flags ask for, with what lies around it.
+import type { HealthCheck } from '../../apiserver/mod.ts';
 import type { Logger } from '../../base/mod.ts';
 import { encryptedStore, openEtcdStore, openLmdbStore, openMemoryStore, type Store, StoreOpenError } from '../../store/mod.ts';
 import { type ClusterPaths, MachineError } from './data-dir.ts';
-import { readEncryptionConfig } from './encryption-config.ts';
+import { openEncryption } from './encryption.ts';
 import type { MachinePorts } from './ports.ts';
 
 export interface StorageSettings {
@@ -13,6 +14,8 @@ export interface StorageSettings {
   readonly eventTtlSeconds: number;
   /** The file that says what is encrypted, and how. Undefined: nothing is. */
   readonly encryptionConfig: string | undefined;
+  /** Whether its changes take effect while the server runs. Default false. */
+  readonly encryptionReload?: boolean;
 }
 
 export interface EtcdSettings {
@@ -32,19 +35,28 @@ export interface StorageContext {
   readonly log: Logger;
   readonly paths: ClusterPaths;
   readonly storage: StorageSettings;
+  /** Ends what follows the plugins of encryption. */
+  readonly signal: AbortSignal;
+}
+
+export interface OpenedStorage {
+  readonly store: Store;
+  /** How the plugins of encryption are. */
+  readonly health: readonly HealthCheck[];
+  /** Resolves when the signal has fired and what goes on beside the store has ended. */
+  readonly stopped: Promise<void>;
 }
 
 /** What the server has to know of its store. */
 export const storageFacts = ({ backend, eventTtlSeconds }: StorageSettings) => ({ sharedStore: backend === 'etcd', eventTtlSeconds });
 
 /** Throws {@link MachineError} with one sentence. */
-export async function openStorage(context: StorageContext): Promise<Store> {
+export async function openStorage(context: StorageContext): Promise<OpenedStorage> {
   try {
-    const { ports, storage } = context;
-    const { encryptionConfig: path } = storage;
-    if (path === undefined) return await openBackend(context);
-    const rules = await readEncryptionConfig(ports.fs, path, ports.random);
-    return encryptedStore(await openBackend(context), rules);
+    const { encryptionConfig: path, encryptionReload: reload = false } = context.storage;
+    if (path === undefined) return { store: await openBackend(context), health: [], stopped: Promise.resolve() };
+    const { rules, health, stopped } = await openEncryption({ path, reload }, context);
+    return { store: encryptedStore(await openBackend(context), rules), health, stopped };
   } catch (error) {
     throw error instanceof StoreOpenError ? new MachineError(error.message, { cause: error }) : error;
   }

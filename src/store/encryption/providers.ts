@@ -14,6 +14,10 @@ export interface Provider {
   encrypt(value: Uint8Array, key: string): Buffer;
   /** Without the prefix. Throws when the value was not encrypted by this key for this place. */
   decrypt(value: Buffer, key: string): Buffer;
+  /** To be awaited before `decrypt` of this value, where the provider has to ask elsewhere for its key. Never rejects. */
+  ready?(value: Buffer): Promise<void> | undefined;
+  /** Of a value that this provider wrote: whether it would write it with another key by now. Absent: it never would. */
+  staleness?(value: Buffer): () => boolean;
 }
 
 export interface Secret {
