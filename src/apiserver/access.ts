@@ -39,8 +39,11 @@ export interface AccessOptions {
   /** Whether Secrets of type bootstrap.kubernetes.io/token say who somebody is. Default false. */
   readonly bootstrapTokens?: boolean | undefined;
   /** Who decides, in order, after the cluster's owners; webhooks are authorizers of their own. Default: Node, RBAC. */
-  readonly authorizationModes?: readonly (AuthorizationMode | Authorizer)[] | undefined;
+  readonly authorizationModes?: AuthorizationModes | undefined;
 }
+
+/** A list, or where it may change, who has it: the same list until it is another. */
+export type AuthorizationModes = readonly (AuthorizationMode | Authorizer)[] | (() => readonly (AuthorizationMode | Authorizer)[]);
 
 export type AuthorizationMode = 'AlwaysAllow' | 'AlwaysDeny' | 'Node' | 'RBAC';
 
@@ -65,12 +68,7 @@ export function createAccess(options: AccessOptions): Access {
     Node: () => createNodeAuthorizer(registry),
     RBAC: () => rbac,
   };
-  const { authorizationModes = ['Node', 'RBAC'] } = options;
-  const authorizer = firstOpinion([
-    superusers,
-    healthForAll,
-    ...authorizationModes.map((mode) => (typeof mode === 'string' ? byMode[mode]() : mode)),
-  ]);
+  const authorizer = authorizerOf(options.authorizationModes ?? ['Node', 'RBAC'], byMode);
   const others = [
     ...(options.bootstrapTokens ? [bootstrapTokens((namespace, name) => lookup('secrets', namespace, name), clock)] : []),
     ...(options.externalTokens ?? []),
@@ -87,6 +85,30 @@ export function createAccess(options: AccessOptions): Access {
       if (verb !== 'create') return undefined;
       const path = `${kind.group}/${kind.resource}${subresource === undefined ? '' : `/${subresource}`}`;
       return Object.hasOwn(answers, path) ? answerWith(answers[path], parts, request, context) : undefined;
+    },
+  };
+}
+
+function authorizerOf(modes: AuthorizationModes, byMode: Readonly<Record<AuthorizationMode, () => Authorizer>>): Authorizer {
+  const made = new Map<AuthorizationMode, Authorizer>();
+  const of = (mode: AuthorizationMode | Authorizer): Authorizer => {
+    if (typeof mode !== 'string') return mode;
+    const known = made.get(mode) ?? byMode[mode]();
+    made.set(mode, known);
+    return known;
+  };
+  const union = (list: readonly (AuthorizationMode | Authorizer)[]) => firstOpinion([superusers, healthForAll, ...list.map(of)]);
+  if (typeof modes !== 'function') return union(modes);
+  let from = modes();
+  let current = union(from);
+  return {
+    decide(attributes) {
+      const now = modes();
+      if (now !== from) {
+        from = now;
+        current = union(now);
+      }
+      return current.decide(attributes);
     },
   };
 }

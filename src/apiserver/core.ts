@@ -21,7 +21,7 @@ import {
   referenceTo,
 } from '../client/mod.ts';
 import type { Store } from '../store/mod.ts';
-import { type Access, type AuthorizationMode, createAccess } from './access.ts';
+import { type Access, type AuthorizationModes, createAccess } from './access.ts';
 import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
 import { admissionPolicies, createPolicyMetrics } from './admission/policies/mod.ts';
 import type { CallAudit } from './audit/calls.ts';
@@ -88,7 +88,7 @@ export interface ApiCoreOptions {
   /** Signs service account tokens. Absent: there are none. */
   readonly serviceAccountKey?: TokenKey | undefined;
   /** Who decides at the HTTP edge. Default: Node, RBAC. */
-  readonly authorizationModes?: readonly (AuthorizationMode | Authorizer)[] | undefined;
+  readonly authorizationModes?: AuthorizationModes | undefined;
   /** Names of admission plugins that run only where they are named. */
   readonly enabledAdmission?: readonly string[];
   /** Names of admission plugins that do not run. */

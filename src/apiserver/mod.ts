@@ -1,6 +1,6 @@
 // The door of apiserver/: everything between a socket and the store.
 
-export { type Access, type AuthorizationMode, defaultIssuer as ownIssuer } from './access.ts';
+export { type Access, type AuthorizationMode, type AuthorizationModes, defaultIssuer as ownIssuer } from './access.ts';
 export type { AggregationOptions } from './aggregation/aggregator.ts';
 export { createAudit } from './audit/audit.ts';
 export { type CallAudit, createCallAudit } from './audit/calls.ts';
@@ -8,6 +8,7 @@ export { createAuditLog } from './audit/log-backend.ts';
 export { readPolicy as readAuditPolicy } from './audit/policy.ts';
 export { createAuditWebhook } from './audit/webhook-backend.ts';
 export { type Anonymous, anonymousUser, type TokenAuthenticator } from './authn/authenticate.ts';
+export type { AuthenticationConfig } from './authn/oidc/config.ts';
 export type { OidcFlags } from './authn/oidc/jwt-authenticator.ts';
 export { type StaticToken, staticTokens } from './authn/static-tokens.ts';
 export { webhookTokens } from './authn/webhook-tokens.ts';

@@ -1,8 +1,11 @@
 // Who gets in and who may do what, as the flags have it: what `minke up` and `minke apiserver` share.
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Anonymous,
   type AuditSteps,
+  type AuthenticationConfig,
   type AuthorizationMode,
+  type AuthorizationModes,
   type Authorizer,
   type CallAudit,
   loadExternalAccess,
@@ -11,11 +14,12 @@ import {
   type TokenAuthenticator,
   webhookTokens,
 } from '../../apiserver/mod.ts';
-import { aborted, type Clock, withDeadline } from '../../base/mod.ts';
+import { aborted, type Clock, Tasks, withDeadline } from '../../base/mod.ts';
 import { createHttpClient } from '../../base/ports/http-client.ts';
 import { type AuditContext, type AuditSettings, openAudit } from './audit.ts';
-import { type AccessContext, openAuthorizationConfig, webhookOf } from './authorization.ts';
+import { type AccessContext, followAuthorizationConfig, webhookOf } from './authorization.ts';
 import { MachineError } from './data-dir.ts';
+import { reloadOnChange } from './reload.ts';
 import { readConfigFile, readWebhookConfig, type WebhookPost, webhookPost } from './webhook-config.ts';
 
 export interface AccessSettings {
@@ -43,7 +47,7 @@ export interface OpenAccess {
     /** Besides certificates, static tokens and service accounts. */
     readonly externalTokens: readonly TokenAuthenticator[];
     /** Undefined: Node, RBAC. */
-    readonly authorizationModes: readonly (AuthorizationMode | Authorizer)[] | undefined;
+    readonly authorizationModes: AuthorizationModes | undefined;
     readonly callAudit: CallAudit | undefined;
   };
   /** For `startApiServer`. */
@@ -66,7 +70,7 @@ export async function openAccess(settings: AccessSettings | undefined, context: 
     const core = { externalTokens: [], authorizationModes: undefined, callAudit: undefined };
     return { core, server: { audit: undefined, anonymous: undefined }, stopped: Promise.resolve() };
   }
-  const own: AccessContext = { ...context, closing: [] };
+  const own: AccessContext = { ...context, closing: [], tasks: new Tasks(context.log) };
   const { tokens, anonymous } = await openIssuers(settings, own);
   if (settings.tokenWebhook) tokens.push(await openTokenWebhook(settings.tokenWebhook, own));
   const authorizationModes = await openAuthorization(settings, own);
@@ -74,7 +78,7 @@ export async function openAccess(settings: AccessSettings | undefined, context: 
   return {
     core: { externalTokens: tokens, authorizationModes, callAudit: audit?.calls },
     server: { audit: audit?.steps, anonymous },
-    stopped: Promise.all([audit?.stopped, aborted(context.signal)]).then(() => {
+    stopped: Promise.all([audit?.stopped, own.tasks.settled(), aborted(context.signal)]).then(() => {
       for (const close of own.closing) close();
     }),
   };
@@ -87,31 +91,85 @@ async function openIssuers(
   if (!oidc && authenticationConfig === undefined) return { tokens: [], anonymous: undefined };
   if (oidc && authenticationConfig !== undefined)
     throw new MachineError('--authentication-config and --oidc-* say the same thing: give one of them.');
-  const { fs, clock } = context.ports;
-  const { readAuthenticationConfig, configOfFlags, createJwtAuthenticator } = await loadExternalAccess();
-  const refuse = (what: string): never => {
-    throw new MachineError(`--authentication-config: ${authenticationConfig}: ${what}.`);
-  };
+  if (authenticationConfig !== undefined) return openAuthenticationConfig(authenticationConfig, context);
+  const { fs } = context.ports;
+  const { configOfFlags } = await loadExternalAccess();
   const fromFlags = async (flags: NonNullable<AccessSettings['oidc']>) => {
     const authorityPem = flags.caFile === undefined ? undefined : await fs.readText(flags.caFile);
     if (flags.caFile !== undefined && authorityPem === undefined) throw new MachineError(`--oidc-ca-file: ${flags.caFile} does not exist.`);
     return { jwt: [configOfFlags(flags, authorityPem)], anonymous: undefined };
   };
-  const { jwt, anonymous } = oidc
-    ? await fromFlags(oidc)
-    : readAuthenticationConfig(await readConfigFile(fs, '--authentication-config', authenticationConfig ?? ''), ownIssuer, refuse);
+  const { jwt } = oidc ? await fromFlags(oidc) : { jwt: [] };
+  return { tokens: [...(await authenticatorsOf(jwt, '--oidc-*', { ...context }))], anonymous: undefined };
+}
+
+/** The issuers of the file, which take effect anew when it changes; who may be nobody stays as it was at the start. */
+async function openAuthenticationConfig(
+  path: string,
+  context: AccessContext,
+): Promise<{ tokens: TokenAuthenticator[]; anonymous: Anonymous | undefined }> {
+  const flag = '--authentication-config';
+  const { ports, tasks, signal } = context;
+  const { fs, clock } = ports;
   const log = context.log.with({ component: 'authentication' });
-  const tokens = jwt.map((config, i) => {
+  const { readAuthenticationConfig } = await loadExternalAccess();
+  const refuse = (what: string): never => {
+    throw new MachineError(`${flag}: ${path}: ${what}.`);
+  };
+  const open = async () => {
+    const own = { ...context, closing: [] as (() => void)[] };
+    const config = readAuthenticationConfig(await readConfigFile(fs, flag, path), ownIssuer, refuse);
+    const issuers = await authenticatorsOf(config.jwt, `${flag}: ${path}: jwt`, own);
+    return { issuers, anonymous: anonymousOf(config.anonymous), closing: own.closing };
+  };
+  let now = await open();
+  context.closing.push(() => closeAll(now.closing));
+  const apply = async () => {
+    const next = await open();
+    if (!isDeepStrictEqual(next.anonymous, now.anonymous)) {
+      closeAll(next.closing);
+      refuse('anonymous: Forbidden: cannot change while the server runs');
+    }
+    closeAll(now.closing);
+    now = next;
+  };
+  tasks.run('authentication configuration', signal, () => reloadOnChange({ fs, clock, log, signal, flag, path, apply }));
+  const first = async (token: string) => {
+    for (const issuer of now.issuers) {
+      const user = await issuer.authenticate(token);
+      if (user) return user;
+    }
+    return undefined;
+  };
+  return { tokens: [{ authenticate: first }], anonymous: now.anonymous };
+}
+
+function anonymousOf(said: AuthenticationConfig['anonymous']): Anonymous | undefined {
+  if (!said) return undefined;
+  return said.enabled ? (said.paths ? { paths: said.paths } : 'everywhere') : 'nowhere';
+}
+
+async function authenticatorsOf(
+  jwt: AuthenticationConfig['jwt'],
+  at: string,
+  context: AccessContext,
+): Promise<readonly TokenAuthenticator[]> {
+  const { createJwtAuthenticator } = await loadExternalAccess();
+  const { clock } = context.ports;
+  const log = context.log.with({ component: 'authentication' });
+  return jwt.map((config, i) => {
     const fetchJson = jsonFetcher(config.authorityPem, clock, context.closing);
     try {
       return createJwtAuthenticator({ config, fetchJson, clock, log });
     } catch (error) {
-      return refuse(`jwt[${i}].${error instanceof Error ? error.message : String(error)}`);
+      throw new MachineError(`${at}[${i}].${error instanceof Error ? error.message : String(error)}.`);
     }
   });
-  if (!anonymous) return { tokens, anonymous: undefined };
-  return { tokens, anonymous: anonymous.enabled ? (anonymous.paths ? { paths: anonymous.paths } : 'everywhere') : 'nowhere' };
 }
+
+const closeAll = (closing: readonly (() => void)[]): void => {
+  for (const close of closing) close();
+};
 
 /** Reads JSON of issuers. Redirects are not followed. */
 function jsonFetcher(authorityPem: string | undefined, clock: Clock, closing: AccessContext['closing']) {
@@ -149,7 +207,7 @@ async function openAuthorization(settings: AccessSettings, context: AccessContex
       throw new MachineError(
         '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined.',
       );
-    return openAuthorizationConfig(authorizationConfig, context);
+    return followAuthorizationConfig(authorizationConfig, context);
   }
   if (authorizationWebhook && !authorization?.includes('Webhook'))
     throw new MachineError('--authorization-webhook-config-file wants Webhook among the modes of --authorization-mode.');

@@ -1,14 +1,23 @@
 // Webhooks that decide who may do what: by flags, or in an AuthorizationConfiguration of apiserver.config.k8s.io.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#using-configuration-file-for-authorization
-import { type AuthorizationMode, type Authorizer, createWebhookAuthorizer, loadExternalAccess } from '../../apiserver/mod.ts';
-import { parseDurationMs } from '../../base/mod.ts';
+import {
+  type AuthorizationMode,
+  type AuthorizationModes,
+  type Authorizer,
+  createWebhookAuthorizer,
+  loadExternalAccess,
+} from '../../apiserver/mod.ts';
+import { parseDurationMs, type Tasks } from '../../base/mod.ts';
 import type { AuditContext } from './audit.ts';
 import { MachineError } from './data-dir.ts';
+import { reloadOnChange } from './reload.ts';
 import { readConfigFile, readWebhookConfig, recordOf, webhookPost } from './webhook-config.ts';
 
 /** What is opened on the way, and closed at the end. */
 export interface AccessContext extends AuditContext {
   readonly closing: (() => void)[];
+  /** What goes on while the server runs. */
+  readonly tasks: Tasks;
 }
 
 export interface WebhookWanted {
@@ -42,6 +51,29 @@ const timeoutMaxMs = 30_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 type Refuse = (what: string) => never;
+
+/** The authorizers of the file as it is now: it takes effect anew when it changes. Throws {@link MachineError}. */
+export async function followAuthorizationConfig(path: string, context: AccessContext): Promise<AuthorizationModes> {
+  const { ports, signal, tasks } = context;
+  const { fs, clock } = ports;
+  const log = context.log.with({ component: 'authorization' });
+  const open = async () => {
+    const closing: (() => void)[] = [];
+    return { modes: await openAuthorizationConfig(path, { ...context, closing }), closing };
+  };
+  let now = await open();
+  const closeNow = () => {
+    for (const close of now.closing) close();
+  };
+  context.closing.push(closeNow);
+  const apply = async () => {
+    const next = await open();
+    closeNow();
+    now = next;
+  };
+  tasks.run('authorization configuration', signal, () => reloadOnChange({ fs, clock, log, signal, flag, path, apply }));
+  return () => now.modes;
+}
 
 /** The authorizers, in the file's order. Throws {@link MachineError} that names the field. */
 export async function openAuthorizationConfig(path: string, context: AccessContext): Promise<readonly (AuthorizationMode | Authorizer)[]> {

@@ -1,7 +1,7 @@
 // Encryption at rest as the flags have it: the rules of the file, the plugins that it names, and the file's next version while the server runs.
 // Source: https://kubernetes.io/docs/tasks/administer-cluster/encrypt-data/#configure-automatic-reloading
 import type { HealthCheck } from '../../apiserver/mod.ts';
-import { errorText, type Logger, Tasks } from '../../base/mod.ts';
+import { childController, errorText, type Logger, onAbort, StoppedError, Tasks } from '../../base/mod.ts';
 import { type KmsProvider, kmsProvider, type Rules } from '../../store/mod.ts';
 import { MachineError } from './data-dir.ts';
 import { type KmsWanted, readEncryptionConfig } from './encryption-config.ts';
@@ -68,7 +68,7 @@ async function openVersion(path: string, { ports, log, signal }: EncryptionConte
   const { clock, random, fs } = ports;
   const plugins: KmsPlugin[] = [];
   const byName = new Map<string, KmsProvider>();
-  const stop = new AbortController();
+  const { controller: stop, unlink } = childController(signal);
   const kms = ({ name, socketPath, timeoutMs }: KmsWanted): KmsProvider => {
     const known = byName.get(name);
     if (known) return known;
@@ -79,7 +79,8 @@ async function openVersion(path: string, { ports, log, signal }: EncryptionConte
     return provider;
   };
   const end = () => {
-    stop.abort();
+    unlink();
+    stop.abort(new StoppedError('this version of the configuration has ended'));
     for (const plugin of plugins) plugin.close();
   };
   try {
@@ -89,9 +90,8 @@ async function openVersion(path: string, { ports, log, signal }: EncryptionConte
         throw new MachineError(`${flag}: the KMS plugin of provider "${name}" does not answer: ${errorText(error)}`, { cause: error });
       });
     }
-    const both = AbortSignal.any([signal, stop.signal]);
-    for (const provider of byName.values()) tasks.run('KMS plugin', both, () => provider.follow(both));
-    signal.addEventListener('abort', end, { once: true });
+    for (const provider of byName.values()) tasks.run('KMS plugin', stop.signal, () => provider.follow(stop.signal));
+    onAbort(signal, end);
     return { rules, providers: [...byName.values()], end };
   } catch (error) {
     end();

@@ -82,27 +82,12 @@ interface Writing {
 export function kmsProvider(options: KmsOptions): KmsProvider {
   const { name, service, clock, random } = options;
   const prefix = Buffer.from(`k8s:enc:kms:v2:${name}:`);
-  const seeds = new Map<string, Buffer>();
-  const opening = new Map<string, Promise<void>>();
+  const seeds = createSeeds(options);
   /** One for all values of a key. */
   const byKeyId = new Map<string, () => boolean>();
   let writing: Writing | undefined;
   let trouble: string | undefined = 'the plugin has not been asked yet';
 
-  const open = async (source: Source, id: string): Promise<void> => {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { source: ciphertext, keyId, annotations } = source;
-        remember(seeds, id, Buffer.from(await service.decrypt({ ciphertext, keyId, annotations })));
-        return;
-      } catch (error) {
-        options.log.warn('A key cannot be decrypted by its KMS plugin', { provider: name, keyId: source.keyId, error: errorText(error) });
-        // Whoever reads the value is told.
-        if (attempt === decryptTries) return;
-        await sleep(clock, decryptAgainMs);
-      }
-    }
-  };
   const look = async (): Promise<void> => {
     try {
       const { keyId } = checkedStatus(await service.status());
@@ -112,7 +97,7 @@ export function kmsProvider(options: KmsOptions): KmsProvider {
         const seed = random.bytes(seedBytes);
         const made = checkedSource(await service.encrypt(seed));
         writing = { seed: Buffer.from(seed), source: made, keyId, untilMs };
-        remember(seeds, idOf(made), writing.seed);
+        seeds.remember(idOf(made), writing.seed);
         options.log.info('A new key encrypts what is stored', { provider: name, keyId });
       }
       trouble = undefined;
@@ -144,17 +129,7 @@ export function kmsProvider(options: KmsOptions): KmsProvider {
       byKeyId.set(keyId, is);
       return is;
     },
-    ready(value) {
-      const of = stored.decode(value);
-      const id = idOf(of);
-      if (seeds.has(id)) return undefined;
-      const known = opening.get(id);
-      if (known) return known;
-      const { source, keyId, annotations, sourceType } = of;
-      const asked = open({ source, keyId, annotations, sourceType }, id).finally(() => opening.delete(id));
-      opening.set(id, asked);
-      return asked;
-    },
+    ready: (value) => seeds.ready(stored.decode(value)),
     begin: look,
     async follow(signal) {
       while (!signal.aborted) {
@@ -168,10 +143,45 @@ export function kmsProvider(options: KmsOptions): KmsProvider {
   };
 }
 
-function remember(seeds: Map<string, Buffer>, id: string, seed: Buffer): void {
-  const [oldest] = seeds.keys();
-  if (seeds.size >= seedsMax && oldest !== undefined) seeds.delete(oldest);
-  seeds.set(id, seed);
+interface Seeds {
+  get(id: string): Buffer | undefined;
+  remember(id: string, seed: Buffer): void;
+  /** Has the plugin decrypt a seed that is not known; undefined where it is. Never rejects. */
+  ready(source: Source): Promise<void> | undefined;
+}
+
+function createSeeds({ name, service, clock, log }: KmsOptions): Seeds {
+  const seeds = new Map<string, Buffer>();
+  const opening = new Map<string, Promise<void>>();
+  const remember = (id: string, seed: Buffer): void => {
+    const [oldest] = seeds.keys();
+    if (seeds.size >= seedsMax && oldest !== undefined) seeds.delete(oldest);
+    seeds.set(id, seed);
+  };
+  const open = async ({ source: ciphertext, keyId, annotations }: Source, id: string): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return remember(id, Buffer.from(await service.decrypt({ ciphertext, keyId, annotations })));
+      } catch (error) {
+        log.warn('A key cannot be decrypted by its KMS plugin', { provider: name, keyId, error: errorText(error) });
+        // Whoever reads the value is told.
+        if (attempt === decryptTries) return;
+        await sleep(clock, decryptAgainMs);
+      }
+    }
+  };
+  return {
+    get: (id) => seeds.get(id),
+    remember,
+    ready({ source, keyId, annotations, sourceType }) {
+      const of: Source = { source, keyId, annotations, sourceType };
+      const id = idOf(of);
+      if (seeds.has(id)) return undefined;
+      const known = opening.get(id) ?? open(of, id).finally(() => opening.delete(id));
+      opening.set(id, known);
+      return known;
+    },
+  };
 }
 
 /** Two sources that differ in anything are not one. */
