@@ -146,8 +146,11 @@ describe('minke apiserver', () => {
     { words: ['--port=1'], says: "minke apiserver: Unknown option '--port'. See `minke help apiserver`." },
     { words: ['--secure-port=0'], says: '--secure-port: got "0", wants an integer from 1 to 65535.' },
     { words: ['--bind-address=localhost'], says: '--bind-address: got "localhost", wants an IP address' },
-    { words: ['--service-cluster-ip-range=10.0.0.0/16,10.1.0.0/16'], says: 'got "10.1.0.0/16", wants one IPv6 range' },
-    { words: ['--service-cluster-ip-range=10.0.0.0/16,fd00::/16'], says: 'with a prefix of 108 to 125 bits' },
+    {
+      words: ['--service-cluster-ip-range=10.0.0.0/16,10.1.0.0/16'],
+      says: 'wants one range, or one of each family such as 10.96.0.0/16,fd00:96::/112',
+    },
+    { words: ['--service-cluster-ip-range=10.0.0.0/16,fd00::/16'], says: 'wants an IPv6 range with a prefix of 108 to 124 bits' },
     { words: ['--service-cluster-ip-range=10.0.0.1/16'], says: 'which has host bits set; did you mean 10.0.0.0/16?' },
     { words: ['--store=redis'], says: '--store: got "redis", wants one of lmdb, memory, etcd.' },
     { words: ['--store=etcd'], says: '--store etcd: wants --etcd-servers too' },

@@ -1,11 +1,10 @@
 // The flags of `minke apiserver`: upstream's names where they apply, and what they may say.
 // Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 import { isIP } from 'node:net';
-import { parseRange } from '../api/mod.ts';
 import type { LogLevel } from '../base/mod.ts';
 import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
 import { accessFlags, accessOf, list } from './access-flags.ts';
-import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+import { CommandError, dataDirOf, type Environment, integerFlag, logLevelFlag, parse, rangesFlag, serviceBits } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 
 /** `api/beta=false`, `batch/v1=true` */
@@ -20,7 +19,7 @@ export interface ApiServerFlags {
   readonly port: number | undefined;
   readonly bindAddress: string;
   readonly serviceCidr: string | undefined;
-  /** Of the other family, IPv6. */
+  /** Of the other family. */
   readonly secondServiceCidr: string | undefined;
   readonly storage: StorageSettings;
   readonly access: AccessSettings;
@@ -63,13 +62,13 @@ export function parseApiServer(words: readonly string[], environment: Environmen
   const { values } = parse('apiserver', spelled, flags, 0);
   if (values.help) return undefined;
   const port = values['secure-port'];
-  const [range, ...more] = values['service-cluster-ip-range']?.split(',') ?? [];
+  const [range, second] = rangesFlag('--service-cluster-ip-range', values['service-cluster-ip-range'], serviceBits)?.split(',') ?? [];
   return {
     dataDir: dataDirOf(values['data-dir'], environment),
     port: port === undefined ? undefined : integerFlag('--secure-port', port, 1, 65535),
     bindAddress: addressFlag(values['bind-address']),
-    serviceCidr: cidrFlag('--service-cluster-ip-range', range, { min: 12, max: 28 }),
-    secondServiceCidr: more.length === 0 ? undefined : secondRange(more),
+    serviceCidr: range,
+    secondServiceCidr: second,
     storage: storageOf(values),
     access: accessOf(values),
     enableAdmission: list(values['enable-admission-plugins']),
@@ -112,18 +111,4 @@ function runtimeSetting(item: string): RuntimeSetting {
     throw new CommandError(`--runtime-config: got "${item}", wants GROUP/VERSION=true or =false, api/all, api/ga, api/beta or api/alpha.`);
   }
   return { key, on: value === 'true' };
-}
-
-const secondBits = { min: 108, max: 125 };
-
-/** What follows the comma of `--service-cluster-ip-range`. */
-function secondRange(texts: readonly string[]): string {
-  const [text = '', ...more] = texts;
-  const range = parseRange(text);
-  const bits = Number(text.split('/')[1]);
-  if (more.length > 0 || range?.family !== 'IPv6' || bits < secondBits.min || bits > secondBits.max) {
-    const wants = `one IPv6 range with a prefix of ${secondBits.min} to ${secondBits.max} bits after the IPv4 one, such as fd00:96::/112`;
-    throw new CommandError(`--service-cluster-ip-range: got "${texts.join(',')}", wants ${wants}.`);
-  }
-  return text;
 }

@@ -4,7 +4,7 @@ import type { AccessSettings, IngressSettings, PodNetworkMode, StorageSettings }
 import { accessFlags, accessOf } from './access-flags.ts';
 import { type AgentFlags, addressFlag, parseAgent } from './agent-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
-import { CommandError, cidrFlag, dataDirOf, type Environment, integerFlag, logLevelFlag, parse } from './flags.ts';
+import { CommandError, dataDirOf, type Environment, integerFlag, logLevelFlag, parse, podBits, rangesFlag, serviceBits } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 import type { StoreCommand } from './store.ts';
 import { parseToken, type TokenCommand } from './token-flags.ts';
@@ -127,8 +127,8 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     // A real node needs root; whoever has none and asks for simulated nodes gets those alone.
     node: !(values['no-node'] ?? false) && (environment.isRoot || simulate === 0),
     simulate,
-    serviceCidr: cidrFlag('--service-cidr', values['service-cidr'], { min: 12, max: 28 }),
-    podCidr: cidrFlag('--pod-cidr', values['pod-cidr'], { min: 8, max: 24 }),
+    serviceCidr: rangesFlag('--service-cidr', values['service-cidr'], serviceBits),
+    podCidr: rangesFlag('--pod-cidr', values['pod-cidr'], podBits),
     ingress: ingressOf(values),
     storage: storageOf(values),
     access: accessOf(values),

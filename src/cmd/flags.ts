@@ -1,5 +1,6 @@
 // What the commands' flags have in common: how they are read, and the sentence for what does not fit.
 import { parseArgs } from 'node:util';
+import { formatIp, type IPFamily, parseIp, parseRange } from '../api/mod.ts';
 import { type LogLevel, logLevels } from '../base/mod.ts';
 
 /** A mistake of the user, or a state of the machine that the user can mend: printed as one sentence, exit code 1. */
@@ -46,25 +47,48 @@ export function integerFlag(name: string, text: string, min: number, max: number
   return value;
 }
 
-/** An IPv4 range such as `10.96.0.0/16`, with no host bits set and a prefix length from `min` to `max`. */
-export function cidrFlag(
-  name: string,
-  text: string | undefined,
-  prefix: { readonly min: number; readonly max: number },
-): string | undefined {
+/** How many bits of a range's prefix are sensible, by family. */
+export interface RangeBits {
+  readonly ipv4: { readonly min: number; readonly max: number; readonly example: string };
+  readonly ipv6: { readonly min: number; readonly max: number; readonly example: string };
+}
+
+/** Of services: as upstream, at most 2^20 addresses of IPv6 are given out. */
+export const serviceBits: RangeBits = {
+  ipv4: { min: 12, max: 28, example: '10.96.0.0/16' },
+  ipv6: { min: 108, max: 124, example: 'fd00:96::/112' },
+};
+/** Of pods: every node has a /24, a /64. */
+export const podBits: RangeBits = {
+  ipv4: { min: 8, max: 24, example: '10.42.0.0/16' },
+  ipv6: { min: 32, max: 112, example: 'fd00:42::/56' },
+};
+
+/** One range, or one of each family with a comma between; no host bits set. */
+export function rangesFlag(name: string, text: string | undefined, bits: RangeBits): string | undefined {
   if (text === undefined) return undefined;
-  const wants = `an IPv4 range with a prefix of ${prefix.min} to ${prefix.max} bits, such as 10.96.0.0/16`;
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
-  const numbers = (match?.slice(1) ?? []).map(Number);
-  const bits = numbers[4] ?? -1;
-  if (!match || numbers.slice(0, 4).some((octet) => octet > 255) || bits < prefix.min || bits > prefix.max) {
-    throw new CommandError(`${name}: got "${text}", wants ${wants}.`);
-  }
-  const address = numbers.slice(0, 4).reduce((sum, octet) => sum * 256 + octet, 0);
-  const base = address - (address % 2 ** (32 - bits));
-  if (base !== address) {
-    const octets = [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256);
-    throw new CommandError(`${name}: got "${text}", which has host bits set; did you mean ${octets.join('.')}/${bits}?`);
+  const parts = text.split(',');
+  const families = parts.map((part) => rangeFlag(name, part, part.includes(':') ? bits.ipv6 : bits.ipv4));
+  if (families.length > 2 || families[0] === families[1]) {
+    const both = `${bits.ipv4.example},${bits.ipv6.example}`;
+    throw new CommandError(`${name}: got "${text}", wants one range, or one of each family such as ${both}.`);
   }
   return text;
+}
+
+/** Gives the family. */
+function rangeFlag(name: string, text: string, bits: RangeBits['ipv4']): IPFamily {
+  const range = parseRange(text);
+  const prefix = Number(text.split('/')[1]);
+  if (!range || prefix < bits.min || prefix > bits.max) {
+    const kind = text.includes(':') ? 'an IPv6' : 'an IPv4';
+    throw new CommandError(
+      `${name}: got "${text}", wants ${kind} range with a prefix of ${bits.min} to ${bits.max} bits, such as ${bits.example}.`,
+    );
+  }
+  const plain = `${formatIp({ family: range.family, value: range.base })}/${prefix}`;
+  if (parseIp(text.split('/')[0] ?? '')?.value !== range.base) {
+    throw new CommandError(`${name}: got "${text}", which has host bits set; did you mean ${plain}?`);
+  }
+  return range.family;
 }

@@ -397,11 +397,18 @@ function podContext(
     cgroupRoot: options.cgroupRoot,
     clusterDns: options.clusterDns,
     hostDns: storage.hostDns,
-    hostIPs: machine.addresses,
+    hostIPs: hostIPs(machine.addresses),
     allocatable: { cpu, memory, 'ephemeral-storage': disk },
     cgroups: storage.cgroups,
     runtimeFeatures: of.runtimeFeatures,
     admit: of.admit,
     resizable: of.resizable,
   };
+}
+
+/** The node's first address, and its first of the other family. */
+function hostIPs([main, ...more]: readonly string[]): readonly string[] {
+  if (main === undefined) return [];
+  const other = more.find((address) => address.includes(':') !== main.includes(':'));
+  return other === undefined ? [main] : [main, other];
 }

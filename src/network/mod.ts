@@ -6,13 +6,16 @@ export {
   type ClusterRanges,
   chooseClusterRanges,
   chooseRange,
+  findClash,
   firstNodeRange,
   formatRange,
   overlap,
   parseRange,
   type Range,
+  splitRanges,
 } from './cni/cidr.ts';
 export { bridgeName } from './cni/conflist.ts';
+export { type Family, familyOf } from './cni/family.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
 export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
 export { type DnsServerOptions, runDnsServer } from './dns/server.ts';

@@ -1,87 +1,33 @@
 // A second machine: two network namespaces on a bridge of their own stand for two machines, one with the server, one with a node that joins.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, findKubectl, type Output, root, run } from './harness.ts';
+import { eventually, findKubectl, run } from './harness.ts';
+import { must, type TestMachine, testNetwork } from './machines.ts';
 
-const tag = (process.pid % 4096).toString(16).padStart(3, '0');
-const bridge = `e2ea${tag}b`;
-const network = `10.209.${process.pid % 250}`;
+const network = testNetwork('a', { second: 209, ipv6: false });
+const { machines } = network;
+const [server, second] = machines;
 const port = 6443;
 const image = 'minke.local/tools:latest';
-
-interface TestMachine {
-  readonly namespace: string;
-  readonly address: string;
-  readonly dataDir: string;
-  /** Runs a program in the machine's network, and nowhere else: its files are everybody's. */
-  in(command: string, ...args: string[]): Promise<Output>;
-  minke(...args: string[]): Promise<Output>;
-}
-
-function machine(index: number): TestMachine {
-  const namespace = `e2ea${tag}n${index}`;
-  const dataDir = mkdtempSync(join(tmpdir(), 'minke-e2e-agent-'));
-  const inside = (command: string, ...args: string[]) => run('nsenter', [`--net=/run/netns/${namespace}`, command, ...args]);
-  return {
-    namespace,
-    address: `${network}.1${index}`,
-    dataDir,
-    in: inside,
-    minke: (...args) => inside(process.execPath, join(root, 'bin/minke'), ...args, '--data-dir', dataDir),
-  };
-}
-
-const server = machine(1);
-const second = machine(2);
-const machines = [server, second];
 const kubeconfig = join(server.dataDir, 'admin.kubeconfig');
 
-async function must(output: Promise<Output>): Promise<string> {
-  const { code, stdout, stderr } = await output;
-  if (code !== 0) throw new Error(`Ended with ${code}:\n${stdout}${stderr}`);
-  return stdout;
-}
-const ip = (...args: string[]) => must(run('ip', args));
 const tryKubectl = (args: readonly string[], input?: string) =>
   run(findKubectl(), args, { env: { KUBECONFIG: kubeconfig }, ...(input === undefined ? {} : { input }) });
 const kubectl = (...args: string[]) => must(tryKubectl(args));
 const apply = (...items: object[]) => must(tryKubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items })));
-
-async function makeMachines(): Promise<void> {
-  await ip('link', 'add', bridge, 'type', 'bridge');
-  await ip('addr', 'add', `${network}.1/24`, 'dev', bridge);
-  await ip('link', 'set', bridge, 'up');
-  for (const { namespace, address } of machines) {
-    const cable = namespace.replace('e2ea', 'e2ev');
-    await ip('netns', 'add', namespace);
-    await ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', namespace);
-    await ip('link', 'set', cable, 'master', bridge, 'up');
-    await ip('-n', namespace, 'addr', 'add', `${address}/24`, 'dev', 'eth0');
-    for (const link of ['lo', 'eth0']) await ip('-n', namespace, 'link', 'set', link, 'up');
-    await ip('-n', namespace, 'route', 'add', 'default', 'via', `${network}.1`);
-  }
-}
 
 let token = '';
 const join2 = (withToken: string) =>
   second.minke('agent', '--detach', '--server', `https://${server.address}:${port}`, '--token', withToken, '--node-name', 'second');
 
 beforeAll(async () => {
-  await makeMachines();
+  await network.make();
   await must(server.minke('up', '--detach', '--bind-address', server.address));
   token = (await must(server.minke('token', 'create'))).split('\n')[0] ?? '';
 }, 60_000);
 
 afterAll(async () => {
-  const ended: Output[] = [];
-  for (const one of [second, server]) {
-    ended.push(await one.minke('down', '--clean'));
-    await run('ip', ['netns', 'del', one.namespace]);
-    rmSync(one.dataDir, { recursive: true, force: true });
-  }
-  await run('ip', ['link', 'del', bridge]);
+  const ended = await network.remove();
   expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual([
     [0, ''],
     [0, ''],
@@ -246,7 +192,7 @@ describe('a second machine', () => {
     expect((await linksOf(second)).sort()).toEqual(['eth0', 'lo']);
     expect(await must(second.in('nft', 'list', 'tables'))).toBe('');
     const routes = (await must(second.in('ip', '-br', 'route'))).trim().split('\n');
-    expect(routes.map((line) => line.split(' ')[0])).toEqual(['default', `${network}.0/24`]);
+    expect(routes.map((line) => line.split(' ')[0])).toEqual(['default', network.cidr]);
     await eventually(
       () => waysOf(server),
       (ways) => ways.length === 0,

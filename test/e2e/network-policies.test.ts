@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ipv4, ipv6 } from '../../src/network/cni/family.ts';
 import { readListing } from '../../src/network/cni/listing.ts';
 import { expectedListing, renderDetour, renderDifference, renderTable } from '../../src/network/policy/nftables.ts';
 import { PolicyProgram } from '../../src/network/policy/program.ts';
@@ -34,48 +35,56 @@ const policy = (namespace: string, name: string, spec: object) => ({
   spec: { podSelector: {}, ...spec },
 });
 
-test('nft takes every kind of rule that is made, one change after the other, and lists what is expected', async () => {
-  const program = new PolicyProgram();
-  const pod = (last: number) => {
-    const ports = [{ name: 'web', protocol: 'tcp' as const, port: 80 + last }];
-    program.setPod(`x/${last}`, { namespace: 'x', labels: { app: `${last % 2}` }, address: `10.42.0.${last}`, ports, isHere: true });
-  };
-  const peers = [
-    { podSelector: { matchLabels: { app: '1' } } },
-    { namespaceSelector: {} },
-    { ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16', '10.255.0.0/16'] } },
-    { ipBlock: { cidr: '0.0.0.0/0' } },
-  ];
-  const ports = [
-    { port: 80 },
-    { port: 85, endPort: 90 },
-    { port: 'web' },
-    { protocol: 'UDP' },
-    { protocol: 'SCTP', port: 5 },
-    { protocol: 'SCTP', port: 'web' },
-  ];
-  const steps: readonly (() => void)[] = [
-    () => program.setPolicy('x/p', { metadata: { namespace: 'x' }, spec: { podSelector: {}, ingress: [{ from: peers, ports }] } }),
-    () => [5, 6, 7].map(pod),
-    () => program.setPolicy('x/q', { metadata: { namespace: 'x' }, spec: { policyTypes: ['Egress'], egress: [{ to: peers, ports }, {}] } }),
-    () => program.setPolicy('x/p', { metadata: { namespace: 'x' }, spec: { podSelector: { matchLabels: { app: '1' } } } }),
-    () => program.setPod('x/5', undefined),
-    () => program.setPolicy('x/q', undefined),
-    () => program.setPolicy('x/p', undefined),
-  ];
-  const texts = [renderTable('minke-t', 'mkt', program.standing())];
-  for (const step of steps) {
-    step();
-    const difference = program.difference();
-    if (difference) texts.push(renderDifference('minke-t', difference));
-    const apply = texts.map((_, at) => `printf '%s' "$STEP_${at}" | nft -f - || exit 1\n`).join('');
-    const done = await run('unshare', ['-n', 'sh', '-c', `${apply}nft -j -a list table inet minke-t`], {
-      env: Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text])),
-    });
-    expect(done.stderr).toBe('');
-    expect(readListing(done.stdout, () => true)).toEqual(expectedListing('mkt', program.standing()));
-  }
-});
+test.each([ipv4, ipv6])(
+  'nft takes every kind of rule of $name that is made, one change after the other, and lists what is expected',
+  async (family) => {
+    const program = new PolicyProgram(family);
+    const base = { bridge: 'mkt', hasIpv6: true };
+    const [network, listed] = family === ipv4 ? ['10.42.0.', 'inet'] : ['fd00:42::', 'ip6'];
+    const pod = (last: number) => {
+      const ports = [{ name: 'web', protocol: 'tcp' as const, port: 80 + last }];
+      program.setPod(`x/${last}`, { namespace: 'x', labels: { app: `${last % 2}` }, address: `${network}${last}`, ports, isHere: true });
+    };
+    const peers = [
+      { podSelector: { matchLabels: { app: '1' } } },
+      { namespaceSelector: {} },
+      { ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16', '10.255.0.0/16'] } },
+      { ipBlock: { cidr: 'fd00::/8', except: ['fd00:1::/64', 'fdff::/16'] } },
+      { ipBlock: { cidr: '0.0.0.0/0' } },
+      { ipBlock: { cidr: '::/0' } },
+    ];
+    const ports = [
+      { port: 80 },
+      { port: 85, endPort: 90 },
+      { port: 'web' },
+      { protocol: 'UDP' },
+      { protocol: 'SCTP', port: 5 },
+      { protocol: 'SCTP', port: 'web' },
+    ];
+    const steps: readonly (() => void)[] = [
+      () => program.setPolicy('x/p', { metadata: { namespace: 'x' }, spec: { podSelector: {}, ingress: [{ from: peers, ports }] } }),
+      () => [5, 6, 7].map(pod),
+      () =>
+        program.setPolicy('x/q', { metadata: { namespace: 'x' }, spec: { policyTypes: ['Egress'], egress: [{ to: peers, ports }, {}] } }),
+      () => program.setPolicy('x/p', { metadata: { namespace: 'x' }, spec: { podSelector: { matchLabels: { app: '1' } } } }),
+      () => program.setPod('x/5', undefined),
+      () => program.setPolicy('x/q', undefined),
+      () => program.setPolicy('x/p', undefined),
+    ];
+    const texts = [renderTable(family, 'minke-t', base, program.standing())];
+    for (const step of steps) {
+      step();
+      const difference = program.difference();
+      if (difference) texts.push(renderDifference(family, 'minke-t', difference));
+      const apply = texts.map((_, at) => `printf '%s' "$STEP_${at}" | nft -f - || exit 1\n`).join('');
+      const done = await run('unshare', ['-n', 'sh', '-c', `${apply}nft -j -a list table ${listed} minke-t`], {
+        env: Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text])),
+      });
+      expect(done.stderr).toBe('');
+      expect(readListing(done.stdout, () => true)).toEqual(expectedListing(family, base, program.standing()));
+    }
+  },
+);
 
 test('where the kernel does not show bridged packets, they take the way over the node, and are seen', async () => {
   const mac = '02:00:00:00:00:01';
@@ -101,7 +110,7 @@ X
     printf '%s' "$DETOUR" | nft -f -
     ping; nft flush chain inet t f; ping
     ip netns del $$-a; ip netns del $$-b`;
-  const done = await run('unshare', ['-nm', 'sh', '-c', script], { env: { DETOUR: renderDetour('minke-t', '10.42.0.0/24', mac) } });
+  const done = await run('unshare', ['-nm', 'sh', '-c', script], { env: { DETOUR: renderDetour('minke-t', ['10.42.0.0/24'], mac) } });
   expect([done.stdout.trim().split('\n'), done.code, done.stderr]).toEqual([['passes', 'stopped', 'passes'], 0, expect.anything()]);
 });
 

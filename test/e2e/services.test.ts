@@ -87,7 +87,7 @@ test('nft takes every kind of rule that is made, one change after the other, and
   for (const [i, ips] of steps.entries()) {
     want(ips);
     const change = program.plan();
-    texts.push(i === 0 || !change ? renderAll(base, program.everything()) : renderChange(base.table, change));
+    texts.push(i === 0 || !change ? renderAll(base, program.everything()) : renderChange(base, change));
     const script = `${texts.map((_, at) => `printf '%s' "$STEP_${at}" | nft -f - || exit 1\n`).join('')}${list}`;
     const env = Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text]));
     const done = await run('unshare', ['-n', 'sh', '-c', script], { env });

@@ -43,7 +43,15 @@ export interface TcpListener {
 }
 
 /** Accepts connections. Throws the system's error (`EADDRINUSE`, ...). Port 0 takes a free one. */
-export function listenTcp(options: { host: string; port: number; onConnection: (socket: Duplex) => void }): Promise<TcpListener> {
+export interface ListenTcpOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly onConnection: (socket: Duplex) => void;
+  /** `::` is every IPv6 address alone, and leaves the port of the IPv4 ones to others. Default false. */
+  readonly oneFamily?: boolean;
+}
+
+export function listenTcp(options: ListenTcpOptions): Promise<TcpListener> {
   const open = new Set<net.Socket>();
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     open.add(socket);
@@ -58,7 +66,7 @@ export function listenTcp(options: { host: string; port: number; onConnection: (
     });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, () => {
+    server.listen({ port: options.port, host: options.host, ipv6Only: options.oneFamily ?? false }, () => {
       server.off('error', reject);
       const address = server.address();
       resolve({ port: typeof address === 'object' && address ? address.port : options.port, close });

@@ -1,5 +1,5 @@
 // The addresses by which pods know this machine and what it serves. Pure.
-import { addressAt, parseRange } from '../../network/mod.ts';
+import { addressAt, type Family, familyOf, parseRange, splitRanges } from '../../network/mod.ts';
 import { type ClusterIdentity, MachineError } from './data-dir.ts';
 
 /** The last label of every name in the cluster. */
@@ -7,8 +7,12 @@ export const clusterDomain = 'cluster.local';
 /** The cluster DNS has the tenth address of the service range, as everywhere. */
 const dnsOffset = 10;
 
-/** What pods and services know this machine by. */
-export interface ClusterAddresses {
+/** What pods and services know this machine by, in one family. */
+export interface FamilyAddresses {
+  readonly family: Family;
+  /** This node's pods'. */
+  readonly podCidr: string;
+  readonly serviceCidr: string;
   /** This machine's own address on its pods' bridge. The API server is reached there by pods, though it listens on loopback only. */
   readonly gateway: string;
   /** Of the `kubernetes` Service. */
@@ -17,8 +21,38 @@ export interface ClusterAddresses {
   readonly dns: string;
 }
 
-export function clusterAddresses({ podCidr, serviceCidr }: Pick<ClusterIdentity, 'podCidr' | 'serviceCidr'>): ClusterAddresses {
-  const [pods, services] = [parseRange(podCidr), parseRange(serviceCidr)];
-  if (!pods || !services) throw new MachineError(`The ranges of pods (${podCidr}) and services (${serviceCidr}) must be IPv4.`);
-  return { gateway: addressAt(pods, 1), kubernetes: addressAt(services, 1), dns: addressAt(services, dnsOffset) };
+/** In the cluster's main family; `all` has the other one, too, where there is one. */
+export interface ClusterAddresses extends FamilyAddresses {
+  /** The main one first. */
+  readonly all: readonly FamilyAddresses[];
 }
+
+export function clusterAddresses({ podCidr, serviceCidr }: Pick<ClusterIdentity, 'podCidr' | 'serviceCidr'>): ClusterAddresses {
+  const services = splitRanges(serviceCidr);
+  const all = splitRanges(podCidr).map((pods): FamilyAddresses => {
+    const family = familyOf(pods);
+    const own = services.find((range) => familyOf(range) === family) ?? '';
+    const [podRange, serviceRange] = [parseRange(pods), parseRange(own)];
+    if (!podRange || !serviceRange) throw unlike(podCidr, serviceCidr);
+    return {
+      family,
+      podCidr: pods,
+      serviceCidr: own,
+      gateway: addressAt(podRange, 1),
+      kubernetes: addressAt(serviceRange, 1),
+      dns: addressAt(serviceRange, dnsOffset),
+    };
+  });
+  const [main] = all;
+  if (!main) throw unlike(podCidr, serviceCidr);
+  return { ...main, all };
+}
+
+const unlike = (pods: string, services: string): MachineError =>
+  new MachineError(`The ranges of pods (${pods}) and services (${services}) must be of the same families of addresses.`);
+
+/** Those of the cluster's main family first, else in their order. */
+export const mainFirst = (main: Family, addresses: readonly string[]): readonly string[] => [
+  ...addresses.filter((address) => familyOf(address) === main),
+  ...addresses.filter((address) => familyOf(address) !== main),
+];

@@ -23,7 +23,7 @@ import { joinCluster, type Membership, refreshMembership } from './join-cluster.
 import { takeLock } from './lock.ts';
 import { type MachineOptions, nodeReady, runRoot } from './machine.ts';
 import { checkNode, type NodeRequirements, nodeAddresses, startNodeAgent, startNodeRuntime } from './node.ts';
-import { dnsServiceKey, dnsSlice } from './publish-dns.ts';
+import { dnsServiceKey, dnsSlices } from './publish-dns.ts';
 
 export interface AgentOptions extends Pick<MachineOptions, 'ports' | 'dataDir' | 'log' | 'step' | 'signal'> {
   /** `https://192.0.2.7:6443`. Undefined: the one that it has joined. */
@@ -215,7 +215,7 @@ async function startNode(options: Start, { membership, addresses, client, author
   const { identity, config } = membership;
   const { clock, random } = ports;
   const own = { ports, identity, paths: clusterPaths(dataDir), requirements, log, signal };
-  const overheadBytes = config.ways.mode === 'vxlan' ? vxlanOverheadBytes : 0;
+  const overheadBytes = config.ways.mode === 'vxlan' ? vxlanOverheadBytes(identity.podCidr) : 0;
   const node = await step('container runtime, images and pod network', () => startNodeRuntime({ ...own, overheadBytes }));
   const common = { clock, random: random.child('informers'), log: log.with({ component: 'informers' }), signal };
   const informers = createInformers({ ...common, client: ownPodsOnly(client, identity.nodeName) });
@@ -235,7 +235,7 @@ async function startNode(options: Start, { membership, addresses, client, author
       redirects: [],
       servedHere: served.served,
       loadBalancerCidr: config.loadBalancerCidr,
-      onDns: async (place) => served.set(dnsServiceKey, [dnsSlice(place)]),
+      onDns: async (places) => served.set(dnsServiceKey, dnsSlices(places)),
     },
   });
   return {
@@ -257,8 +257,8 @@ const ownPodsOnly = (client: Client, nodeName: string): Client => {
 };
 
 /** DNS is refused until this node's own server answers, and never asked of another node. */
-function createServedHere(): { readonly served: ServedHere; set(key: string, slices: readonly ReturnType<typeof dnsSlice>[]): void } {
-  const slices = new Map<string, readonly ReturnType<typeof dnsSlice>[]>([[dnsServiceKey, []]]);
+function createServedHere(): { readonly served: ServedHere; set(key: string, slices: ReturnType<typeof dnsSlices>): void } {
+  const slices = new Map<string, ReturnType<typeof dnsSlices>>([[dnsServiceKey, []]]);
   const handlers = new Set<(key: string) => void>();
   return {
     served: {

@@ -27,7 +27,7 @@ import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { createClusterSigner } from '../pki/signer.ts';
 import { type AccessSettings, openAccess } from './access.ts';
-import { clusterAddresses } from './addresses.ts';
+import { clusterAddresses, mainFirst } from './addresses.ts';
 import { isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
@@ -135,10 +135,10 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
 /** The names of the server's certificate, and the address by which pods find it. */
 function placeOf({ identity, hasNode }: ApiContext): { readonly names: PkiOptions['names']; readonly advertised: string | undefined } {
   const { nodeName, bindAddress } = identity;
-  const { gateway, kubernetes } = clusterAddresses(identity);
+  const { family, kubernetes, all } = clusterAddresses(identity);
   const isPods = (name: string) => name.startsWith('mk');
-  const own = reachableAt(bindAddress, machineAddresses(isPods));
-  const addresses = hasNode ? [gateway, ...own] : own;
+  const own = mainFirst(family, reachableAt(bindAddress, machineAddresses(isPods)));
+  const addresses = hasNode ? [...all.map(({ gateway }) => gateway), ...own] : own;
   // Pods of other nodes reach no address of this one's pods' bridge.
   const [advertised] = isLoopback(bindAddress) ? addresses : own;
   return { names: { nodeName, addresses, serviceAddress: kubernetes }, advertised };

@@ -24,6 +24,7 @@ export interface ClusterIdentity {
   readonly port: number;
   /** The address that the API server listens on. */
   readonly bindAddress: string;
+  /** This and the next: one range, or one of each family with a comma between, the main one first. */
   readonly serviceCidr: string;
   /** Of the pods of every node. */
   readonly clusterCidr: string;

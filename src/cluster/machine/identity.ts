@@ -1,12 +1,17 @@
 // Which cluster a data dir is: as it has been so far, with what the flags change, or a new one in ranges that nobody uses.
 import { join } from 'node:path';
-import { chooseClusterRanges, firstNodeRange, overlap, parseRange } from '../../network/mod.ts';
+import { chooseClusterRanges, familyOf, findClash, firstNodeRange, splitRanges } from '../../network/mod.ts';
+import { isLoopback } from './bind-address.ts';
 import { type ClusterIdentity, loopback, MachineError, readIdentity, writeIdentity } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
 
 const defaultPort = 6443;
 /** What a cluster without pods on this machine takes: nothing can collide. */
 const defaultRanges = { serviceCidr: '10.96.0.0/16', clusterCidr: '10.244.0.0/16' };
+const podsBeside = (serviceCidr: string): string =>
+  splitRanges(serviceCidr)
+    .map((range) => (familyOf(range).name === 'IPv4' ? defaultRanges.clusterCidr : 'fd00:10:244::/56'))
+    .join(',');
 
 export interface IdentityRequest {
   readonly ports: MachinePorts;
@@ -15,12 +20,13 @@ export interface IdentityRequest {
   readonly port: number | undefined;
   readonly bindAddress: string | undefined;
   readonly podNetwork: ClusterIdentity['podNetwork'] | undefined;
+  /** Ranges: one, or one of each family with a comma between, the main one first. */
   readonly serviceCidr: string | undefined;
   /** Of all nodes. */
   readonly podCidr: string | undefined;
   /** True when pods run on this machine, so that ranges must be free. */
   readonly node: boolean;
-  /** IPv4 ranges that the machine's routes and addresses use; asked only for a new cluster. */
+  /** Ranges that the machine's routes and addresses use; asked only for a new cluster. */
   readonly takenRanges: () => Promise<readonly string[]>;
   /** Where every cluster of the machine keeps its run-time state: `/run/minke`. */
   readonly runRoot: string;
@@ -73,12 +79,13 @@ function changed(standing: ClusterIdentity, request: IdentityRequest): Settings 
 async function chosenAnew(request: IdentityRequest): Promise<Settings> {
   const { ports, node, serviceCidr, podCidr } = request;
   const taken = node ? [...(await request.takenRanges()), ...(await otherClustersRanges(request))] : [];
-  const given = [serviceCidr, podCidr].filter((range) => range !== undefined);
+  checkFamilies(request);
+  const given = [serviceCidr, podCidr].flatMap((ranges) => splitRanges(ranges ?? ''));
   const free = node ? chooseClusterRanges([...taken, ...given]) : defaultRanges;
   if (!free)
     throw new MachineError('No range of 10.0.0.0/8 is free for pods and services. Name ranges with --pod-cidr and --service-cidr.');
   if (node) checkFree(given, taken);
-  const clusterCidr = podCidr ?? free.clusterCidr;
+  const clusterCidr = podCidr ?? (node ? free.clusterCidr : podsBeside(serviceCidr ?? free.serviceCidr));
   return {
     nodeName: nodeNameOf(ports.machine.hostname),
     port: request.port ?? defaultPort,
@@ -91,20 +98,30 @@ async function chosenAnew(request: IdentityRequest): Promise<Settings> {
 }
 
 function checkFree(given: readonly string[], taken: readonly string[]): void {
-  for (const text of given) {
-    const range = parseRange(text);
-    const clash = taken.find((other) => {
-      const parsed = parseRange(other);
-      return range && parsed && overlap(range, parsed);
-    });
-    if (clash !== undefined)
-      throw new MachineError(`The range ${text} overlaps ${clash}, which this machine uses already. Choose another one.`);
+  const clash = findClash(given, taken);
+  if (clash)
+    throw new MachineError(`The range ${clash.range} overlaps ${clash.with}, which this machine uses already. Choose another one.`);
+}
+
+/** What is chosen here is of IPv4: whoever wants IPv6 names both. */
+function checkFamilies({ serviceCidr, podCidr, bindAddress = loopback, node }: IdentityRequest): void {
+  const familiesOf = (ranges = '10.0.0.0/8') => splitRanges(ranges).map((range) => familyOf(range).name);
+  const [pods, services] = [familiesOf(podCidr), familiesOf(serviceCidr)];
+  if (!node && podCidr === undefined) return;
+  if (pods.join() !== services.join()) {
+    throw new MachineError(
+      `--pod-cidr has ranges of ${pods.join(' and ')}, --service-cidr of ${services.join(' and ')}: give both flags ranges of the same families in the same order, such as --pod-cidr 10.42.0.0/16,fd00:42::/56 --service-cidr 10.96.0.0/20,fd00:96::/112.`,
+    );
+  }
+  if (pods[0] === 'IPv6' && node && isLoopback(bindAddress)) {
+    throw new MachineError(
+      `--bind-address: pods of a cluster whose first range is of IPv6 cannot reach the API server on ${bindAddress}: name an IPv6 address of this machine, or "::" for all.`,
+    );
   }
 }
 
 function checkRanges({ serviceCidr, clusterCidr }: Settings): void {
-  const [services, pods] = [parseRange(serviceCidr), parseRange(clusterCidr)];
-  if (services && pods && overlap(services, pods))
+  if (findClash(splitRanges(serviceCidr), splitRanges(clusterCidr)))
     throw new MachineError(
       `The ranges of services (${serviceCidr}) and pods (${clusterCidr}) overlap. Choose others with --service-cidr and --pod-cidr.`,
     );
@@ -127,7 +144,7 @@ async function otherClustersRanges({ ports, runRoot }: IdentityRequest): Promise
     if (text === undefined) continue;
     try {
       const { serviceCidr, podCidr, clusterCidr = podCidr } = JSON.parse(text) as Partial<ClusterIdentity>;
-      for (const range of [serviceCidr, clusterCidr]) if (typeof range === 'string') found.push(range);
+      for (const ranges of [serviceCidr, clusterCidr]) if (typeof ranges === 'string') found.push(...splitRanges(ranges));
     } catch {
       // A record that is being written, or was cut off: its cluster's pod range still shows in the routes.
     }

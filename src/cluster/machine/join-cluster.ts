@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hasReason, nodes, type V1Node } from '../../api/mod.ts';
 import { errorText, type Logger, sleep, withDeadline } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
-import { overlap, parseRange } from '../../network/mod.ts';
+import { findClash, splitRanges } from '../../network/mod.ts';
 import { JoinError } from '../pki/node-credentials.ts';
 import { type ClusterIdentity, loopback, writeIdentity } from './data-dir.ts';
 import type { NodeRequirements } from './node.ts';
@@ -44,15 +44,9 @@ export async function joinCluster(place: JoinPlace): Promise<Membership> {
     );
   }
   const taken = await requirements.network.takenRanges();
-  for (const text of [config.clusterCidr, config.serviceCidr]) {
-    const range = parseRange(text);
-    const clash = taken.find((other) => {
-      const parsed = parseRange(other);
-      return range && parsed && overlap(range, parsed);
-    });
-    if (clash !== undefined)
-      throw new JoinError(`The cluster's range ${text} overlaps ${clash}, which this machine uses already: it cannot join.`);
-  }
+  const clash = findClash([config.clusterCidr, config.serviceCidr].flatMap(splitRanges), taken);
+  if (clash)
+    throw new JoinError(`The cluster's range ${clash.range} overlaps ${clash.with}, which this machine uses already: it cannot join.`);
   await register(place);
   return remember(place, config, await podRange(place));
 }
@@ -66,7 +60,7 @@ export async function refreshMembership(place: JoinPlace, standing: ClusterIdent
     const ask = async (limited: AbortSignal) =>
       [await readNodesConfig(client, limited), await client.get(nodes, { name: nodeName }, { signal: limited })] as const;
     const [config, node] = await withDeadline({ clock: ports.clock, ms: refreshMs, signal, what: 'asking the API server' }, ask);
-    const podCidr = node.spec?.podCIDR ?? standing.podCidr;
+    const podCidr = rangesOf(node) ?? standing.podCidr;
     if (podCidr !== standing.podCidr) log.warn('The range of this node’s pods has changed', { before: standing.podCidr, now: podCidr });
     return await remember(place, config ?? known ?? fallback(standing), podCidr);
   } catch (error) {
@@ -118,10 +112,14 @@ async function register({ client, nodeName, addresses, signal }: JoinPlace): Pro
   await client.patch(nodes, { name: nodeName }, 'application/merge-patch+json', patch, { subresource: 'status', signal });
 }
 
+/** As an identity has them. */
+const rangesOf = ({ spec }: V1Node): string | undefined => (spec?.podCIDRs?.length ? spec.podCIDRs.join(',') : spec?.podCIDR);
+
 async function podRange({ ports, client, nodeName, signal }: JoinPlace): Promise<string> {
   for (let waitedMs = 0; waitedMs < rangeMs; waitedMs += lookEveryMs) {
-    const { spec } = await client.get(nodes, { name: nodeName }, { signal });
-    if (spec?.podCIDR) return spec.podCIDR;
+    const node = await client.get(nodes, { name: nodeName }, { signal });
+    const ranges = rangesOf(node);
+    if (ranges !== undefined) return ranges;
     await sleep(ports.clock, lookEveryMs, signal);
   }
   throw new JoinError(

@@ -21,7 +21,7 @@ export interface LocalNodeOptions extends NodeOptions {
 }
 
 export const localLoadBalancerRange = ({ ports, paths, identity, requirements }: NodeOptions): Promise<string | undefined> =>
-  loadBalancerRange(ports.fs, paths.dataDir, requirements.network, [identity.serviceCidr, identity.clusterCidr]);
+  loadBalancerRange({ fs: ports.fs, dataDir: paths.dataDir, network: requirements.network }, identity);
 
 export async function startLocalNode(options: LocalNodeOptions): Promise<NodeAgent> {
   const { api, identity, log, signal, loadBalancerCidr } = options;
@@ -41,9 +41,12 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<NodeAge
     services: {
       ways: options.ways,
       // Pods find it here also where it listens on loopback alone.
-      redirects: [{ from: { address: gateway, port: server.port }, to: { address: dialAddress(bindAddress), port: server.port } }],
+      redirects:
+        isAny(bindAddress) && gateway.includes(':')
+          ? []
+          : [{ from: { address: gateway, port: server.port }, to: { address: dialAddress(bindAddress), port: server.port } }],
       loadBalancerCidr,
-      onDns: (place) => publishDns(controlPlane.clientFor(adminUser), place),
+      onDns: (places) => publishDns(controlPlane.clientFor(adminUser), places),
     },
   });
   const tasks = new Tasks(log);

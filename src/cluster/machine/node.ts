@@ -24,7 +24,7 @@ import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../
 import { createPodNetwork, type PodNetwork } from '../../network/mod.ts';
 import type { Pki } from '../pki/pki.ts';
 import { supervise } from '../supervise.ts';
-import { clusterAddresses, clusterDomain } from './addresses.ts';
+import { clusterAddresses, clusterDomain, mainFirst } from './addresses.ts';
 import { isPodInterface } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { MachinePorts } from './ports.ts';
@@ -264,5 +264,7 @@ export function nodeAddresses(
   first: readonly string[] = [],
 ): readonly string[] {
   const found = [...new Set([...first, ...machineAddresses(isPodInterface)])];
-  return found.length > 0 ? found : [clusterAddresses(identity).gateway];
+  if (found.length > 0 && identity.podCidr === '') return found;
+  const { family, all } = clusterAddresses(identity);
+  return found.length > 0 ? mainFirst(family, found) : all.map(({ gateway }) => gateway);
 }

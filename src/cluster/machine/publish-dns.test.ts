@@ -28,13 +28,28 @@ function fakeClient() {
 test('creates what is missing, corrects the port, and writes nothing when all is right', async () => {
   const { client, objects, writes } = fakeClient();
   const place = { clusterIp: '10.96.0.10', address: '10.42.0.1', port: 40_001 };
-  await publishDns(client, place);
+  await publishDns(client, [place]);
   expect(writes.splice(0)).toEqual(['create services', 'create endpointslices']);
   expect(objects.get('services/kube-dns')).toMatchObject({ spec: { clusterIP: '10.96.0.10' } });
-  await publishDns(client, place);
+  await publishDns(client, [place]);
   expect(writes.splice(0)).toEqual([]);
-  await publishDns(client, { ...place, port: 40_002 });
+  await publishDns(client, [{ ...place, port: 40_002 }]);
   expect(writes).toEqual(['update endpointslices']);
   const slice = objects.get('endpointslices/kube-dns') as V1EndpointSlice;
   expect([slice.endpoints?.[0]?.addresses, slice.ports?.map(({ port }) => port)]).toEqual([['10.42.0.1'], [40_002, 40_002]]);
+});
+
+test('of two families: one Service with both addresses, and a slice of each', async () => {
+  const { client, objects } = fakeClient();
+  const place = { clusterIp: '10.96.0.10', address: '10.42.0.1', port: 40_001 };
+  await publishDns(client, [place, { clusterIp: 'fd00:96::a', address: 'fd00:42::1', port: 40_002 }]);
+  expect(objects.get('services/kube-dns')).toMatchObject({
+    spec: { clusterIPs: ['10.96.0.10', 'fd00:96::a'], ipFamilyPolicy: 'PreferDualStack' },
+  });
+  expect(objects.get('endpointslices/kube-dns')).toMatchObject({ addressType: 'IPv4', endpoints: [{ addresses: ['10.42.0.1'] }] });
+  expect(objects.get('endpointslices/kube-dns-ipv6')).toMatchObject({
+    addressType: 'IPv6',
+    endpoints: [{ addresses: ['fd00:42::1'] }],
+    ports: [{ port: 40_002 }, { port: 40_002 }],
+  });
 });

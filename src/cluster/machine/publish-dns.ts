@@ -9,6 +9,7 @@ import {
   type V1Service,
 } from '../../api/mod.ts';
 import type { Client } from '../../client/mod.ts';
+import { familyOf } from '../../network/mod.ts';
 
 const namespace = 'kube-system';
 const name = 'kube-dns';
@@ -17,6 +18,7 @@ export const dnsServiceKey = `${namespace}/${name}`;
 const managedBy = 'minke-cluster-dns';
 const dnsPort = 53;
 
+/** Where the server is in one family. */
 export interface DnsPlace {
   /** Of the Service. */
   readonly clusterIp: string;
@@ -24,15 +26,15 @@ export interface DnsPlace {
   readonly port: number;
 }
 
-/** Creates what is missing, and corrects where the server is found. */
-export async function publishDns(client: Client, place: DnsPlace): Promise<void> {
+/** Creates what is missing, and corrects where the server is found. The cluster's main family comes first. */
+export async function publishDns(client: Client, places: readonly DnsPlace[]): Promise<void> {
   try {
     await client.get(services, { namespace, name });
   } catch (error) {
     if (!isReason(error, 'NotFound')) throw error;
-    await client.create(services, dnsService(place));
+    await client.create(services, dnsService(places));
   }
-  await publishSlice(client, dnsSlice(place));
+  for (const slice of dnsSlices(places)) await publishSlice(client, slice);
 }
 
 async function publishSlice(client: Client, slice: V1EndpointSlice): Promise<void> {
@@ -40,7 +42,7 @@ async function publishSlice(client: Client, slice: V1EndpointSlice): Promise<voi
     await client.create(endpointslices, slice);
   } catch (error) {
     if (!isReason(error, 'AlreadyExists')) throw error;
-    const standing = await client.get(endpointslices, { namespace, name });
+    const standing = await client.get(endpointslices, { namespace, name: slice.metadata?.name ?? name });
     const same = sameMeaning(standing.endpoints, slice.endpoints) && sameMeaning(standing.ports, slice.ports);
     if (!same) await client.update(endpointslices, { ...standing, endpoints: slice.endpoints, ports: slice.ports });
   }
@@ -50,12 +52,13 @@ const isReason = (error: unknown, reason: string): boolean => error instanceof S
 
 const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
 
-const dnsService = ({ clusterIp }: DnsPlace): V1Service => ({
+const dnsService = (places: readonly DnsPlace[]): V1Service => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { name, namespace, labels },
   spec: {
-    clusterIP: clusterIp,
+    clusterIP: places[0]?.clusterIp ?? '',
+    ...(places.length > 1 ? { clusterIPs: places.map(({ clusterIp }) => clusterIp), ipFamilyPolicy: 'PreferDualStack' } : {}),
     ports: [
       { name: 'dns', protocol: 'UDP', port: dnsPort },
       { name: 'dns-tcp', protocol: 'TCP', port: dnsPort },
@@ -63,18 +66,23 @@ const dnsService = ({ clusterIp }: DnsPlace): V1Service => ({
   },
 });
 
-export const dnsSlice = ({ address, port }: DnsPlace): V1EndpointSlice => ({
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  metadata: {
-    name,
-    namespace,
-    labels: { [serviceNameLabel]: name, 'endpointslice.kubernetes.io/managed-by': managedBy },
-  },
-  addressType: 'IPv4',
-  endpoints: [{ addresses: [address], conditions: { ready: true } }],
-  ports: [
-    { name: 'dns', protocol: 'UDP', port },
-    { name: 'dns-tcp', protocol: 'TCP', port },
-  ],
-});
+/** One of each family, the main one's named as the Service. */
+export const dnsSlices = (places: readonly DnsPlace[]): readonly V1EndpointSlice[] =>
+  places.map(({ address, port }, i) => {
+    const family = familyOf(address).name;
+    return {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: {
+        name: i === 0 ? name : `${name}-${family.toLowerCase()}`,
+        namespace,
+        labels: { [serviceNameLabel]: name, 'endpointslice.kubernetes.io/managed-by': managedBy },
+      },
+      addressType: family,
+      endpoints: [{ addresses: [address], conditions: { ready: true } }],
+      ports: [
+        { name: 'dns', protocol: 'UDP', port },
+        { name: 'dns-tcp', protocol: 'TCP', port },
+      ],
+    };
+  });

@@ -2,7 +2,7 @@
 // Each node runs its service proxy and its DNS server under its own name, and so needs what those read.
 import { clusterrolebindings, clusterroles, configmaps, hasReason, rolebindings, roles, type V1ConfigMap } from '../../api/mod.ts';
 import type { Client } from '../../client/mod.ts';
-import { parseRange } from '../../network/mod.ts';
+import { parseRange, splitRanges } from '../../network/mod.ts';
 import type { ClusterIdentity } from './data-dir.ts';
 import { createMissing } from './join.ts';
 import type { PodWays } from './services.ts';
@@ -73,7 +73,8 @@ export async function readNodesConfig(client: Client, signal?: AbortSignal): Pro
   }
   const { clusterCidr = '', serviceCidr = '', podNetwork, vni = '', loadBalancerCidr } = data ?? {};
   const mode = podNetwork === 'vxlan' || podNetwork === 'routes' ? podNetwork : undefined;
-  if (!parseRange(clusterCidr) || !parseRange(serviceCidr) || mode === undefined || !/^[1-9]\d{0,7}$/.test(vni)) {
+  const areRanges = (text: string) => text !== '' && splitRanges(text).every((range) => parseRange(range));
+  if (!areRanges(clusterCidr) || !areRanges(serviceCidr) || mode === undefined || !/^[1-9]\d{0,7}$/.test(vni)) {
     throw new Error(`Cannot understand the config map ${place.namespace}/${place.name}: ${JSON.stringify(data)}`);
   }
   return { clusterCidr, serviceCidr, ways: { mode, vni: Number(vni) }, loadBalancerCidr };

@@ -6,6 +6,8 @@ import type { Informers } from '../../client/mod.ts';
 import { parseResolvConf } from '../../kubelet/mod.ts';
 import {
   chooseRange,
+  familyOf,
+  findClash,
   type PodNetwork,
   type PodNetworkMode,
   type Redirect,
@@ -15,6 +17,7 @@ import {
   runPodRoutes,
   runServiceProxy,
   type ServedHere,
+  splitRanges,
 } from '../../network/mod.ts';
 import { type ControlPlane, componentUser } from '../control-plane.ts';
 import { supervise } from '../supervise.ts';
@@ -48,7 +51,7 @@ export interface NetworkServicesOptions {
   /** Addresses for services of type LoadBalancer; undefined where none are free. */
   readonly loadBalancerCidr: string | undefined;
   /** The DNS server answers. */
-  readonly onDns: (place: DnsPlace) => Promise<void>;
+  readonly onDns: (places: readonly DnsPlace[]) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -57,7 +60,7 @@ export interface NetworkServicesOptions {
 export function startNetworkServices(options: NetworkServicesOptions): Promise<void> {
   const { ports, identity, informers, signal } = options;
   const { clock, processes } = ports;
-  const { gateway, dns } = clusterAddresses(identity);
+  const { all } = clusterAddresses(identity);
   const tasks = new Tasks(options.log);
   const start = (name: string, run: (own: { log: Logger; signal: AbortSignal }) => Promise<void>) => {
     const log = options.log.with({ component: name });
@@ -74,21 +77,27 @@ export function startNetworkServices(options: NetworkServicesOptions): Promise<v
     programs: options.programs,
     clock,
   };
-  start('kube-proxy', (own) =>
-    runServiceProxy({
-      ...own,
-      ...ofNode,
-      loadBalancerCidr: options.loadBalancerCidr,
-      gateway,
-      redirects: options.redirects,
-      servedHere: options.servedHere,
-      random: ports.random.child('kube-proxy'),
-    }),
-  );
+  for (const [i, { family, ...ranges }] of all.entries()) {
+    const ofFamily = (address: string) => familyOf(address) === family;
+    const name = i === 0 ? 'kube-proxy' : `kube-proxy-${family.name.toLowerCase()}`;
+    start(name, (own) =>
+      runServiceProxy({
+        ...own,
+        ...ofNode,
+        ...ranges,
+        family,
+        loadBalancerCidr: splitRanges(options.loadBalancerCidr ?? '').find(ofFamily),
+        redirects: options.redirects.filter(({ from }) => ofFamily(from.address)),
+        servedHere: options.servedHere,
+        random: ports.random.child(name),
+      }),
+    );
+  }
   start('network-policies', (own) =>
     runNetworkPolicies({
       ...own,
       ...ofNode,
+      podCidrs: all.map(({ podCidr }) => podCidr),
       informers: options.policyInformers,
       gate,
       fs: ports.fs,
@@ -102,14 +111,15 @@ export function startNetworkServices(options: NetworkServicesOptions): Promise<v
     runDnsServer({
       ...own,
       domain: clusterDomain,
-      dnsIp: dns,
-      ownRanges: [identity.clusterCidr, identity.serviceCidr],
-      host: gateway,
+      dnsIps: all.map(({ dns }) => dns),
+      ownRanges: [identity.clusterCidr, identity.serviceCidr].flatMap(splitRanges),
+      hosts: all.map(({ gateway }) => gateway),
       readUpstreams: async () => parseResolvConf((await ports.fs.readText(hostResolvConf)) ?? '').servers,
       informers,
       clock,
       random: ports.random.child('cluster-dns'),
-      onListening: (port) => options.onDns({ clusterIp: dns, address: gateway, port }),
+      onListening: (listening) =>
+        options.onDns(all.map(({ dns, gateway }, i) => ({ clusterIp: dns, address: gateway, port: listening[i] ?? 0 }))),
     }),
   );
   return tasks.settled();
@@ -137,18 +147,28 @@ const loadBalancersFrom = '10.127.0.0';
 /** 63 addresses. */
 const loadBalancersPrefix = 26;
 
-/** The range chosen when the cluster first had a node, for life: services have addresses in it. */
+/** The ranges chosen when the cluster first had a node, one of each of its families, for life: services have addresses in them. */
 export async function loadBalancerRange(
-  fs: FileSystem,
-  dataDir: string,
-  network: PodNetwork,
-  others: readonly string[],
+  { fs, dataDir, network }: { readonly fs: FileSystem; readonly dataDir: string; readonly network: PodNetwork },
+  { id, serviceCidr, clusterCidr }: Pick<ClusterIdentity, 'id' | 'serviceCidr' | 'clusterCidr'>,
 ): Promise<string | undefined> {
   const path = join(dataDir, loadBalancerRecord);
-  const standing = /"cidr":"([\d./]+)"/.exec((await fs.readText(path)) ?? '')?.[1];
+  const standing = /"cidr":"([\da-f./:,]+)"/.exec((await fs.readText(path)) ?? '')?.[1];
   if (standing !== undefined) return standing;
-  const taken = [...(await network.takenRanges()), ...others];
-  const cidr = chooseRange({ prefix: loadBalancersPrefix, taken, from: loadBalancersFrom });
-  if (cidr !== undefined) await fs.write(path, `${JSON.stringify({ cidr })}\n`, { mode: 0o600, durable: true });
+  const own = splitRanges(serviceCidr);
+  const taken = [...(await network.takenRanges()), ...own, ...splitRanges(clusterCidr)];
+  const ranges = own.flatMap((service) => {
+    if (familyOf(service).name === 'IPv6') {
+      const range = uniqueLocalRange(id);
+      return findClash([range], taken) ? [] : [range];
+    }
+    return chooseRange({ prefix: loadBalancersPrefix, taken, from: loadBalancersFrom }) ?? [];
+  });
+  if (ranges.length === 0) return undefined;
+  const cidr = ranges.join(',');
+  await fs.write(path, `${JSON.stringify({ cidr })}\n`, { mode: 0o600, durable: true });
   return cidr;
 }
+
+/** Of IPv6 addresses that nobody gives out: RFC 4193, with the cluster's id for chance. 63 addresses. */
+const uniqueLocalRange = (id: string): string => `fd6d:${id.slice(0, 4)}:${Number.parseInt(id.slice(4, 6), 16).toString(16)}:7f::/122`;

@@ -7,14 +7,14 @@ import { NodeRanges } from './plan.ts';
 const lookAgainMs = 30_000;
 
 export interface NodeIpamOptions extends ControllerContext {
-  /** `10.42.0.0/16` */
+  /** `10.42.0.0/16`, or one of each family with a comma between, the main one first. */
   readonly clusterCidr: string;
 }
 
 export async function runNodeIpamController(context: NodeIpamOptions): Promise<void> {
   const { client, informers, clusterCidr, log } = context;
   const cached = informers.of(nodeType);
-  const holdings = createHoldings(clusterCidr);
+  const families = clusterCidr.split(',').map(createHoldings);
   const controller = startController(context, {
     name: 'node-ipam-controller',
     component: 'cidrAllocator',
@@ -24,32 +24,38 @@ export async function runNodeIpamController(context: NodeIpamOptions): Promise<v
     reconcile: async (name, signal) => {
       const node = cached.get(name);
       if (!node || node.spec?.podCIDR || node.metadata.deletionTimestamp !== undefined) return done;
-      const cidr = holdings.give(name);
-      if (cidr === undefined) {
+      const given = families.map((of) => of.give(name));
+      const cidrs = given.flatMap((cidr) => cidr ?? []);
+      if (cidrs.length < given.length) {
+        for (const of of families) of.forget(name);
         const { uid } = node.metadata;
         controller.events.record({ kind: 'Node', name, uid }, 'Normal', 'CIDRNotAvailable', `Node ${name} status is now: CIDRNotAvailable`);
         log.warn('No range is left for the pods of a node', { node: name, clusterCidr });
         return againAfter(lookAgainMs);
       }
       const { uid, resourceVersion } = node.metadata;
-      const patch = { metadata: { uid, resourceVersion }, spec: { podCIDR: cidr, podCIDRs: [cidr] } };
+      const patch = { metadata: { uid, resourceVersion }, spec: { podCIDR: cidrs[0], podCIDRs: cidrs } };
       try {
         await client.patch(nodeType, { name }, 'application/merge-patch+json', patch, { signal });
       } catch (error) {
         if (!hasReason(error, 'NotFound')) throw error;
-        holdings.forget(name);
+        for (const of of families) of.forget(name);
       }
       return done;
     },
   });
   controller.on(cached, ({ old, next }) => {
-    if (!next) return holdings.forget(old?.metadata.name ?? '');
-    holdings.see(next);
+    for (const of of families) {
+      if (next) of.see(next);
+      else of.forget(old?.metadata.name ?? '');
+    }
+    if (!next) return;
     if (!next.spec?.podCIDR) controller.queue.add(next.metadata.name);
   });
   await controller.stopped;
 }
 
+/** Of one family. */
 interface Holdings {
   /** Notes the range that a node has. */
   see(node: V1Node): void;
@@ -69,7 +75,7 @@ function createHoldings(clusterCidr: string): Holdings {
   return {
     see({ metadata, spec }) {
       const name = metadata?.name ?? '';
-      const cidr = spec?.podCIDR;
+      const cidr = (spec?.podCIDRs ?? [spec?.podCIDR ?? '']).find((one) => one.includes(':') === clusterCidr.includes(':'));
       const before = held.get(name);
       if (!cidr || cidr === before) return;
       if (before !== undefined) ranges.release(before);

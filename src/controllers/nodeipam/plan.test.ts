@@ -38,6 +38,19 @@ describe('NodeRanges', () => {
     expect(ranges.allocate()).toBe(expected);
   });
 
+  test('parts of an IPv6 range are /64', () => {
+    const ranges = new NodeRanges('fd00:42::/63');
+    ranges.occupy('10.42.0.0/24');
+    expect([ranges.allocate(), ranges.allocate(), ranges.allocate()]).toEqual(['fd00:42::/64', 'fd00:42:0:1::/64', undefined]);
+    ranges.release('fd00:42:0:1::/64');
+    expect([ranges.isFree('fd00:42:0:1::5/128'), ranges.isFree('fd00:42::/64'), ranges.allocate()]).toEqual([
+      true,
+      false,
+      'fd00:42:0:1::/64',
+    ]);
+    expect(new NodeRanges('fd00:42::/112').allocate()).toBe('fd00:42::/112');
+  });
+
   test('a range as small as a part is one part', () => {
     const ranges = new NodeRanges('10.9.3.0/24');
     expect([ranges.allocate(), ranges.allocate()]).toEqual(['10.9.3.0/24', undefined]);

@@ -1,10 +1,12 @@
 // Which part of the cluster's pod range is whose, and which comes next. Pure state: no node is asked for here.
-import { addressAt, type IpRange, parseRange } from '../../api/mod.ts';
+import { formatIp, type IPFamily, type IpRange, parseRange } from '../../api/mod.ts';
 
-/** A node's part of the range. 254 addresses, more than the pods that a node runs. */
-export const nodePrefix = 24;
+/** A node's part of the range. Of IPv4, 254 addresses: more than the pods that a node runs. */
+const nodePrefix: Readonly<Record<IPFamily, number>> = { IPv4: 24, IPv6: 64 };
+/** Beyond it, parts are not given out: a range can be very large. */
+const partsMax = 2 ** 16;
 
-/** IPv4. Parts are counted from the start of the cluster's range. */
+/** Parts are counted from the start of the cluster's range. */
 export class NodeRanges {
   readonly #range: IpRange;
   readonly #count: number;
@@ -13,21 +15,21 @@ export class NodeRanges {
   readonly #users = new Map<number, number>();
   #next = 0;
 
-  /** Throws for anything but an IPv4 range. */
+  /** Throws for anything but a range. */
   constructor(clusterCidr: string) {
     const range = parseRange(clusterCidr);
     const prefix = Number(clusterCidr.split('/')[1]);
-    if (range?.family !== 'IPv4') throw new Error(`The range of pods must be an IPv4 range such as 10.42.0.0/16, got "${clusterCidr}"`);
+    if (!range) throw new Error(`The range of pods must be a range such as 10.42.0.0/16, got "${clusterCidr}"`);
     this.#range = range;
-    this.#prefix = Math.max(nodePrefix, prefix);
-    this.#count = 2 ** (this.#prefix - prefix);
+    this.#prefix = Math.max(nodePrefix[range.family], prefix);
+    this.#count = Math.min(partsMax, 2 ** (this.#prefix - prefix));
   }
 
   /** The parts that a range touches; empty for one elsewhere, or of the other family. */
   #partsOf(cidr: string): { from: number; to: number } {
     const range = parseRange(cidr);
-    if (range?.family !== 'IPv4') return { from: 0, to: -1 };
-    const shift = BigInt(32 - this.#prefix);
+    if (range?.family !== this.#range.family) return { from: 0, to: -1 };
+    const shift = this.#hostBits();
     const clamp = (part: bigint) => Math.max(-1, Math.min(Number(part), this.#count));
     return {
       from: Math.max(0, clamp((range.base - this.#range.base) >> shift)),
@@ -77,7 +79,12 @@ export class NodeRanges {
     return undefined;
   }
 
+  #hostBits(): bigint {
+    return BigInt((this.#range.family === 'IPv4' ? 32 : 128) - this.#prefix);
+  }
+
   #format(part: number): string {
-    return `${addressAt(this.#range, part * 2 ** (32 - this.#prefix))}/${this.#prefix}`;
+    const { family, base } = this.#range;
+    return `${formatIp({ family, value: base + (BigInt(part) << this.#hostBits()) })}/${this.#prefix}`;
   }
 }

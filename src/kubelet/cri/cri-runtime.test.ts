@@ -203,7 +203,7 @@ describe('between a sandbox and its containers', () => {
     const runtime = connect({ hostPorts });
     await runtime.runSandbox(config);
     await runtime.stopSandbox('s1');
-    expect(seen).toEqual([{ id: 's1', ip: '10.0.0.9', ports: [config.portMappings[0]] }, 's1']);
+    expect(seen).toEqual([{ id: 's1', ips: ['10.0.0.9'], ports: [config.portMappings[0]] }, 's1']);
   });
 
   test('host ports that are taken stop the sandbox again', async () => {
@@ -230,7 +230,7 @@ describe('between a sandbox and its containers', () => {
     const runtime = connect({ podGate: { isClosed: true, add, remove: (id: string) => void seen.push(id) } });
     const running = runtime.runSandbox(config).then((id) => void seen.push(`runs ${id}`));
     await until(() => seen.length === 1);
-    expect(seen).toMatchObject([{ id: 's1', ip: '10.0.0.9', name: config.metadata.name, namespace: config.metadata.namespace }]);
+    expect(seen).toMatchObject([{ id: 's1', ips: ['10.0.0.9'], name: config.metadata.name, namespace: config.metadata.namespace }]);
     letIn();
     await running;
     await runtime.stopSandbox('s1');

@@ -33,7 +33,7 @@ const execUnlimitedMs = 24 * 3_600_000;
 /** Publishes the ports of a sandbox on the host. The network's part, given by the wiring. */
 export interface HostPorts {
   /** Rejects when a port is taken. Repeating it is harmless. */
-  add(sandbox: { readonly id: string; readonly ip: string; readonly ports: SandboxConfig['portMappings'] }): Promise<void>;
+  add(sandbox: { readonly id: string; readonly ips: readonly string[]; readonly ports: SandboxConfig['portMappings'] }): Promise<void>;
   /** Nothing published for it is no error. */
   remove(sandboxId: string): Promise<void>;
 }
@@ -45,7 +45,8 @@ export interface PodGate {
   /** Resolves when the pod's containers may start. */
   add(sandbox: {
     readonly id: string;
-    readonly ip: string;
+    /** One of each family that the pod has. */
+    readonly ips: readonly string[];
     readonly namespace: string;
     readonly name: string;
     readonly labels: Labels;
@@ -140,7 +141,7 @@ function sandboxCalls(
       if (!(isPublished || isGated) || config.security.namespaces.network === 'node') return podSandboxId;
       try {
         const { ips } = await statusOf(podSandboxId, call);
-        const sandbox = { id: podSandboxId, ip: ips[0] ?? '' };
+        const sandbox = { id: podSandboxId, ips };
         if (isGated) {
           const { metadata, labels } = config;
           await asRuntimeError('Isolating a sandbox failed', podGate.add({ ...sandbox, ...metadata, labels }));

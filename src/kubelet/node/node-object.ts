@@ -39,6 +39,7 @@ export interface MachineFacts {
 export interface NodeInput {
   readonly nodeName: string;
   readonly machine: MachineFacts;
+  /** Of its pods: one range, or one of each family with a comma between. */
   readonly podCidr: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly listenPort: number | undefined;
@@ -111,7 +112,7 @@ export function newNode(input: NodeInput, facts: NodeFacts): V1Node {
       labels: nodeLabels(input),
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
-    spec: input.podCidr ? { podCIDR: input.podCidr, podCIDRs: [input.podCidr] } : {},
+    spec: rangesSpec(input),
     status: nodeStatus(input, { facts, before: undefined }),
   };
 }
@@ -134,6 +135,12 @@ export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; re
 function handlersOf({ handlers }: RuntimeFeatures): Pick<V1NodeStatus, 'runtimeHandlers'> {
   if (handlers.length === 0) return {};
   return { runtimeHandlers: handlers.map(({ name, ...features }) => ({ name, features })) };
+}
+
+/** The main range is the first. */
+export function rangesSpec({ podCidr }: Pick<NodeInput, 'podCidr'>): NonNullable<V1Node['spec']> {
+  const [main, ...more] = podCidr?.split(',') ?? [];
+  return main ? { podCIDR: main, podCIDRs: [main, ...more] } : {};
 }
 
 function addressesOf({ nodeName, machine }: NodeInput): V1NodeAddress[] {

@@ -5,7 +5,7 @@ import type { Client, EventRecorder } from '../../client/mod.ts';
 import { nodes } from '../api-resources.ts';
 import type { ContainerRuntime, RuntimeFeatures } from '../cri/runtime.ts';
 import { sameJson } from '../pod/status-patch.ts';
-import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus } from './node-object.ts';
+import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus, rangesSpec } from './node-object.ts';
 
 const lookEveryMs = 10_000;
 const reportEveryMs = 300_000;
@@ -124,7 +124,7 @@ async function register(options: NodeStatusOptions): Promise<Persisted<V1Node>> 
 }
 
 function adoption(node: NodeInput, found: V1Node): unknown {
-  const spec = node.podCidr && !found.spec?.podCIDR ? { spec: { podCIDR: node.podCidr, podCIDRs: [node.podCidr] } } : {};
+  const spec = node.podCidr && !found.spec?.podCIDR ? { spec: rangesSpec(node) } : {};
   return { metadata: { labels: nodeLabels(node) }, ...spec };
 }
 

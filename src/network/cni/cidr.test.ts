@@ -9,7 +9,12 @@ test.each([
   ['255.255.255.255/0', '0.0.0.0/0'],
   ['10.1.2.0/33', undefined],
   ['10.1.256.0/24', undefined],
-  ['fd00::/64', undefined],
+  ['fd00::/64', 'fd00::/64'],
+  ['FD00:0::5:0:9/64', 'fd00::/64'],
+  ['fd00::1', 'fd00::1/128'],
+  ['::/0', '::/0'],
+  ['fd00::/129', undefined],
+  ['10.1.2.0/', undefined],
   ['default', undefined],
   ['', undefined],
 ])('parseRange(%j) is %j', (text, expected) => {
@@ -22,6 +27,9 @@ test.each([
   ['10.42.0.0/24', '10.42.0.255/32', true],
   ['10.42.0.0/24', '10.42.1.0/24', false],
   ['10.42.0.0/23', '10.42.1.0/24', true],
+  ['fd00:42::/56', 'fd00:42:0:ff::/64', true],
+  ['fd00:42::/56', 'fd00:42:0:100::/64', false],
+  ['0.0.0.0/0', '::/0', false],
 ])('overlap of %s and %s: %s', (a, b, expected) => {
   const [x, y] = [parseRange(a), parseRange(b)];
   expect(x && y && [overlap(x, y), overlap(y, x)]).toEqual([expected, expected]);
@@ -47,8 +55,8 @@ describe('chooseRange', () => {
 
   test('never gives a range that overlaps one in use', () => {
     const ranges = fc.tuple(fc.integer({ min: 0, max: 2 ** 24 - 1 }), fc.integer({ min: 9, max: 32 })).map(([low, prefix]) => {
-      const first = 10 * 2 ** 24 + low;
-      return formatRange({ first: first - (first % sizeOf(prefix)), prefix });
+      const [family, first] = ['IPv4' as const, (10n << 24n) + BigInt(low)];
+      return formatRange({ family, first: first - (first % sizeOf({ family, prefix })), prefix });
     });
     fc.assert(
       fc.property(fc.array(ranges, { maxLength: 20 }), fc.integer({ min: 16, max: 28 }), (taken, prefix) => {
@@ -72,13 +80,15 @@ describe('chooseRange', () => {
   });
 });
 
-test('takenRanges reads routes and addresses, without the default route and without IPv6', () => {
+test('takenRanges reads routes and addresses, without the default route and what every link has', () => {
   const routes = JSON.stringify([
     { dst: 'default', gateway: '192.0.2.1' },
     { dst: '10.9.0.0/16' },
     { dst: '0.0.0.0/0' },
     { type: 'local', dst: '10.8.0.1' },
     { dst: 'fe80::/64' },
+    { type: 'multicast', dst: 'ff00::/8' },
+    { dst: 'fd00:7::/64' },
   ]);
   const addresses = JSON.stringify([
     {
@@ -90,6 +100,6 @@ test('takenRanges reads routes and addresses, without the default route and with
     },
     { ifname: 'ifb0' },
   ]);
-  expect(takenRanges(routes, addresses)).toEqual(['10.9.0.0/16', '10.8.0.1/32', '127.0.0.0/8']);
+  expect(takenRanges(routes, addresses)).toEqual(['10.9.0.0/16', '10.8.0.1/32', 'fd00:7::/64', '127.0.0.0/8', '::1/128']);
   expect(takenRanges('', '')).toEqual([]);
 });

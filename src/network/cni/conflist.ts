@@ -1,6 +1,8 @@
 // The configuration of the CNI plugins of one cluster. Pure.
 // https://www.cni.dev/docs/spec/ and https://www.cni.dev/plugins/current/main/bridge/
 import { createHash } from 'node:crypto';
+import { addressAt, parseRange } from './cidr.ts';
+import { familyOf } from './family.ts';
 
 /** 0.4.0 is what the oldest plugins and containerds in use understand. */
 const cniVersion = '0.4.0';
@@ -14,7 +16,8 @@ export function bridgeName(clusterId: string): string {
 
 export interface ConflistOptions {
   readonly bridge: string;
-  readonly podCidr: string;
+  /** Of this node's pods, one of each family that they have. */
+  readonly podCidrs: readonly string[];
   readonly leasesDir: string;
   /** Of the way to the outside: larger packets would be cut or lost there. */
   readonly mtu: number;
@@ -26,8 +29,17 @@ export interface ConflistOptions {
 const shaping = { type: 'bandwidth', capabilities: { bandwidth: true } };
 
 /** Address translation and host ports are Minke's own (nftables): the plugins for them would need iptables and leave its chains behind. */
-export function renderConflist({ bridge, podCidr, leasesDir, mtu, bandwidth }: ConflistOptions): string {
-  const ipam = { type: 'host-local', dataDir: leasesDir, ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }] };
+export function renderConflist({ bridge, podCidrs, leasesDir, mtu, bandwidth }: ConflistOptions): string {
+  const ranges = podCidrs.map((subnet) => [{ subnet, ...startOf(subnet) }]);
+  const routes = podCidrs.map((subnet) => ({ dst: familyOf(subnet).everywhere }));
+  const ipam = { type: 'host-local', dataDir: leasesDir, ranges, routes };
+  // Whether somebody else has the address is not asked for (the plugin's default): nobody can, and pods would wait for it.
   const plugin = { type: 'bridge', bridge, isGateway: true, forceAddress: true, hairpinMode: true, mtu, ipam };
   return `${JSON.stringify({ cniVersion, name: 'minke', plugins: [plugin, ...(bandwidth ? [shaping] : [])] }, null, 2)}\n`;
+}
+
+/** The first addresses of an IPv6 range are routers', the bridge's and the tunnel's. */
+function startOf(subnet: string): { readonly rangeStart?: string } {
+  const range = parseRange(subnet);
+  return range?.family === 'IPv6' ? { rangeStart: addressAt(range, 3) } : {};
 }

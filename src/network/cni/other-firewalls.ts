@@ -1,4 +1,5 @@
 // Firewalls of others that drop what is forwarded (Docker's, by its policy): pods need an exception in each, since one drop outweighs every accept. Pure.
+import type { Family } from './family.ts';
 
 export interface Chain {
   readonly family: string;
@@ -6,14 +7,17 @@ export interface Chain {
   readonly name: string;
 }
 
-/** Reads `nft -j list chains`: base chains at the forward hook whose policy is to drop, for IPv4. */
-export function droppingChains(json: string): readonly Chain[] {
+/** Reads `nft -j list chains`: base chains at the forward hook whose policy is to drop, for one of the families. */
+export function droppingChains(json: string, families: readonly Family[]): readonly Chain[] {
   const { nftables = [] } = JSON.parse(json) as {
     nftables?: readonly { chain?: Chain & { type?: string; hook?: string; policy?: string } }[];
   };
   return nftables.flatMap(({ chain }) => {
     const isOne =
-      chain?.hook === 'forward' && chain.type === 'filter' && chain.policy === 'drop' && (chain.family === 'ip' || chain.family === 'inet');
+      chain?.hook === 'forward' &&
+      chain.type === 'filter' &&
+      chain.policy === 'drop' &&
+      (chain.family === 'inet' || families.some(({ ip }) => ip === chain.family));
     return isOne ? [{ family: chain.family, table: chain.table, name: chain.name }] : [];
   });
 }

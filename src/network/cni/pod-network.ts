@@ -7,8 +7,9 @@ import type { Processes } from '../../base/ports/process.ts';
 import { PodGate } from '../policy/gate.ts';
 import { removePodRoutes } from '../routes/remove.ts';
 import { shapesBandwidth } from './bandwidth.ts';
-import { addressAt, parseRange, takenRanges } from './cidr.ts';
+import { addressAt, parseRange, splitRanges, takenRanges } from './cidr.ts';
 import { bridgeName, conflistName, renderConflist } from './conflist.ts';
+import { type Family, familyOf, ipv4, ipv6 } from './family.ts';
 import { HostPortTable } from './host-ports.ts';
 import { createNft, type Nft } from './nft.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
@@ -31,9 +32,9 @@ export interface PodNetworkOptions {
 }
 
 export interface SetUpOptions {
-  /** This node's range: `10.42.0.0/24`. */
+  /** This node's range, or one of each family: `10.42.0.0/24,fd00:42::/64`. */
   readonly podCidr: string;
-  /** Every node's: `10.42.0.0/16`. Default: there is one node. */
+  /** Every node's, in the same order: `10.42.0.0/16,fd00:42::/56`. Default: there is one node. */
   readonly clusterCidr?: string;
   /** How much shorter pods' packets must be than those of the way outside, for what is put around them between nodes. Default 0. */
   readonly overheadBytes?: number;
@@ -48,15 +49,15 @@ export interface PodNetwork {
   readonly hostPorts: HostPortTable;
   /** Through it every sandbox goes before its first container. */
   readonly gate: PodGate;
-  /** Can be repeated at any time; running pods keep their connections. Gives the host's address on the bridge. */
-  setUp(options: SetUpOptions): Promise<{ readonly gateway: string; readonly bridgeNetfilter: boolean }>;
+  /** Can be repeated at any time; running pods keep their connections. Gives the host's addresses on the bridge. */
+  setUp(options: SetUpOptions): Promise<{ readonly gateways: readonly string[]; readonly bridgeNetfilter: boolean }>;
   /** Whether this machine's kernel can hold pods to a bandwidth. */
   shapesBandwidth(): Promise<boolean>;
   /** Of the way outside. */
   outsideMtu(): Promise<number>;
   /** Takes away bridge, pods' interfaces, rules, and the ways to other nodes. Repeating it is harmless. */
   remove(of?: { readonly clusterCidr: string }): Promise<void>;
-  /** IPv4 ranges that this machine's routes and addresses use. */
+  /** Ranges that this machine's routes and addresses use. */
   takenRanges(): Promise<readonly string[]>;
 }
 
@@ -73,38 +74,44 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   };
   let shapes: Promise<boolean> | undefined;
   const canShape = () => (shapes ??= shapesBandwidth(processes));
+  let families: readonly Family[] = [ipv4];
   return {
     bridge,
     shapesBandwidth: canShape,
-    hostPorts: new HostPortTable(nft, table),
+    hostPorts: new HostPortTable(nft, table, () => families),
     gate: new PodGate(clock),
     outsideMtu,
     async setUp({ podCidr, clusterCidr = podCidr, overheadBytes = 0, confDir, leasesDir }) {
-      const range = parseRange(podCidr);
-      if (!range) throw new Error(`Cannot set up the pod network: "${podCidr}" is not an IPv4 range such as 10.42.0.0/24`);
-      const gateway = addressAt(range, 1);
+      const ranges = rangesOf(podCidr, clusterCidr);
+      families = ranges.map(({ family }) => family);
       const [wholeMtu, links] = await Promise.all([outsideMtu(), ip('-j', 'link', 'show')]);
       const mtu = wholeMtu - overheadBytes;
       // The bridge stands before the first pod, so that the host has its address on it.
       if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
       await must(ip('link', 'set', bridge, 'address', bridgeMac(clusterId)));
-      await must(ip('addr', 'replace', `${gateway}/${range.prefix}`, 'dev', bridge));
+      for (const { family, gateway, prefix } of ranges) {
+        // Nobody else has it, and it is needed at once.
+        const flags = family === ipv6 ? ['nodad'] : [];
+        await must(ip('addr', 'replace', `${gateway}/${prefix}`, 'dev', bridge, ...flags));
+      }
       await must(ip('link', 'set', bridge, 'up'));
-      const bridgeNetfilter = await setSysctls(fs, sysctls, bridge);
-      await nft(renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilter }));
-      await passOtherFirewalls(nft, bridge, table);
+      const bridgeNetfilter = await setSysctls({ fs, sysctls, bridge, families, ip });
+      await nft(ranges.map((of) => renderRules({ table, bridge, ...of, bridgeNetfilter })).join(''));
+      await passOtherFirewalls({ nft, families, mark: table }, bridge);
       await fs.mkdir(leasesDir, { mode: 0o700 });
       await fs.mkdir(confDir, { mode: 0o755 });
-      const conflist = renderConflist({ bridge, podCidr, leasesDir, mtu, bandwidth: await canShape() });
+      const conflist = renderConflist({ bridge, podCidrs: ranges.map((of) => of.podCidr), leasesDir, mtu, bandwidth: await canShape() });
       const path = join(confDir, conflistName);
       // Writing it makes containerd load it again: only when it has changed.
       if ((await fs.readText(path)) !== conflist) await fs.write(path, conflist);
-      return { gateway, bridgeNetfilter };
+      return { gateways: ranges.map(({ gateway }) => gateway), bridgeNetfilter };
     },
     async remove(of) {
       await removePodRoutes({ bridge, clusterCidr: of?.clusterCidr, processes, ipPath: programs.ip });
-      await nft(renderRemoval(table));
-      await forgetExceptions(nft, table);
+      await nft(renderRemoval(ipv4, table));
+      // Where the kernel has no IPv6, none was made.
+      await nft(renderRemoval(ipv6, table)).catch(() => {});
+      await forgetExceptions({ nft, families: [ipv4, ipv6], mark: table });
       const { stdout, code } = await ip('-j', 'link', 'show', 'master', bridge);
       const ports = code === 0 ? (JSON.parse(stdout || '[]') as readonly { ifname?: string }[]) : [];
       // Usually gone with their namespaces; one may be left by a pod that was ended by force.
@@ -136,27 +143,70 @@ export function outsideMtuOf(routes: string, links: string): number {
   return link?.mtu ?? mtuDefault;
 }
 
-/** Exceptions are marked with our table's name, so that they are made once and can be taken away. */
-async function passOtherFirewalls(nft: Nft, bridge: string, mark: string): Promise<void> {
-  for (const chain of droppingChains(await nft.list('chains'))) {
+interface NodeRanges {
+  readonly family: Family;
+  readonly podCidr: string;
+  readonly clusterCidr: string;
+  readonly gateway: string;
+  readonly prefix: number;
+}
+
+function rangesOf(podCidr: string, clusterCidr: string): readonly NodeRanges[] {
+  const whole = splitRanges(clusterCidr);
+  return splitRanges(podCidr).map((text) => {
+    const range = parseRange(text);
+    if (!range) throw new Error(`Cannot set up the pod network: "${text}" is not a range such as 10.42.0.0/24`);
+    const family = familyOf(text);
+    const cluster = whole.find((other) => familyOf(other) === family) ?? text;
+    return { family, podCidr: text, clusterCidr: cluster, gateway: addressAt(range, 1), prefix: range.prefix };
+  });
+}
+
+interface Exceptions {
+  readonly nft: Nft;
+  readonly families: readonly Family[];
+  /** Exceptions are marked with our table's name, so that they are made once and can be taken away. */
+  readonly mark: string;
+}
+
+async function passOtherFirewalls({ nft, families, mark }: Exceptions, bridge: string): Promise<void> {
+  for (const chain of droppingChains(await nft.list('chains'), families)) {
     const present = handlesOf(await nft.list('chain', chain.family, chain.table, chain.name), mark);
     if (present.length === 0) await nft(renderExceptions(chain, bridge, mark));
   }
 }
 
-async function forgetExceptions(nft: Nft, mark: string): Promise<void> {
-  for (const chain of droppingChains(await nft.list('chains'))) {
+async function forgetExceptions({ nft, families, mark }: Exceptions): Promise<void> {
+  for (const chain of droppingChains(await nft.list('chains'), families)) {
     const present = handlesOf(await nft.list('chain', chain.family, chain.table, chain.name), mark);
     if (present.length > 0) await nft(renderExceptionRemoval(chain, present));
   }
 }
 
+interface SysctlOptions {
+  readonly fs: FileSystem;
+  readonly sysctls: Sysctls;
+  readonly bridge: string;
+  readonly families: readonly Family[];
+  readonly ip: (...args: string[]) => ReturnType<typeof runIp>;
+}
+
 /** Gives whether the kernel shows bridged packets to nftables. */
-async function setSysctls(fs: FileSystem, sysctls: Sysctls, bridge: string): Promise<boolean> {
-  await sysctls.set('net/ipv4/ip_forward', '1');
-  // A host port reached by way of loopback has a source of 127.0.0.1 until it is translated.
-  await fs.writeInto(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
-  return sysctls.set('net/bridge/bridge-nf-call-iptables', '1');
+async function setSysctls({ fs, sysctls, bridge, families, ip }: SysctlOptions): Promise<boolean> {
+  let bridgeNetfilter = true;
+  for (const family of families) {
+    if (family === ipv4) {
+      await sysctls.set('net/ipv4/ip_forward', '1');
+      // A host port reached by way of loopback has a source of 127.0.0.1 until it is translated.
+      await fs.writeInto(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+    } else {
+      await keepRouterAdvertisements(fs, sysctls, (await ip('-6', '-j', 'route', 'show', 'default')).stdout);
+      await sysctls.set('net/ipv6/conf/all/forwarding', '1');
+    }
+    const isShown = await sysctls.set(`net/bridge/bridge-nf-call-${family.ip}tables`, '1');
+    bridgeNetfilter &&= isShown;
+  }
+  return bridgeNetfilter;
 }
 
 async function hasOthers(fs: FileSystem, machineDir: string, clusterId: string): Promise<boolean> {
@@ -170,4 +220,13 @@ async function hasOthers(fs: FileSystem, machineDir: string, clusterId: string):
 export function bridgeMac(clusterId: string): string {
   const bytes = createHash('sha256').update(`bridge ${clusterId}`).digest().subarray(0, 5);
   return ['0a', ...[...bytes].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
+}
+
+/** A machine that forwards packets has no more use for what routers say, unless it is told to: else it would lose its own way outside. */
+async function keepRouterAdvertisements(fs: FileSystem, sysctls: Sysctls, routes: string): Promise<void> {
+  const learned = (JSON.parse(routes || '[]') as readonly { dev?: string; protocol?: string }[]).filter(({ protocol }) => protocol === 'ra');
+  for (const dev of new Set(learned.flatMap((route) => route.dev ?? []))) {
+    const path = `net/ipv6/conf/${dev}/accept_ra`;
+    if ((await fs.readText(join('/proc/sys', path)))?.trim() === '1') await sysctls.set(path, '2');
+  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { bridgeName, renderConflist } from './conflist.ts';
+import { ipv4, ipv6 } from './family.ts';
 import { HostPortTable, type PublishRequest } from './host-ports.ts';
 import type { Nft } from './nft.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
@@ -31,7 +32,7 @@ describe('rules', () => {
   });
 
   test('removing works whether the table is there or not', () => {
-    expect(renderRemoval(tableName('a1'))).toBe('add table ip minke-a1\ndelete table ip minke-a1\n');
+    expect(renderRemoval(ipv4, tableName('a1'))).toBe('add table ip minke-a1\ndelete table ip minke-a1\n');
   });
 });
 
@@ -41,7 +42,7 @@ test.each(['3fa9c1', '3fa9c1d2e3f4', 'my cluster', ''])('the bridge of %j has a 
 
 test('the plugins’ configuration', () => {
   const list = JSON.parse(
-    renderConflist({ bridge: 'mk3fa9c1', podCidr: '10.42.0.0/24', leasesDir: '/run/minke/3fa9c1/cni', mtu: 1400, bandwidth: false }),
+    renderConflist({ bridge: 'mk3fa9c1', podCidrs: ['10.42.0.0/24'], leasesDir: '/run/minke/3fa9c1/cni', mtu: 1400, bandwidth: false }),
   );
   expect(list).toMatchObject({
     cniVersion: '0.4.0',
@@ -83,13 +84,13 @@ describe('host ports', () => {
 
   const request = (id: string, more: Partial<PublishRequest['ports'][number]> = {}): PublishRequest => ({
     id,
-    ip: '10.42.0.7',
+    ips: ['10.42.0.7'],
     ports: [{ protocol: 'TCP', containerPort: 80, hostPort: 8080, hostIp: '', ...more }],
   });
 
   test('are added and removed as elements with their owner', async () => {
     const { nft, state } = fakeNft();
-    const table = new HostPortTable(nft, 'minke-1');
+    const table = new HostPortTable(nft, 'minke-1', () => [ipv4]);
     await table.add(request('s1'));
     await table.add(request('s1')); // Repeated: nothing to do.
     await table.add(request('s2', { hostIp: '192.0.2.2', protocol: 'UDP' }));
@@ -105,7 +106,7 @@ describe('host ports', () => {
   test('have one owner, also of two that come at once and of one from before a restart', async () => {
     const old: HostPort = { sandboxId: 'old', protocol: 'tcp', hostIp: '', hostPort: 9000, podIp: '10.42.0.2', podPort: 90 };
     const { nft, state } = fakeNft(new Map([['x', old]]));
-    const table = new HostPortTable(nft, 'minke-1');
+    const table = new HostPortTable(nft, 'minke-1', () => [ipv4]);
     const both = await Promise.allSettled([
       table.add(request('s1')),
       table.add(request('s2')),
@@ -116,9 +117,30 @@ describe('host ports', () => {
     expect(state.applied.at(-1)).toBe('delete element ip minke-1 hostports { tcp . 9000 }\n');
   });
 
+  test('of a pod with addresses of both families are in both tables, or where the host address is', async () => {
+    const { nft, state } = fakeNft();
+    const table = new HostPortTable(nft, 'minke-1', () => [ipv4, ipv6]);
+    const ips = ['10.42.0.7', 'fd00:42::7'];
+    await table.add({ ...request('s1'), ips });
+    await table.add({ ...request('s2', { hostIp: '::', hostPort: 81 }), ips });
+    await table.add({ ...request('s3', { hostIp: '0.0.0.0', hostPort: 81 }), ips });
+    await table.add({ ...request('s4', { hostIp: 'fd00::2', hostPort: 82 }), ips });
+    expect(state.applied.join('').trim().split('\n')).toEqual([
+      'add element ip minke-1 hostports { tcp . 8080 comment "s1" : 10.42.0.7 . 80 }',
+      'add element ip6 minke-1 hostports { tcp . 8080 comment "s1" : fd00:42::7 . 80 }',
+      'add element ip6 minke-1 hostports { tcp . 81 comment "s2" : fd00:42::7 . 80 }',
+      'add element ip minke-1 hostports { tcp . 81 comment "s3" : 10.42.0.7 . 80 }',
+      'add element ip6 minke-1 hostports-by-ip { fd00::2 . tcp . 82 comment "s4" : fd00:42::7 . 80 }',
+    ]);
+    await table.remove('s1');
+    expect(state.applied.at(-1)).toBe(
+      'delete element ip minke-1 hostports { tcp . 8080 }\ndelete element ip6 minke-1 hostports { tcp . 8080 }\n',
+    );
+  });
+
   test('that nft refused are not taken for published', async () => {
     const { nft, state } = fakeNft();
-    const table = new HostPortTable(nft, 'minke-1');
+    const table = new HostPortTable(nft, 'minke-1', () => [ipv4]);
     state.fail = true;
     await expect(table.add(request('s1'))).rejects.toThrow('nft failed');
     state.fail = false;
@@ -147,8 +169,9 @@ describe('firewalls of others', () => {
       chain({ family: 'inet', table: 'fw' }),
       { metainfo: {} },
     ];
-    expect(droppingChains(JSON.stringify({ nftables: chains }))).toEqual([forward, { ...forward, family: 'inet', table: 'fw' }]);
-    expect(droppingChains('{}')).toEqual([]);
+    expect(droppingChains(JSON.stringify({ nftables: chains }), [ipv4])).toEqual([forward, { ...forward, family: 'inet', table: 'fw' }]);
+    expect(droppingChains('{}', [ipv4])).toEqual([]);
+    expect(droppingChains(JSON.stringify({ nftables: chains }), [ipv4, ipv6])).toHaveLength(3);
     expect(renderExceptions(forward, 'mk1', 'minke-1')).toBe(
       'insert rule ip filter FORWARD iifname "mk1" accept comment "minke-1"\ninsert rule ip filter FORWARD oifname "mk1" accept comment "minke-1"\n',
     );
@@ -163,5 +186,18 @@ describe('firewalls of others', () => {
     ];
     const handles = handlesOf(JSON.stringify({ nftables: rules }), 'minke-1');
     expect(renderExceptionRemoval(forward, handles)).toBe('delete rule ip filter FORWARD handle 4\n');
+  });
+});
+
+test('IPv6: a table of its own, no way from loopback, and addresses from the third on', () => {
+  const rules = renderRules({ ...options, podCidr: 'fd00:42::/64', clusterCidr: 'fd00:42::/56' });
+  for (const line of rules.trim().split('\n')) expect(line).toMatch(/^(add|flush) (table|map|chain|rule) ip6 minke-3fa9c1( |$)/);
+  expect(rules).toContain('ip6 saddr fd00:42::/64 ip6 daddr != fd00:42::/56 oifname != "mk3fa9c1" ip6 daddr != ff00::/8 masquerade');
+  expect(rules).toContain('ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @hostports\n');
+  expect(rules).not.toMatch(/ip (s|d)addr|ipv4/);
+  const list = JSON.parse(renderConflist({ bridge: 'b', podCidrs: ['10.42.0.0/24', 'fd00:42::/64'], leasesDir: '/l', mtu: 1500, bandwidth: false }));
+  expect(list.plugins[0].ipam).toMatchObject({
+    ranges: [[{ subnet: '10.42.0.0/24' }], [{ subnet: 'fd00:42::/64', rangeStart: 'fd00:42::3' }]],
+    routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
   });
 });

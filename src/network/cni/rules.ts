@@ -1,11 +1,13 @@
 // The nftables rules of one cluster's pod network, as text for `nft -f -`. Pure.
 // https://www.netfilter.org/projects/nftables/manpage.html
+import { type Family, familyOf } from './family.ts';
 
 /** The table that holds everything of the pod network: `minke-3fa9c1`. */
 export function tableName(clusterId: string): string {
   return `minke-${clusterId}`;
 }
 
+/** Of one family, which its ranges tell. */
 export interface RulesOptions {
   readonly table: string;
   readonly bridge: string;
@@ -23,11 +25,14 @@ export const hostPortsByIpMap = 'hostports-by-ip';
 
 /** Can be applied again at any time: chains are emptied and filled in one step, maps keep their elements. */
 export function renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilter }: RulesOptions): string {
-  const t = `ip ${table}`;
+  const { ip, type, loopback, multicast } = familyOf(podCidr);
+  const t = `${ip} ${table}`;
   const port = 'meta l4proto . th dport';
+  // No packet with the loopback address of IPv6 gets to another machine or namespace.
+  const toNode = ip === 'ip6' ? `ip6 daddr != ${loopback} fib daddr type local` : 'fib daddr type local';
   const toPod = [
-    `fib daddr type local dnat ip to ip daddr . ${port} map @${hostPortsByIpMap}`,
-    `fib daddr type local dnat ip to ${port} map @${hostPortsMap}`,
+    `${toNode} dnat ${ip} to ${ip} daddr . ${port} map @${hostPortsByIpMap}`,
+    `${toNode} dnat ${ip} to ${port} map @${hostPortsMap}`,
   ];
   const chains: Readonly<Record<string, { readonly hook: string; readonly rules: readonly string[] }>> = {
     prerouting: { hook: 'type nat hook prerouting priority -100', rules: toPod },
@@ -35,18 +40,18 @@ export function renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilt
     postrouting: {
       hook: 'type nat hook postrouting priority 100',
       rules: [
-        `ip saddr ${podCidr} ip daddr != ${clusterCidr} oifname != "${bridge}" ip daddr != 224.0.0.0/4 masquerade`,
+        `${ip} saddr ${podCidr} ${ip} daddr != ${clusterCidr} oifname != "${bridge}" ${ip} daddr != ${multicast} masquerade`,
         // A host port reached by way of loopback: the pod cannot answer to 127.0.0.1.
-        `ip saddr 127.0.0.0/8 oifname "${bridge}" masquerade`,
-        ...(bridgeNetfilter ? [] : [`ip saddr ${podCidr} oifname "${bridge}" ct status dnat masquerade`]),
+        `${ip} saddr ${loopback} oifname "${bridge}" masquerade`,
+        ...(bridgeNetfilter ? [] : [`${ip} saddr ${podCidr} oifname "${bridge}" ct status dnat masquerade`]),
       ],
     },
     forward: { hook: 'type filter hook forward priority 0', rules: [`iifname "${bridge}" accept`, `oifname "${bridge}" accept`] },
   };
   return [
     `add table ${t}`,
-    `add map ${t} ${hostPortsMap} { type inet_proto . inet_service : ipv4_addr . inet_service ; }`,
-    `add map ${t} ${hostPortsByIpMap} { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service ; }`,
+    `add map ${t} ${hostPortsMap} { type inet_proto . inet_service : ${type} . inet_service ; }`,
+    `add map ${t} ${hostPortsByIpMap} { type ${type} . inet_proto . inet_service : ${type} . inet_service ; }`,
     ...Object.entries(chains).flatMap(([name, { hook, rules }]) => [
       `add chain ${t} ${name} { ${hook} ; policy accept ; }`,
       `flush chain ${t} ${name}`,
@@ -57,15 +62,15 @@ export function renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilt
 }
 
 /** Works when the table is not there, too. */
-export function renderRemoval(table: string): string {
-  return `add table ip ${table}\ndelete table ip ${table}\n`;
+export function renderRemoval({ ip }: Family, table: string): string {
+  return `add table ${ip} ${table}\ndelete table ${ip} ${table}\n`;
 }
 
-/** One port of the host that leads to a pod. */
+/** One port of the host that leads to a pod, for one family. */
 export interface HostPort {
   readonly sandboxId: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** Empty: every address of the host. */
+  /** Empty: every address of the host that is of the pod address's family. */
   readonly hostIp: string;
   readonly hostPort: number;
   readonly podIp: string;
@@ -85,16 +90,16 @@ export function renderAddHostPorts(table: string, ports: readonly HostPort[]): s
   return ports
     .map(
       (port) =>
-        `add element ip ${table} ${mapOf(port)} { ${hostPortKey(port)} comment "${port.sandboxId}" : ${port.podIp} . ${port.podPort} }\n`,
+        `add element ${familyOf(port.podIp).ip} ${table} ${mapOf(port)} { ${hostPortKey(port)} comment "${port.sandboxId}" : ${port.podIp} . ${port.podPort} }\n`,
     )
     .join('');
 }
 
 export function renderRemoveHostPorts(table: string, ports: readonly HostPort[]): string {
-  return ports.map((port) => `delete element ip ${table} ${mapOf(port)} { ${hostPortKey(port)} }\n`).join('');
+  return ports.map((port) => `delete element ${familyOf(port.podIp).ip} ${table} ${mapOf(port)} { ${hostPortKey(port)} }\n`).join('');
 }
 
-/** Reads `nft -j list table ip TABLE`, `{}` for a missing one. Elements without a comment are not ours and are passed over. */
+/** Reads `nft -j list table ... TABLE`, `{}` for a missing one. Elements without a comment are not ours and are passed over. */
 export function parseHostPorts(json: string): readonly HostPort[] {
   const { nftables = [] } = JSON.parse(json) as { nftables?: readonly { map?: { name?: string; elem?: readonly unknown[] } }[] };
   return nftables.flatMap(({ map }) => {

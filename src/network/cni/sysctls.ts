@@ -47,7 +47,8 @@ export function createSysctls({ fs, dir, root = '/proc/sys', namespace = '/proc/
     },
     async restore() {
       const record = await recordOf();
-      for (const [path, before] of Object.entries(await read(record))) {
+      // The last first: what a setting needed to be safe was made before it.
+      for (const [path, before] of Object.entries(await read(record)).reverse()) {
         const file = join(root, path);
         if ((await fs.readText(file)) !== undefined) await fs.writeInto(file, before);
       }

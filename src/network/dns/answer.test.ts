@@ -15,10 +15,15 @@ function zoneOf(services: readonly V1Service[], slices: readonly V1EndpointSlice
     service: (key) => services.find(({ metadata }) => `${metadata?.namespace}/${metadata?.name}` === key),
     slices: (key) => slices.filter(({ metadata }) => `${metadata?.namespace}/${metadata?.labels?.['kubernetes.io/service-name']}` === key),
     hasNamespace: (name) => name === 'default' || name === 'kube-system',
-    servicesWithIp: (ip) => services.filter(({ spec }) => spec?.clusterIP === ip),
+    servicesWithIp: (ip) => services.filter(({ spec }) => spec?.clusterIPs?.includes(ip)),
     slicesWithAddress: (ip) => slices.filter(({ endpoints }) => endpoints?.some(({ addresses }) => addresses.includes(ip))),
   };
-  return { domain: 'cluster.local', dnsIp: '10.96.0.10', ownRanges: ['10.42.0.0/24', '10.96.0.0/20'], data };
+  return {
+    domain: 'cluster.local',
+    dnsIps: ['10.96.0.10', 'fd00:96::a'],
+    ownRanges: ['10.42.0.0/24', '10.96.0.0/20', 'fd00:42::/56'],
+    data,
+  };
 }
 
 /** Another server that knows every name of `example.com`. */
@@ -42,6 +47,8 @@ const responder: Responder = {
     [
       service('web', { clusterIP: '10.96.0.20', clusterIPs: ['10.96.0.20'], ports }),
       service('db', { clusterIP: 'None', clusterIPs: ['None'] }),
+      service('both', { clusterIP: '10.96.0.30', clusterIPs: ['10.96.0.30', 'fd00:96::30'], ports }),
+      service('six', { clusterIP: 'None', clusterIPs: ['None'] }),
       service('far', { type: 'ExternalName', externalName: 'www.example.com' }),
       service('near', { type: 'ExternalName', externalName: 'web.default.svc.cluster.local.' }),
       service('round', { type: 'ExternalName', externalName: 'round.default.svc.cluster.local' }),
@@ -49,6 +56,7 @@ const responder: Responder = {
     ],
     [
       slice('web', [{ ip: '10.42.0.5' }]),
+      slice('six', [{ ip: 'fd00:42::9' }, { ip: 'fd00:42::6', hostname: 'six-0' }]),
       slice('db', [
         { ip: '10.42.0.6', hostname: 'db-0' },
         { ip: '10.42.0.7', hostname: 'db-1' },
@@ -69,6 +77,8 @@ async function ask(name: string, type: keyof typeof recordTypes = 'A', transport
 }
 const dataOf = (decoded: Decoded) => decoded.answers.map(({ data }) => data).sort();
 
+/** Of `fd00:42::LAST`. */
+const reverse6 = (last: string, second = '0042') => `${[...`fd00${second}${'0'.repeat(20)}${last}`].reverse().join('.')}.ip6.arpa`;
 const local = (name: string) => `${name}.cluster.local`;
 test.each<readonly [string, keyof typeof recordTypes, readonly string[]]>([
   [local('web.default.svc'), 'A', ['10.96.0.20']],
@@ -99,6 +109,17 @@ test.each<readonly [string, keyof typeof recordTypes, readonly string[]]>([
   [local('svc'), 'A', []],
   [local('default.svc'), 'A', []],
   ['example.com', 'A', ['203.0.113.80']],
+  [local('both.default.svc'), 'A', ['10.96.0.30']],
+  [local('both.default.svc'), 'AAAA', ['fd00:96:0:0:0:0:0:30']],
+  [local('six.default.svc'), 'A', []],
+  [local('six.default.svc'), 'AAAA', ['fd00:42:0:0:0:0:0:6', 'fd00:42:0:0:0:0:0:9']],
+  [local('six-0.six.default.svc'), 'AAAA', ['fd00:42:0:0:0:0:0:6']],
+  [local('fd00-42--9.six.default.svc'), 'AAAA', ['fd00:42:0:0:0:0:0:9']],
+  [local('fd00-42--77.default.pod'), 'AAAA', ['fd00:42:0:0:0:0:0:77']],
+  [local('fd00-42--77.default.pod'), 'A', []],
+  [local('ns.dns'), 'AAAA', ['fd00:96:0:0:0:0:0:a']],
+  [reverse6('0030', '0096'), 'PTR', ['both.default.svc.cluster.local']],
+  [reverse6('0006'), 'PTR', ['six-0.six.default.svc.cluster.local']],
 ])('%s %s', async (name, type, expected) => {
   const answer = await ask(name, type);
   expect(answer).toMatchObject({ id: 4711, code: 0, isAnswer: true, truncated: false });

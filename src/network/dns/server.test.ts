@@ -99,9 +99,9 @@ describe('the server', () => {
     await new Promise<void>((resolve) => {
       done = runDnsServer({
         domain: 'cluster.local',
-        dnsIp: '10.96.0.10',
+        dnsIps: ['10.96.0.10'],
         ownRanges: ['10.96.0.0/20'],
-        host,
+        hosts: [host],
         // Itself is left out.
         readUpstreams: async () => ['10.96.0.10', host, elsewhere],
         upstreamPort: upstream.port,
@@ -110,7 +110,7 @@ describe('the server', () => {
         random: new SeededRandom(1),
         log,
         signal: stop.signal,
-        onListening: async (number) => {
+        onListening: async ([number = 0]) => {
           port = number;
           resolve();
         },

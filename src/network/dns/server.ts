@@ -7,7 +7,7 @@ import { bindUdp, type UdpSocket } from '../../base/ports/udp.ts';
 import type { Informers } from '../../client/mod.ts';
 import { type Responder, respond } from './answer.ts';
 import { createForwarder } from './forwarder.ts';
-import type { Zone, ZoneData } from './zone.ts';
+import { plainIp, type Zone, type ZoneData } from './zone.ts';
 
 /** Connections at once; further ones are closed. */
 const connectionsMax = 200;
@@ -21,11 +21,12 @@ const addressIndex = 'dns/address';
 export interface DnsServerOptions {
   /** `cluster.local` */
   readonly domain: string;
-  /** The address of the `kube-dns` Service, which is the zone's server. */
-  readonly dnsIp: string;
+  /** The addresses of the `kube-dns` Service, which is the zone's server. */
+  readonly dnsIps: readonly string[];
   /** Of pods and services. */
   readonly ownRanges: readonly string[];
-  readonly host: string;
+  /** Where to listen, an address of each family. */
+  readonly hosts: readonly string[];
   /** The addresses of the machine's resolvers, read now and then. */
   readonly readUpstreams: () => Promise<readonly string[]>;
   /** Of those resolvers. Default 53. */
@@ -35,37 +36,38 @@ export interface DnsServerOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Questions are answered from now on, at this port of `host`. */
-  readonly onListening: (port: number) => Promise<void>;
+  /** Questions are answered from now on, at these ports of `hosts`. */
+  readonly onListening: (ports: readonly number[]) => Promise<void>;
 }
 
 /** Runs until the signal fires. */
 export async function runDnsServer(options: DnsServerOptions): Promise<void> {
-  const { host, informers, clock, random, log, signal, dnsIp } = options;
-  const zone: Zone = { domain: options.domain, dnsIp, ownRanges: options.ownRanges, data: zoneDataOf(informers) };
+  const { hosts, informers, clock, random, log, signal, dnsIps } = options;
+  const zone: Zone = { domain: options.domain, dnsIps, ownRanges: options.ownRanges, data: zoneDataOf(informers) };
   const port = options.upstreamPort === undefined ? {} : { port: options.upstreamPort };
-  const forwarder = createForwarder({ clock, random, log, own: [dnsIp, host], ...port });
+  const forwarder = createForwarder({ clock, random, log, own: [...dnsIps, ...hosts], ...port });
   const tasks = new Tasks(log);
   const stop = new AbortController();
   const unlink = onAbort(signal, (reason) => stop.abort(reason));
   const responder: Responder = { zone, forwarder, random, signal: stop.signal };
   await informers.synced();
-  const listeners = await listen(options, responder, tasks, stop.signal);
+  const listeners: Listeners[] = [];
   try {
+    for (const host of hosts) listeners.push(await listen({ ...options, host }, responder, tasks, stop.signal));
     tasks.run('follow the resolvers of the machine', stop.signal, async () => {
       while (!stop.signal.aborted) {
         await forwarder.setUpstreams(await options.readUpstreams(), stop.signal);
         await sleep(clock, upstreamsCheckMs, stop.signal);
       }
     });
-    await options.onListening(listeners.udp.port);
+    await options.onListening(listeners.map(({ udp }) => udp.port));
     await new Promise<void>((resolve) => {
       onAbort(stop.signal, () => resolve());
     });
   } finally {
     unlink();
     stop.abort();
-    await Promise.all([listeners.udp.close(), listeners.tcp.close()]);
+    await Promise.all(listeners.flatMap(({ udp, tcp }) => [udp.close(), tcp.close()]));
     await tasks.settled();
   }
 }
@@ -73,12 +75,14 @@ export async function runDnsServer(options: DnsServerOptions): Promise<void> {
 /** Reads caches at each question: an answer is never older than they are. */
 export function zoneDataOf(informers: Informers): ZoneData {
   const [serviceCache, sliceCache, namespaceCache] = [informers.of(services), informers.of(endpointslices), informers.of(namespaces)];
-  serviceCache.addIndex(addressIndex, ({ spec }: V1Service) => (spec?.clusterIPs ?? []).filter((ip) => ip !== 'None' && ip !== ''));
+  serviceCache.addIndex(addressIndex, ({ spec }: V1Service) =>
+    (spec?.clusterIPs ?? []).filter((ip) => ip !== 'None' && ip !== '').map(plainIp),
+  );
   sliceCache.addIndex(serviceIndex, ({ metadata }: V1EndpointSlice) => [
     `${metadata?.namespace ?? ''}/${metadata?.labels?.[serviceNameLabel] ?? ''}`,
   ]);
   sliceCache.addIndex(addressIndex, ({ endpoints }: V1EndpointSlice) => [
-    ...new Set((endpoints ?? []).flatMap(({ addresses }) => addresses)),
+    ...new Set((endpoints ?? []).flatMap(({ addresses }) => addresses.map(plainIp))),
   ]);
   return {
     service: (key) => serviceCache.get(key),
@@ -94,7 +98,9 @@ interface Listeners {
   readonly tcp: TcpListener;
 }
 
-async function listen({ host, log, clock }: DnsServerOptions, responder: Responder, tasks: Tasks, signal: AbortSignal): Promise<Listeners> {
+type ListenOptions = Pick<DnsServerOptions, 'log' | 'clock'> & { readonly host: string };
+
+async function listen({ host, log, clock }: ListenOptions, responder: Responder, tasks: Tasks, signal: AbortSignal): Promise<Listeners> {
   const onError = (error: Error) => log.warn('DNS socket reported an error', { error: errorText(error) });
   let connections = 0;
   const onConnection = (socket: Duplex) => {

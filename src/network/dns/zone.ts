@@ -1,7 +1,7 @@
 // The cluster's names: from a question to records, out of services and endpoint slices as they are at this moment. Pure.
 // https://github.com/kubernetes/dns/blob/master/docs/specification.md (version 1.1.0)
-import { isHeadless, serviceNameLabel, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
-import { overlap, parseRange } from '../cni/cidr.ts';
+import { formatIp, isHeadless, parseIp, serviceNameLabel, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
+import { isIn, parseRange } from '../cni/cidr.ts';
 import type { DnsRecord, RecordData } from './wire.ts';
 
 /** Of every record: short, because endpoints come and go. */
@@ -20,9 +20,9 @@ export interface ZoneData {
 export interface Zone {
   /** `cluster.local` */
   readonly domain: string;
-  /** Where the zone's own server is found. */
-  readonly dnsIp: string;
-  /** Reverse names in these are the zone's own, also where nothing has them. IPv4. */
+  /** Where the zone's own server is found, in each family. */
+  readonly dnsIps: readonly string[];
+  /** Reverse names in these are the zone's own, also where nothing has them. */
   readonly ownRanges: readonly string[];
   readonly data: ZoneData;
 }
@@ -55,7 +55,7 @@ export function lookUp(zone: Zone, name: string, type: RecordType): Lookup {
   if (kind === 'dns-version' && labels.length === 0) return found(name, type, [{ type: 'TXT', text: specificationVersion }]);
   if (kind === 'dns') {
     if (labels.length === 0) return empty;
-    if (labels.length === 1 && labels[0] === 'ns') return found(name, type, addressData([zone.dnsIp]));
+    if (labels.length === 1 && labels[0] === 'ns') return found(name, type, addressData(zone.dnsIps));
   }
   return missing;
 }
@@ -66,8 +66,8 @@ function found(name: string, type: RecordType, data: readonly RecordData[]): Loo
 
 const addressData = (ips: readonly string[]): readonly RecordData[] =>
   ips.flatMap((address): readonly RecordData[] => {
-    if (address.includes(':')) return [{ type: 'AAAA', address }];
-    return parseRange(address) && !address.includes('/') ? [{ type: 'A', address }] : [];
+    const parsed = parseIp(address);
+    return parsed ? [{ type: parsed.family === 'IPv4' ? 'A' : 'AAAA', address: formatIp(parsed) }] : [];
   });
 
 function lookUpApex(zone: Zone, type: RecordType): Lookup {
@@ -191,22 +191,33 @@ function srv({ service, slices, fullName }: NamedService, name: string, wanted: 
   };
 }
 
-/** `10-42-0-7.default.pod`: says back what it is asked, as the specification allows, whoever has the address. */
+/** `10-42-0-7.default.pod`, `fd00-42--7.default.pod`: says back what it is asked, as the specification allows, whoever has the address. */
 function lookUpPod(zone: Zone, name: string, labels: readonly string[], type: RecordType): Lookup {
   const [ip, namespace] = [labels.at(-2), labels.at(-1)];
   if (namespace === undefined) return empty;
   if (!zone.data.hasNamespace(namespace)) return missing;
   if (ip === undefined) return empty;
-  const address = labels.length === 2 ? ip.replaceAll('-', '.') : '';
-  return parseRange(address) && !address.includes('/') ? found(name, type, addressData([address])) : missing;
+  const isIPv4 = /^\d+-\d+-\d+-\d+$/.test(ip);
+  const address = labels.length === 2 ? ip.replaceAll('-', isIPv4 ? '.' : ':') : '';
+  return parseIp(address) ? found(name, type, addressData([address])) : missing;
 }
 
-/** `4.3.2.1.in-addr.arpa` -> `1.2.3.4`; undefined for any other name. */
+/** `4.3.2.1.in-addr.arpa` -> `1.2.3.4`, 32 digits before `ip6.arpa` -> `fd00::1`; undefined for any other name. */
 export function reverseAddress(name: string): string | undefined {
+  if (name.endsWith('.ip6.arpa')) {
+    const digits = /^(?:[0-9a-f]\.){32}ip6\.arpa$/.test(name) ? name.slice(0, 63).replaceAll('.', '') : undefined;
+    return digits && formatIp({ family: 'IPv6', value: BigInt(`0x${[...digits].reverse().join('')}`) });
+  }
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
   if (!match) return undefined;
   const address = match.slice(1).reverse().join('.');
-  return parseRange(address) ? address : undefined;
+  return parseIp(address) ? address : undefined;
+}
+
+/** As {@link reverseAddress} gives it: what users write may have zeros more, or capitals. */
+export function plainIp(text: string): string {
+  const parsed = text.includes(':') ? parseIp(text) : undefined;
+  return parsed ? formatIp(parsed) : text;
 }
 
 function lookUpReverse(zone: Zone, name: string, ip: string, type: RecordType): Lookup {
@@ -219,10 +230,9 @@ function lookUpReverse(zone: Zone, name: string, ip: string, type: RecordType): 
       type,
       [...new Set(names)].map((target) => ({ type: 'PTR', name: target })),
     );
-  const at = parseRange(ip);
   const isOwn = zone.ownRanges.some((text) => {
     const range = parseRange(text);
-    return at && range && overlap(range, at);
+    return range !== undefined && isIn(ip, range);
   });
   return isOwn ? missing : { is: 'foreign' };
 }
@@ -234,6 +244,6 @@ function reverseNames({ data, domain }: Zone, slice: V1EndpointSlice, ip: string
   const service = data.service(`${namespace}/${serviceName}`);
   if (!service?.spec || !isHeadless(service.spec)) return [];
   return readyEndpoints([slice])
-    .filter(({ endpoint }) => endpoint.addresses.includes(ip))
+    .filter(({ endpoint }) => endpoint.addresses.some((address) => plainIp(address) === ip))
     .map(({ endpoint }) => `${hostOf(endpoint)}.${serviceName}.${namespace}.svc.${domain}`);
 }

@@ -8,7 +8,7 @@ const holdMaxMs = 20_000;
 /** A sandbox that has an address, and no container yet. */
 export interface SandboxClaim {
   readonly id: string;
-  readonly ip: string;
+  readonly ips: readonly string[];
   readonly namespace: string;
   readonly name: string;
   /** Of the pod, with those that the kubelet adds. */

@@ -12,7 +12,8 @@ import {
   type V1NetworkPolicyPort,
   type V1Pod,
 } from '../../api/mod.ts';
-import { parseRange, sizeOf } from '../cni/cidr.ts';
+import { lastOf, parseRange } from '../cni/cidr.ts';
+import type { Family } from '../cni/family.ts';
 import { isPort, plainAddress } from '../proxy/backends.ts';
 import { type Protocol, protocols } from '../proxy/model.ts';
 
@@ -32,10 +33,15 @@ export interface NamedPort {
   readonly port: number;
 }
 
-/** `address` where the pod's status does not say it yet. */
-export function policyPod(pod: V1Pod, nodeName: string, address?: string): PolicyPod | undefined {
+export interface PolicyPlace {
+  readonly nodeName: string;
+  readonly family: Family;
+}
+
+/** As one family sees it. `addresses` where the pod's status does not say them yet. */
+export function policyPod(pod: V1Pod, { nodeName, family }: PolicyPlace, addresses?: readonly string[]): PolicyPod | undefined {
   const { metadata, spec, status } = pod;
-  const known = plainAddress(address ?? status?.podIP);
+  const [known] = (addresses ?? podAddresses(status)).flatMap((address) => plainAddress(address, family) ?? []);
   if (known === undefined || spec?.hostNetwork === true || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
   const ports = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].flatMap((container) =>
     (container.ports ?? []).flatMap(({ name, protocol, containerPort }) => {
@@ -52,6 +58,8 @@ export function policyPod(pod: V1Pod, nodeName: string, address?: string): Polic
   };
 }
 
+const podAddresses = (status: V1Pod['status']): readonly string[] => status?.podIPs?.map(({ ip }) => ip) ?? [status?.podIP ?? ''];
+
 const protocolOf = (text: string | undefined): Protocol | undefined => protocols.find((one) => one === (text ?? 'TCP').toLowerCase());
 
 export type Direction = 'ingress' | 'egress';
@@ -64,10 +72,14 @@ export interface PodSelection {
   readonly matches: (pod: PolicyPod, namespaceLabels: Labels) => boolean;
 }
 
-/** First and last of numbers: ports, or addresses as 32 bits. */
+/** First and last of ports. */
 export type Span = readonly [number, number];
+/** First and last of addresses. */
+export type AddressSpan = readonly [bigint, bigint];
 
-export type Peer = { readonly is: 'pods'; readonly pods: PodSelection } | { readonly is: 'addresses'; readonly spans: readonly Span[] };
+export type Peer =
+  | { readonly is: 'pods'; readonly pods: PodSelection }
+  | { readonly is: 'addresses'; readonly spans: readonly AddressSpan[] };
 
 /** `spans`: absent for every port of the protocol. `names`: whatever number the pod that is reached has under it. */
 export interface Ports {
@@ -89,7 +101,8 @@ export interface CompiledPolicy {
   readonly allows: Readonly<Partial<Record<Direction, readonly Allowance[]>>>;
 }
 
-export function compilePolicy({ metadata, spec }: V1NetworkPolicy): CompiledPolicy {
+/** As one family sees it: ranges of the other hold no address. */
+export function compilePolicy({ metadata, spec }: V1NetworkPolicy, family: Family): CompiledPolicy {
   const namespace = metadata?.namespace ?? '';
   const types = spec?.policyTypes ?? (spec?.egress ? ['Ingress', 'Egress'] : ['Ingress']);
   const allowances = (
@@ -99,7 +112,7 @@ export function compilePolicy({ metadata, spec }: V1NetworkPolicy): CompiledPoli
     }[],
   ): readonly Allowance[] =>
     rules.map(({ peers = [], ports = [] }) => ({
-      peers: peers.length === 0 ? undefined : peers.flatMap((peer) => peerOf(peer, namespace) ?? []),
+      peers: peers.length === 0 ? undefined : peers.flatMap((peer) => peerOf(peer, namespace, family) ?? []),
       ports: ports.length === 0 ? undefined : portsOf(ports),
     }));
   return {
@@ -117,8 +130,8 @@ export function compilePolicy({ metadata, spec }: V1NetworkPolicy): CompiledPoli
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** Undefined for a peer that no pod can be. */
-function peerOf({ podSelector, namespaceSelector, ipBlock }: V1NetworkPolicyPeer, namespace: string): Peer | undefined {
-  if (ipBlock) return { is: 'addresses', spans: blockSpans(ipBlock) };
+function peerOf({ podSelector, namespaceSelector, ipBlock }: V1NetworkPolicyPeer, namespace: string, family: Family): Peer | undefined {
+  if (ipBlock) return { is: 'addresses', spans: blockSpans(ipBlock, family) };
   if (!podSelector && !namespaceSelector) return undefined;
   return { is: 'pods', pods: selectionOf(podSelector ?? {}, namespaceSelector, namespace) };
 }
@@ -138,21 +151,20 @@ function selectionOf(podSelector: V1LabelSelector, namespaceSelector: V1LabelSel
   };
 }
 
-/** Ranges of the other family hold no address here. */
-function blockSpans({ cidr, except = [] }: V1IPBlock): readonly Span[] {
-  const spanOf = (text: string): readonly Span[] => {
+function blockSpans({ cidr, except = [] }: V1IPBlock, family: Family): readonly AddressSpan[] {
+  const spanOf = (text: string): readonly AddressSpan[] => {
     const range = parseRange(text);
-    return range ? [[range.first, range.first + sizeOf(range.prefix) - 1]] : [];
+    return range?.family === family.name ? [[range.first, lastOf(range)]] : [];
   };
   const holes = except.flatMap(spanOf);
-  return holes.reduce<readonly Span[]>(without, spanOf(cidr));
+  return holes.reduce<readonly AddressSpan[]>(without, spanOf(cidr));
 }
 
-function without(spans: readonly Span[], [from, to]: Span): readonly Span[] {
-  return spans.flatMap(([first, last]): readonly Span[] => {
+function without(spans: readonly AddressSpan[], [from, to]: AddressSpan): readonly AddressSpan[] {
+  return spans.flatMap(([first, last]): readonly AddressSpan[] => {
     if (to < first || from > last) return [[first, last]];
-    const before: readonly Span[] = first < from ? [[first, from - 1]] : [];
-    return to < last ? [...before, [to + 1, last]] : before;
+    const before: readonly AddressSpan[] = first < from ? [[first, from - 1n]] : [];
+    return to < last ? [...before, [to + 1n, last]] : before;
   });
 }
 

@@ -22,7 +22,7 @@ const pod = (name: string, podIP?: string): V1Pod => ({
   spec: { nodeName: here.nodeName, containers: [] },
   status: podIP === undefined ? {} : { podIP },
 });
-const claim = (name: string, ip: string) => ({ id: `sandbox-${name}`, ip, namespace: 'x', name, labels: { app: 'a' } });
+const claim = (name: string, ip: string) => ({ id: `sandbox-${name}`, ips: [ip], namespace: 'x', name, labels: { app: 'a' } });
 
 function machine() {
   const filter = new PacketFilter(around);
@@ -84,7 +84,7 @@ async function world(standing: readonly V1NetworkPolicy[] = []) {
       clusterId: 'abc123',
       nodeName: here.nodeName,
       bridge: base.bridge,
-      podCidr: base.podCidr,
+      podCidrs: [base.podCidr],
       gate,
       informers,
       fs: on.fs,

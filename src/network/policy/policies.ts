@@ -5,12 +5,21 @@ import type { Clock, Logger, Random } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
+import { type Family, familyOf, ipv4, ipv6 } from '../cni/family.ts';
 import { Dirty, keepTable, type WantedTable } from '../cni/keep-table.ts';
 import { readListing, sameListing } from '../cni/listing.ts';
 import { createNft, type Nft } from '../cni/nft.ts';
 import type { GateKeeper, PodGate, SandboxClaim } from './gate.ts';
-import { type PolicyPod, policyPod } from './model.ts';
-import { expectedListing, policiesTableName, renderDetourRemoval, renderDifference, renderTable, renderTableRemoval } from './nftables.ts';
+import { type PolicyPlace, type PolicyPod, policyPod } from './model.ts';
+import {
+  expectedListing,
+  listedTable,
+  policiesTableName,
+  renderDetourRemoval,
+  renderDifference,
+  renderTable,
+  renderTableRemoval,
+} from './nftables.ts';
 import { PolicyProgram } from './program.ts';
 import { bringIntoSight } from './sight.ts';
 
@@ -18,7 +27,8 @@ export interface NetworkPoliciesOptions {
   readonly clusterId: string;
   readonly nodeName: string;
   readonly bridge: string;
-  readonly podCidr: string;
+  /** Of this node's pods, one of each family that they have. */
+  readonly podCidrs: readonly string[];
   readonly gate: PodGate;
   readonly informers: Informers;
   readonly fs: FileSystem;
@@ -52,13 +62,19 @@ export async function runNetworkPolicies(options: NetworkPoliciesOptions): Promi
 export async function removePolicyRules(clusterId: string, processes: Processes, nftPath: string): Promise<void> {
   const nft = createNft(processes, nftPath);
   const table = policiesTableName(clusterId);
-  await nft(renderTableRemoval(table));
+  await nft(renderTableRemoval(ipv4, table));
   // Where the kernel has no such tables, none was made.
-  await nft(renderDetourRemoval(table)).catch(() => {});
+  for (const text of [renderTableRemoval(ipv6, table), renderDetourRemoval(table)]) await nft(text).catch(() => {});
+}
+
+/** What stands for one family. */
+interface Part {
+  readonly family: Family;
+  readonly program: PolicyProgram;
 }
 
 interface Following {
-  readonly program: PolicyProgram;
+  readonly parts: readonly Part[];
   readonly offs: readonly (() => void)[];
   readonly podCache: Informer<V1Pod>;
   readonly namespaceCache: Informer<V1Namespace>;
@@ -67,7 +83,7 @@ interface Following {
 interface Follower {
   readonly dirty: Dirty;
   /** Undefined when there are no policies. */
-  program(): PolicyProgram | undefined;
+  parts(): readonly Part[] | undefined;
   /** False while policies are there, but pods and namespaces are not known yet. */
   catchUp(): boolean;
   stop(): void;
@@ -77,7 +93,7 @@ const policyMark = 'policy ';
 const podMark = 'pod ';
 const namespaceMark = 'namespace ';
 
-function follow({ informers, nodeName, gate }: NetworkPoliciesOptions): Follower {
+function follow({ informers, nodeName, podCidrs, gate }: NetworkPoliciesOptions): Follower {
   const dirty = new Dirty();
   const policyCache = informers.of(networkpolicies);
   let following: Following | undefined;
@@ -92,7 +108,7 @@ function follow({ informers, nodeName, gate }: NetworkPoliciesOptions): Follower
   };
   gate.attach(keeper);
   const begin = () => {
-    const program = new PolicyProgram();
+    const parts = podCidrs.map(familyOf).map((family): Part => ({ family, program: new PolicyProgram(family) }));
     const [podCache, namespaceCache] = [informers.of(pods), informers.of(namespaces)];
     if (!podCache.hasSynced || !namespaceCache.hasSynced) {
       // That the process ends first is no error.
@@ -110,27 +126,29 @@ function follow({ informers, nodeName, gate }: NetworkPoliciesOptions): Follower
         if (!old || !next || shown(old) !== shown(next)) dirty.mark(podMark + key);
       }),
     ];
-    for (const policy of policyCache.list()) program.setPolicy(cacheKeyOf(policy), policy);
+    for (const policy of policyCache.list()) for (const { program } of parts) program.setPolicy(cacheKeyOf(policy), policy);
     for (const key of gate.claimed()) dirty.mark(podMark + key);
-    following = { program, offs, podCache, namespaceCache };
+    following = { parts, offs, podCache, namespaceCache };
   };
   return {
     dirty,
-    program: () => following?.program,
+    parts: () => following?.parts,
     catchUp() {
       const hasPolicies = policyCache.list().length > 0;
       if (!hasPolicies) leave();
       else if (!following) begin();
       const marks = dirty.take();
       if (!following) return !hasPolicies;
-      const { program, namespaceCache } = following;
+      const { parts, podCache, namespaceCache } = following;
       for (const mark of marks) {
         const key = mark.slice(mark.indexOf(' ') + 1);
-        if (mark.startsWith(podMark)) program.setPod(key, podOf(following.podCache.get(key), gate.claimOf(key), nodeName));
-        else if (mark.startsWith(policyMark)) program.setPolicy(key, policyCache.get(key));
-        else {
-          const namespace = namespaceCache.get(key);
-          program.setNamespace(key, namespace && (namespace.metadata.labels ?? {}));
+        for (const { program, family } of parts) {
+          if (mark.startsWith(podMark)) program.setPod(key, podOf(podCache.get(key), gate.claimOf(key), { nodeName, family }));
+          else if (mark.startsWith(policyMark)) program.setPolicy(key, policyCache.get(key));
+          else {
+            const namespace = namespaceCache.get(key);
+            program.setNamespace(key, namespace && (namespace.metadata.labels ?? {}));
+          }
         }
       }
       return true;
@@ -142,27 +160,33 @@ function follow({ informers, nodeName, gate }: NetworkPoliciesOptions): Follower
   };
 }
 
-function podOf(pod: V1Pod | undefined, claim: SandboxClaim | undefined, nodeName: string): PolicyPod | undefined {
-  if (pod) return policyPod(pod, nodeName, claim?.ip);
+function podOf(pod: V1Pod | undefined, claim: SandboxClaim | undefined, place: PolicyPlace): PolicyPod | undefined {
+  if (pod) return policyPod(pod, place, claim?.ips);
   // A static pod whose mirror is not there yet.
-  return claim && policyPod({ metadata: claim, spec: { nodeName, containers: [] } }, nodeName, claim.ip);
+  return claim && policyPod({ metadata: claim, spec: { nodeName: place.nodeName, containers: [] } }, place, claim.ips);
 }
 
 /** What of a pod policies see. */
 const shown = ({ metadata, spec, status }: V1Pod): string =>
-  JSON.stringify([metadata?.labels, spec?.nodeName, status?.podIP, status?.phase, metadata?.uid]);
+  JSON.stringify([metadata?.labels, spec?.nodeName, status?.podIPs ?? status?.podIP, status?.phase, metadata?.uid]);
 
 function wantedTable(options: NetworkPoliciesOptions, follower: Follower, nft: Nft): WantedTable {
-  const { bridge, clusterId, gate } = options;
+  const { clusterId, gate, podCidrs } = options;
   const name = policiesTableName(clusterId);
+  const families = podCidrs.map(familyOf);
+  const base = { ...options, hasIpv6: families.includes(ipv6) };
   let stands = false;
   let inSight = false;
   const all = (): string => {
-    const program = follower.program();
-    stands = program !== undefined;
-    if (!program) return renderTableRemoval(name);
-    program.difference();
-    return renderTable(name, bridge, program.standing());
+    const parts = follower.parts();
+    stands = parts !== undefined;
+    if (!parts) return families.map((family) => renderTableRemoval(family, name)).join('');
+    return parts
+      .map(({ family, program }) => {
+        program.difference();
+        return renderTable(family, name, base, program.standing());
+      })
+      .join('');
   };
   return {
     what: 'network policies',
@@ -172,10 +196,13 @@ function wantedTable(options: NetworkPoliciesOptions, follower: Follower, nft: N
     },
     all,
     change() {
-      const program = follower.program();
-      if ((program !== undefined) !== stands) return all();
-      const difference = program?.difference();
-      return difference && renderDifference(name, difference);
+      const parts = follower.parts();
+      if ((parts !== undefined) !== stands) return all();
+      const texts = (parts ?? []).flatMap(({ family, program }) => {
+        const difference = program.difference();
+        return difference ? [renderDifference(family, name, difference)] : [];
+      });
+      return texts.length === 0 ? undefined : texts.join('');
     },
     async written() {
       if (stands && !inSight) await bringIntoSight({ ...options, nft, table: name });
@@ -184,11 +211,14 @@ function wantedTable(options: NetworkPoliciesOptions, follower: Follower, nft: N
     },
     changed: (signal) => follower.dirty.marked(signal),
     get isUntouched() {
-      const program = follower.program();
-      if (!program) return undefined;
+      const parts = follower.parts();
+      if (!parts) return undefined;
       return async () => {
-        const found = readListing(await nft.list('table', 'inet', name), () => true);
-        return sameListing(found, expectedListing(bridge, program.standing()));
+        for (const { family, program } of parts) {
+          const found = readListing(await nft.list(...listedTable(family, name)), () => true);
+          if (!sameListing(found, expectedListing(family, base, program.standing()))) return false;
+        }
+        return true;
       };
     },
   };

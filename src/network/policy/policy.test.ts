@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Labels, V1NetworkPolicy, V1NetworkPolicySpec, V1Pod } from '../../api/mod.ts';
-import { around, base } from '../proxy/fixtures.fake.ts';
+import { ipv4, ipv6 } from '../cni/family.ts';
+import { around, base, here } from '../proxy/fixtures.fake.ts';
 import { type Packet, PacketFilter } from '../proxy/trace.fake.ts';
 import { type PolicyPod, policyPod } from './model.ts';
 import { expectedListing, renderDifference, renderTable } from './nftables.ts';
@@ -10,6 +11,7 @@ import { isAllowed, type World } from './oracle.fake.ts';
 import { PolicyProgram } from './program.ts';
 
 const table = 'minke-abc123-policies';
+const policyBase = { bridge: base.bridge, hasIpv6: false };
 const namespaces: Readonly<Record<string, Labels>> = { x: { team: 'blue' }, y: { team: 'red' }, z: {} };
 
 function pod(namespace: string, app: string, address: string, more: Partial<PolicyPod> = {}): PolicyPod {
@@ -30,7 +32,7 @@ function policy(namespace: string, spec: Partial<V1NetworkPolicySpec>): V1Networ
 
 /** A program and the kernel's table, changed step by step. */
 class Node {
-  readonly program = new PolicyProgram();
+  readonly program = new PolicyProgram(ipv4);
   readonly filter = new PacketFilter(around);
   world: World = { namespaces: {}, pods: {}, policies: {} };
   #isNew = true;
@@ -53,8 +55,8 @@ class Node {
 
   apply(): this {
     const difference = this.program.difference();
-    if (this.#isNew) this.filter.apply(renderTable(table, base.bridge, this.program.standing()));
-    else if (difference) this.filter.apply(renderDifference(table, difference));
+    if (this.#isNew) this.filter.apply(renderTable(ipv4, table, policyBase, this.program.standing()));
+    else if (difference) this.filter.apply(renderDifference(ipv4, table, difference));
     this.#isNew = false;
     return this;
   }
@@ -116,7 +118,61 @@ describe('isolation', () => {
 
   test('between pods nothing goes by IPv6, which no policy would see', () => {
     const node = nodeWith({ 'x/p': policy('x', {}) });
-    expect(node.passes({ ...packet('fe80::1', 'fe80::2'), kind: 'ipv6' })).toBe(false);
+    expect(node.passes(packet('fe80::1', 'fe80::2'))).toBe(false);
+  });
+});
+
+describe('pods with two addresses', () => {
+  const six = (app: string, last: number): V1Pod => ({
+    metadata: { namespace: 'x', name: app, labels: { app } },
+    spec: { nodeName: 'here', containers: [{ name: 'c', ports: [{ name: 'web', containerPort: 8080 }] }] },
+    status: { phase: 'Running', podIP: `10.42.0.${last}`, podIPs: [{ ip: `10.42.0.${last}` }, { ip: `fd00:42::${last}` }] },
+  });
+  const [a, b] = ['fd00:42::11', 'fd00:42::12'];
+  const filterWith = (spec: Partial<V1NetworkPolicySpec>) => {
+    const program = new PolicyProgram(ipv6);
+    for (const [app, last] of [['a', 11] as const, ['b', 12] as const])
+      program.setPod(`x/${app}`, policyPod(six(app, last), { ...here, family: ipv6 }));
+    program.setPolicy('x/p', policy('x', spec));
+    program.difference();
+    const filter = new PacketFilter(around);
+    filter.apply(renderTable(ipv6, table, { ...policyBase, hasIpv6: true }, program.standing()));
+    return (one: Packet) => filter.passes('forward', { by: base.bridge, ...one }, base.bridge);
+  };
+
+  test('are judged by each in a table of its own', () => {
+    const passes = filterWith({
+      podSelector: { matchLabels: { app: 'a' } },
+      ingress: [{ from: [{ podSelector: { matchLabels: { app: 'b' } } }], ports: [{ port: 'web' }] }],
+    });
+    expect([passes(packet(b, a, 8080)), passes(packet(b, a, 80)), passes(packet('2001:db8::1', a, 8080)), passes(packet(a, b))]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
+    expect(passes(answerTo(packet(b, a, 8080)))).toBe(true);
+  });
+
+  test('are found by their neighbours whatever policies say; by the link’s own addresses they reach nobody', () => {
+    const passes = filterWith({ policyTypes: ['Ingress', 'Egress'] });
+    expect(passes({ ...packet(b, a), kind: 'discovery' })).toBe(true);
+    expect(passes({ ...packet('fe80::1', a), kind: 'discovery' })).toBe(true);
+    expect([passes(packet(b, a)), passes(packet('fe80::1', 'fe80::2')), passes(packet('fe80::1', a))]).toEqual([false, false, false]);
+    expect(passes({ ...packet('2001:db8::1', a), kind: 'related' })).toBe(true);
+  });
+
+  test('blocks of IPv6 have exceptions; those of IPv4 hold nobody', () => {
+    const block = (cidr: string, ...except: string[]) => filterWith({ ingress: [{ from: [{ ipBlock: { cidr, except } }] }] });
+    const passes = block('2001:db8::/32', '2001:db8:1::/48', '10.0.0.0/8');
+    expect([packet('2001:db8::1', a), packet('2001:db8:1::1', a), packet('2001:db9::1', a)].map(passes)).toEqual([true, false, false]);
+    expect(block('0.0.0.0/0')(packet('2001:db8::1', a))).toBe(false);
+    expect(block('::/0')(packet('2001:db8::1', a))).toBe(true);
+  });
+
+  test('without IPv6 in the cluster, the first table still stops it', () => {
+    expect(renderTable(ipv4, table, policyBase, new PolicyProgram(ipv4).standing())).toContain('meta nfproto ipv6');
+    expect(renderTable(ipv4, table, { ...policyBase, hasIpv6: true }, new PolicyProgram(ipv4).standing())).not.toContain('ipv6');
   });
 });
 
@@ -195,11 +251,11 @@ test('what of a pod counts', () => {
     status: { podIP: '10.42.0.11', phase: 'Running' },
   };
   const dns = { name: 'dns', protocol: 'udp', port: 53 };
-  expect(policyPod(full, 'here')).toEqual({ namespace: 'x', labels: { app: 'a' }, address: '10.42.0.11', ports: [dns], isHere: true });
-  expect(policyPod(full, 'there', '10.42.0.12')).toMatchObject({ address: '10.42.0.12', isHere: false });
-  expect(policyPod({ ...full, spec: { containers: [], hostNetwork: true } }, 'here')).toBeUndefined();
-  expect(policyPod({ ...full, status: { ...full.status, phase: 'Failed' } }, 'here')).toBeUndefined();
-  expect(policyPod({ ...full, status: {} }, 'here')).toBeUndefined();
+  expect(policyPod(full, here)).toEqual({ namespace: 'x', labels: { app: 'a' }, address: '10.42.0.11', ports: [dns], isHere: true });
+  expect(policyPod(full, { ...here, nodeName: 'there' }, ['10.42.0.12'])).toMatchObject({ address: '10.42.0.12', isHere: false });
+  expect(policyPod({ ...full, spec: { containers: [], hostNetwork: true } }, here)).toBeUndefined();
+  expect(policyPod({ ...full, status: { ...full.status, phase: 'Failed' } }, here)).toBeUndefined();
+  expect(policyPod({ ...full, status: {} }, here)).toBeUndefined();
 });
 
 describe('laws', () => {
@@ -302,7 +358,7 @@ describe('laws', () => {
           }
         }
         const fresh = nodeWith(node.world.policies, node.world.pods).change({ namespaces: node.world.namespaces });
-        const [now, anew] = [node, fresh].map(({ program }) => expectedListing(base.bridge, program.standing()));
+        const [now, anew] = [node, fresh].map(({ program }) => expectedListing(ipv4, policyBase, program.standing()));
         expect(now).toEqual(anew);
       }),
       { numRuns: 150 },

@@ -1,6 +1,7 @@
 // From policies, namespaces and pods to the smallest change of the packet filter. Pure; keeps what it has been told, and looks again only at
 // what a change concerns: a pod that comes or goes costs its own elements.
 import type { Labels, V1NetworkPolicy } from '../../api/mod.ts';
+import type { Family } from '../cni/family.ts';
 import { type Difference, type Item, Ledger } from './ledger.ts';
 import { type CompiledPolicy, compilePolicy, type PodSelection, type PolicyPod } from './model.ts';
 import { Multimap } from './multimap.ts';
@@ -23,7 +24,9 @@ interface Needs {
   readonly named: readonly string[];
 }
 
+/** Of one family. */
 export class PolicyProgram {
+  readonly #family: Family;
   readonly #ledger = new Ledger();
   readonly #namespaces = new Map<string, Labels>();
   readonly #pods = new Map<string, PolicyPod>();
@@ -35,6 +38,10 @@ export class PolicyProgram {
   readonly #selections = new Map<string, { readonly selection: PodSelection; readonly users: Set<string> }>();
   readonly #named = new Multimap();
   readonly #dirty = new Set<string>();
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
 
   setNamespace(name: string, labels: Labels | undefined): void {
     if (labels) this.#namespaces.set(name, labels);
@@ -66,7 +73,7 @@ export class PolicyProgram {
 
   setPolicy(key: string, policy: V1NetworkPolicy | undefined): void {
     const before = this.#policies.get(key);
-    const compiled = policy && compilePolicy(policy);
+    const compiled = policy && compilePolicy(policy, this.#family);
     const needs = compiled ? needsOf(compiled) : { selections: [], named: [] };
     this.#need(key, before ?? { selections: [], named: [] }, needs);
     if (compiled) {
@@ -76,7 +83,7 @@ export class PolicyProgram {
       this.#policies.delete(key);
       this.#policiesOf.delete(before.namespace, key);
     }
-    this.#ledger.hold(`policy ${key}`, compiled ? policyItems(key, { ...compiled, ...needs }) : []);
+    this.#ledger.hold(`policy ${key}`, compiled ? policyItems(this.#family, key, { ...compiled, ...needs }) : []);
     for (const pod of this.#podsOf.get(compiled?.namespace ?? before?.namespace ?? ''))
       if (this.#pods.get(pod)?.isHere) this.#dirty.add(pod);
   }
@@ -166,17 +173,17 @@ function needsOf({ allows }: CompiledPolicy): Needs {
   return { selections: [...new Map(selections.map((one) => [one.id, one])).values()], named: [...new Set(named)] };
 }
 
-function policyItems(key: string, { allows, selections, named }: CompiledPolicy & Needs): readonly Item[] {
+function policyItems(family: Family, key: string, { allows, selections, named }: CompiledPolicy & Needs): readonly Item[] {
   const chains = directions.flatMap((direction) => {
     const allowances = allows[direction];
     if (!allowances) return [];
     return views.map(
-      (view): Item => ({ kind: 'chain', name: policyChain(key, direction, view), rules: policyRules(allowances, direction, view) }),
+      (view): Item => ({ kind: 'chain', name: policyChain(key, direction, view), rules: policyRules(family, allowances, direction, view) }),
     );
   });
   return [
     ...chains,
-    ...selections.map(({ id }): Item => ({ kind: 'set', name: peersSet(id), type: 'ipv4_addr' })),
-    ...named.map((name): Item => ({ kind: 'set', name, type: 'ipv4_addr . inet_service' })),
+    ...selections.map(({ id }): Item => ({ kind: 'set', name: peersSet(id), type: family.type })),
+    ...named.map((name): Item => ({ kind: 'set', name, type: `${family.type} . inet_service` })),
   ];
 }

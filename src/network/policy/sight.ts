@@ -14,7 +14,7 @@ export type Sight = 'direct' | 'detour' | 'none';
 /** Asks the kernel; changes nothing. */
 export async function policySight(fs: FileSystem, processes: Processes, nftPath: string): Promise<Sight> {
   if (await fs.exists(bridgeNetfilter)) return 'direct';
-  const input = renderDetour('minke-check', '10.0.0.0/8', '02:00:00:00:00:01');
+  const input = renderDetour('minke-check', ['10.0.0.0/8'], '02:00:00:00:00:01');
   const { code } = await processes.run(nftPath, ['-c', '-f', '-'], { input, deadlineMs: ipMs });
   return code === 0 ? 'detour' : 'none';
 }
@@ -26,13 +26,14 @@ export interface SightOptions {
   readonly nft: Nft;
   readonly table: string;
   readonly bridge: string;
-  readonly podCidr: string;
+  /** Of each family. */
+  readonly podCidrs: readonly string[];
   readonly log: Logger;
 }
 
 /** Can be repeated. What it sets is the bridge's own and goes with it, but for the detour's table. */
 export async function bringIntoSight(options: SightOptions): Promise<void> {
-  const { fs, processes, programs, nft, table, bridge, podCidr, log } = options;
+  const { fs, processes, programs, nft, table, bridge, podCidrs, log } = options;
   const sight = await policySight(fs, processes, programs.nft);
   const settings = `/sys/class/net/${bridge}`;
   if (sight === 'direct') {
@@ -52,5 +53,5 @@ export async function bringIntoSight(options: SightOptions): Promise<void> {
   await fs.writeInto(`/proc/sys/net/ipv4/conf/${bridge}/send_redirects`, '0').catch((error: unknown) => {
     log.info('The node may tell pods of shorter ways to each other', { error: errorText(error) });
   });
-  await nft(renderDetour(table, podCidr, mac));
+  await nft(renderDetour(table, podCidrs, mac));
 }

@@ -1,8 +1,8 @@
 // Which endpoints of a service port take its traffic on this node. Pure.
 // https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-policies
 // https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution
-import type { V1Endpoint, V1EndpointSlice, V1ServicePort } from '../../api/mod.ts';
-import { formatAddress, parseRange } from '../cni/cidr.ts';
+import { formatIp, parseIp, type V1Endpoint, type V1EndpointSlice, type V1ServicePort } from '../../api/mod.ts';
+import type { Family } from '../cni/family.ts';
 
 /** Where a service port's traffic goes: an address and a port. */
 export interface Backend {
@@ -15,6 +15,8 @@ export interface Place {
   readonly nodeName: string;
   /** Of the label `topology.kubernetes.io/zone`. */
   readonly zone: string | undefined;
+  /** Whose addresses are asked for. */
+  readonly family: Family;
 }
 
 export interface Backends {
@@ -24,10 +26,17 @@ export interface Backends {
   readonly local: readonly Backend[];
 }
 
-/** The address as it is always written; undefined for anything else. Nothing that a user has written goes into the rules as it is. */
-export function plainAddress(text: string | undefined): string | undefined {
-  const range = text?.includes('/') === false ? parseRange(text) : undefined;
-  return range && formatAddress(range.first);
+/** IPv4 addresses written as IPv6 ones: nft lists them in its own way, and nobody is reached by them. */
+const isMapped = (value: bigint): boolean => value >> 32n === 0n || value >> 32n === 0xffffn;
+
+/**
+ * The address as it is always written; undefined for anything else, and for the other family. Nothing that a user has written goes into
+ * the rules as it is.
+ */
+export function plainAddress(text: string | undefined, family: Family): string | undefined {
+  const address = text === undefined ? undefined : parseIp(text);
+  if (address?.family !== family.name || (address.family === 'IPv6' && isMapped(address.value))) return undefined;
+  return formatIp(address);
 }
 
 export const isPort = (port: number | undefined): port is number =>
@@ -39,22 +48,22 @@ interface Candidate extends Backend {
 
 /** Sorted, each once: the same slices in any order give the same. */
 export function selectBackends(slices: readonly V1EndpointSlice[], port: V1ServicePort, place: Place): Backends {
-  const candidates = candidatesOf(slices, port);
+  const candidates = candidatesOf(slices, port, place.family);
   const here = candidates.filter(({ endpoint }) => endpoint.nodeName === place.nodeName);
   return { all: sorted(usable(candidates, place)), local: sorted(usable(here, undefined)) };
 }
 
-/** A slice names its ports as the service does; a slice without the port has nothing for it. Only IPv4 is programmed. */
-function candidatesOf(slices: readonly V1EndpointSlice[], port: V1ServicePort): readonly Candidate[] {
+/** A slice names its ports as the service does; a slice without the port has nothing for it. */
+function candidatesOf(slices: readonly V1EndpointSlice[], port: V1ServicePort, family: Family): readonly Candidate[] {
   const protocol = port.protocol ?? 'TCP';
   return slices.flatMap((slice) => {
-    if (slice.addressType !== 'IPv4') return [];
+    if (slice.addressType !== family.name) return [];
     const found = slice.ports?.find((one) => (one.name ?? '') === (port.name ?? '') && (one.protocol ?? 'TCP') === protocol);
     const number = found?.port;
     if (!isPort(number)) return [];
     // An endpoint's addresses are alternatives of one endpoint: the first is its.
     return (slice.endpoints ?? []).flatMap((endpoint) => {
-      const address = plainAddress(endpoint.addresses[0]);
+      const address = plainAddress(endpoint.addresses[0], family);
       return address === undefined ? [] : [{ address, port: number, endpoint }];
     });
   });

@@ -1,9 +1,11 @@
 // Services and slices for tests, said in few words.
 import type { V1Endpoint, V1EndpointSlice, V1Service, V1ServicePort } from '../../api/mod.ts';
+import { ipv4 } from '../cni/family.ts';
 import type { BaseOptions } from './nftables.ts';
 import type { Surroundings } from './trace.fake.ts';
 
 export const base: BaseOptions = {
+  family: ipv4,
   table: 'minke-abc123-services',
   bridge: 'mkabc123',
   podCidr: '10.42.0.0/24',
@@ -12,7 +14,7 @@ export const base: BaseOptions = {
 };
 export const nodeIp = '192.0.2.2';
 export const around: Surroundings = { ...base, local: [nodeIp, base.gateway] };
-export const here = { nodeName: 'here', zone: 'zone-a' };
+export const here = { nodeName: 'here', zone: 'zone-a', family: ipv4 };
 
 export function service(name: string, spec: Partial<NonNullable<V1Service['spec']>>, more: Partial<V1Service> = {}): V1Service {
   const ports: readonly V1ServicePort[] = [{ name: 'http', port: 80, protocol: 'TCP' }];
@@ -37,7 +39,7 @@ export function slice(
 ): V1EndpointSlice {
   return {
     metadata: { name: `${name}-x`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
-    addressType: 'IPv4',
+    addressType: endpoints[0]?.ip.includes(':') ? 'IPv6' : 'IPv4',
     ports: [{ name: portName, port, protocol }],
     endpoints: endpoints.map(({ ip, node = 'here', conditions = { ready: true }, hints, hostname }) => ({
       addresses: [ip],

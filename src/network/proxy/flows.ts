@@ -17,7 +17,21 @@ export function flowArguments({ frontend, backend }: LeftBackend): readonly stri
   const parts = frontend.key.split(' . ');
   const port = parts.at(-1) ?? '';
   const address = parts.length === 3 ? ['--orig-dst', parts[0] ?? ''] : [];
-  return ['-D', '-p', 'udp', ...address, '--orig-port-dst', port, '--dst-nat', backend.address, '--reply-port-src', String(backend.port)];
+  const family = backend.address.includes(':') ? 'ipv6' : 'ipv4';
+  return [
+    '-D',
+    '-f',
+    family,
+    '-p',
+    'udp',
+    ...address,
+    '--orig-port-dst',
+    port,
+    '--dst-nat',
+    backend.address,
+    '--reply-port-src',
+    String(backend.port),
+  ];
 }
 
 /** Uses the program `conntrack`, where the machine has it. */

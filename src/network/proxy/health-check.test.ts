@@ -26,7 +26,7 @@ test('the port is open as long as it is wanted, and says how things stand now', 
   const free = await listenTcp({ host: '0.0.0.0', port: 0, onConnection: (socket) => void socket.destroy() });
   const { port } = free;
   await free.close();
-  const checks = createHealthChecks({ clock: systemClock, log });
+  const checks = createHealthChecks({ clock: systemClock, log, host: '0.0.0.0' });
   const http = createHttpClient({ clock: systemClock });
   const ask = async () => {
     const answer = await http.request({ url: `http://127.0.0.1:${port}/healthz`, headTimeoutMs: 2_000 });

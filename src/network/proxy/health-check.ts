@@ -55,7 +55,16 @@ interface Open {
   readonly owner: string;
 }
 
-export function createHealthChecks({ clock, log }: { readonly clock: Clock; readonly log: Logger }): HealthChecks {
+/** `host`: every address of one family. */
+export function createHealthChecks({
+  clock,
+  log,
+  host,
+}: {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly host: string;
+}): HealthChecks {
   const wanted = new Map<string, HealthCheck>();
   const open = new Map<number, Open>();
   const refused = new Map<number, number>();
@@ -69,7 +78,7 @@ export function createHealthChecks({ clock, log }: { readonly clock: Clock; read
       if (open.has(port) || (refused.get(port) ?? 0) > clock.monotonicMs()) continue;
       try {
         const onConnection = (socket: Duplex) => answer(socket, clock, () => wanted.get(owner));
-        open.set(port, { owner, listener: await listenTcp({ host: '0.0.0.0', port, onConnection }) });
+        open.set(port, { owner, listener: await listenTcp({ host, port, onConnection, oneFamily: true }) });
       } catch (error) {
         refused.set(port, clock.monotonicMs() + retryMs);
         log.warn('Cannot listen on a health check port', { service: owner, port, error: errorText(error) });

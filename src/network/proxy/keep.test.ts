@@ -139,11 +139,11 @@ describe('the loop', () => {
       await clock.advance(5);
     }
     expect(ran.filter((line) => line.startsWith('conntrack'))).toEqual([
-      'conntrack -D -p udp --orig-dst 10.96.0.20 --orig-port-dst 80 --dst-nat 10.42.0.7 --reply-port-src 8080',
+      'conntrack -D -f ipv4 -p udp --orig-dst 10.96.0.20 --orig-port-dst 80 --dst-nat 10.42.0.7 --reply-port-src 8080',
     ]);
     const backend = { address: '10.42.0.7', port: 8080 };
     expect(flowArguments({ frontend: { table: 'nodeports', key: 'udp . 30080' }, backend }).join(' ')).toBe(
-      '-D -p udp --orig-port-dst 30080 --dst-nat 10.42.0.7 --reply-port-src 8080',
+      '-D -f ipv4 -p udp --orig-port-dst 30080 --dst-nat 10.42.0.7 --reply-port-src 8080',
     );
     await end();
   });

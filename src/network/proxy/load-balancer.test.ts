@@ -14,7 +14,7 @@ const wants = (name: string, more: Partial<NonNullable<V1Service['spec']>> = {},
 const outcome = (...services: readonly Persisted<V1Service>[]) => {
   const { assignments, waiting } = planLoadBalancers(services, cidr);
   return [
-    ...assignments.map((one) => `${one.service.metadata.name} ${one.ip ?? 'none'}`),
+    ...assignments.map((one) => `${one.service.metadata.name} ${one.ips.join() || 'none'}`),
     ...waiting.map((one) => `${one.metadata.name} waits`),
   ];
 };
@@ -31,4 +31,21 @@ test.each<[string, readonly Persisted<V1Service>[], readonly string[]]>([
   ['who is no load balancer any more gives it back', [wants('a', { type: 'ClusterIP' }, '10.127.0.1')], ['a none']],
 ])('%s', (_, services, expected) => {
   expect(outcome(...services)).toEqual(expected);
+});
+
+test('of two families: an address of each, in the order of the service; what it has it keeps', () => {
+  const both = (name: string, ipFamilies: string[], ...ips: string[]) => ({
+    ...wants(name, { ipFamilies }),
+    status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+  });
+  const plan = (...services: readonly Persisted<V1Service>[]) =>
+    planLoadBalancers(services, `${cidr},fd6d::/122`).assignments.map(({ service, ips }) => `${service.metadata.name} ${ips.join()}`);
+  expect(plan(both('a', ['IPv4', 'IPv6']), both('b', ['IPv6', 'IPv4']), both('c', ['IPv6']))).toEqual([
+    'a 10.127.0.1,fd6d::1',
+    'b fd6d::2,10.127.0.2',
+    'c fd6d::3',
+  ]);
+  expect(plan(both('a', ['IPv4', 'IPv6'], '10.127.0.3'))).toEqual(['a 10.127.0.3,fd6d::1']);
+  expect(plan(both('a', ['IPv4'], '10.127.0.3', 'fd6d::1'))).toEqual(['a 10.127.0.3']);
+  expect(plan(both('a', ['IPv4', 'IPv6'], '10.127.0.1', 'fd6d::1'))).toEqual([]);
 });

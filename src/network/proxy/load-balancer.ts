@@ -2,7 +2,8 @@
 import { type Persisted, StatusError, services, type V1Service } from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep } from '../../base/mod.ts';
 import type { Client, Informers } from '../../client/mod.ts';
-import { formatAddress, parseRange, type Range, sizeOf } from '../cni/cidr.ts';
+import { addressAt, isIn, parseRange, type Range, sizeOf, splitRanges } from '../cni/cidr.ts';
+import { familyOf } from '../cni/family.ts';
 
 /** Whoever names another class has another controller. */
 export const loadBalancerClass = 'minke';
@@ -12,8 +13,8 @@ const relevantIndex = 'load-balancer';
 
 export interface Assignment {
   readonly service: Persisted<V1Service>;
-  /** Undefined takes the address away. */
-  readonly ip: string | undefined;
+  /** One of each of its families; none takes its addresses away. */
+  readonly ips: readonly string[];
 }
 
 export interface LoadBalancerPlan {
@@ -22,60 +23,70 @@ export interface LoadBalancerPlan {
   readonly waiting: readonly Persisted<V1Service>[];
 }
 
-const ipOf = ({ status }: V1Service): string | undefined => status?.loadBalancer?.ingress?.[0]?.ip;
+const ipsOf = ({ status }: V1Service): readonly string[] => (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
 
 function isOurs({ spec, metadata }: V1Service): boolean {
   const isClass = spec?.loadBalancerClass === undefined || spec.loadBalancerClass === loadBalancerClass;
   return spec?.type === 'LoadBalancer' && isClass && metadata?.deletionTimestamp === undefined;
 }
 
-/** Who has an address keeps it; the oldest come first. The first address of the range is nobody's. Pure. */
+/** Who has an address keeps it; the oldest come first. The first address of a range is nobody's. Pure. */
 export function planLoadBalancers(all: readonly Persisted<V1Service>[], cidr: string): LoadBalancerPlan {
-  const range = parseRange(cidr);
-  if (!range) return { assignments: [], waiting: [] };
-  const inRange = (ip: string | undefined): ip is string => ip !== undefined && isIn(ip, range);
+  const ranges = splitRanges(cidr).flatMap((text) => parseRange(text) ?? []);
+  const isOurAddress = (ip: string) => ranges.some((range) => isGiven(ip, range));
   const inOrder = [...all].sort((a, b) => (ageKey(a) < ageKey(b) ? -1 : 1));
   const taken = new Set<string>();
   const assignments: Assignment[] = [];
-  const wanting: Persisted<V1Service>[] = [];
+  const wanting: (Assignment & { readonly missing: readonly Range[] })[] = [];
   for (const service of inOrder) {
-    const ip = ipOf(service);
+    const has = ipsOf(service);
     if (!isOurs(service)) {
-      if (service.spec?.type !== 'LoadBalancer' && inRange(ip)) assignments.push({ service, ip: undefined });
-    } else if (inRange(ip) && !taken.has(ip)) taken.add(ip);
-    else wanting.push(service);
+      if (service.spec?.type !== 'LoadBalancer' && has.some(isOurAddress)) assignments.push({ service, ips: [] });
+      continue;
+    }
+    const wanted = rangesFor(service, ranges);
+    const ips = wanted.map((range) => has.find((ip) => isGiven(ip, range) && !taken.has(ip)));
+    const kept = ips.flatMap((ip) => ip ?? []);
+    for (const ip of kept) taken.add(ip);
+    const missing = wanted.filter((_, i) => ips[i] === undefined);
+    if (missing.length > 0 || kept.length < has.length) wanting.push({ service, ips: kept, missing });
   }
   const waiting: Persisted<V1Service>[] = [];
-  for (const service of wanting) {
-    const ip = choose(service.spec?.loadBalancerIP, taken, range);
-    if (ip === undefined) waiting.push(service);
+  for (const { service, ips, missing } of wanting) {
+    const chosen = missing.map((range) => choose(service.spec?.loadBalancerIP, taken, range));
+    if (missing.length > 0 && chosen.every((ip) => ip === undefined)) waiting.push(service);
     else {
-      taken.add(ip);
-      assignments.push({ service, ip });
+      const found = [...ips, ...chosen.flatMap((ip) => ip ?? [])];
+      for (const ip of found) taken.add(ip);
+      const order = (service.spec?.ipFamilies ?? []).map(String);
+      assignments.push({ service, ips: found.sort((a, b) => order.indexOf(familyOf(a).name) - order.indexOf(familyOf(b).name)) });
     }
   }
   return { assignments, waiting };
 }
 
+/** Those of the service's families. */
+function rangesFor({ spec }: V1Service, ranges: readonly Range[]): readonly Range[] {
+  const families = spec?.ipFamilies ?? [];
+  return families.length === 0 ? ranges.slice(0, 1) : ranges.filter(({ family }) => families.includes(family));
+}
+
 const ageKey = ({ metadata }: Persisted<V1Service>): string => `${metadata.creationTimestamp ?? ''} ${metadata.namespace}/${metadata.name}`;
 
-function isIn(ip: string, range: Range): boolean {
-  const at = parseRange(ip)?.first ?? -1;
-  return at > range.first && at < range.first + sizeOf(range.prefix);
-}
+const isGiven = (ip: string, range: Range): boolean => isIn(ip, range) && ip !== addressAt(range, 0);
 
 /** An address asked for is given when it is of the range and free; otherwise the service waits for it. */
 function choose(asked: string | undefined, taken: ReadonlySet<string>, range: Range): string | undefined {
-  if (asked) return isIn(asked, range) && !taken.has(asked) ? asked : undefined;
-  for (let i = 1; i < sizeOf(range.prefix); i++) {
-    const ip = formatAddress(range.first + i);
+  if (asked && familyOf(asked).name === range.family) return isGiven(asked, range) && !taken.has(asked) ? asked : undefined;
+  for (let i = 1; i < sizeOf(range); i++) {
+    const ip = addressAt(range, i);
     if (!taken.has(ip)) return ip;
   }
   return undefined;
 }
 
 export interface LoadBalancerOptions {
-  /** `10.127.0.0/26` */
+  /** `10.127.0.0/26`, or one of each family with a comma between. */
   readonly cidr: string;
   readonly client: Client;
   readonly informers: Informers;
@@ -89,8 +100,8 @@ export interface LoadBalancerOptions {
 export async function runLoadBalancers(options: LoadBalancerOptions): Promise<void> {
   const { informers, clock, random, log, signal, cidr } = options;
   const cache = informers.of(services);
-  cache.addIndex(relevantIndex, (service) => (service.spec?.type === 'LoadBalancer' || ipOf(service) !== undefined ? [''] : []));
-  const isRelevant = (service: V1Service | undefined) => service?.spec?.type === 'LoadBalancer' || (service && ipOf(service) !== undefined);
+  cache.addIndex(relevantIndex, (service) => (service.spec?.type === 'LoadBalancer' || ipsOf(service).length > 0 ? [''] : []));
+  const isRelevant = (service: V1Service | undefined) => service?.spec?.type === 'LoadBalancer' || (service && ipsOf(service).length > 0);
   let wake = () => {};
   let isDirty = true;
   const mark = () => {
@@ -127,12 +138,12 @@ export async function runLoadBalancers(options: LoadBalancerOptions): Promise<vo
   }
 }
 
-async function assign({ client, signal, log }: LoadBalancerOptions, { service, ip }: Assignment): Promise<void> {
-  const loadBalancer = ip === undefined ? {} : { ingress: [{ ip, ipMode: 'VIP' }] };
+async function assign({ client, signal, log }: LoadBalancerOptions, { service, ips }: Assignment): Promise<void> {
+  const loadBalancer = ips.length === 0 ? {} : { ingress: ips.map((ip) => ({ ip, ipMode: 'VIP' })) };
   try {
     await client.updateStatus(services, { ...service, status: { ...service.status, loadBalancer } }, { signal });
     const { namespace, name } = service.metadata;
-    log.info('Load balancer address assigned', { service: `${namespace}/${name}`, ip: ip ?? '' });
+    log.info('Load balancer address assigned', { service: `${namespace}/${name}`, ip: ips.join() });
   } catch (error) {
     // It has changed or gone: its next event brings it here again.
     if (error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return;

@@ -2,7 +2,8 @@
 // https://kubernetes.io/docs/reference/networking/virtual-ips/
 import { createHash } from 'node:crypto';
 import { isHeadless, type V1EndpointSlice, type V1Service, type V1ServicePort } from '../../api/mod.ts';
-import { formatRange, parseRange, type Range, sizeOf } from '../cni/cidr.ts';
+import { contains, formatRange, isSingle, parseRange, type Range } from '../cni/cidr.ts';
+import type { Family } from '../cni/family.ts';
 import { type Backend, isPort, type Place, plainAddress, selectBackends } from './backends.ts';
 
 export const protocols = ['tcp', 'udp', 'sctp'] as const;
@@ -23,7 +24,7 @@ export interface Frontend {
   readonly otherwise: 'refuse' | 'drop';
   /** A client comes to the same backend again within so many seconds. The name is shared by frontends of the same port. */
   readonly affinity?: { readonly name: string; readonly seconds: number };
-  /** IPv4 ranges from which it may be reached. Absent: from everywhere. */
+  /** Ranges from which it may be reached. Absent: from everywhere. */
   readonly sources?: readonly string[];
 }
 
@@ -46,13 +47,18 @@ export function frontendsOf(
   if (!spec || !isProgrammed(service)) return [];
   return (spec.ports ?? []).flatMap((port) => {
     const { all, local } = selectBackends(slices, port, place);
-    return portFrontends(service, port, { all: all.map(redirect), local: local.map(redirect) });
+    return portFrontends(service, port, { all: all.map(redirect), local: local.map(redirect) }, place.family);
   });
 }
 
 type Policy = 'all' | 'local';
 
-function portFrontends(service: V1Service, port: V1ServicePort, found: Readonly<Record<Policy, readonly Backend[]>>): readonly Frontend[] {
+function portFrontends(
+  service: V1Service,
+  port: V1ServicePort,
+  found: Readonly<Record<Policy, readonly Backend[]>>,
+  family: Family,
+): readonly Frontend[] {
   const { spec } = service;
   const protocol = protocols.find((one) => one === (port.protocol ?? 'TCP').toLowerCase());
   if (!protocol || !isPort(port.port)) return [];
@@ -71,49 +77,42 @@ function portFrontends(service: V1Service, port: V1ServicePort, found: Readonly<
     frontend(table, key, external),
     ...(external === 'local' ? [frontend(`inside-${table}`, key, 'all')] : []),
   ];
-  const balanced = loadBalancerIps(service).flatMap((ip) => outside('addresses', addressKey(ip, protocol, port.port)));
-  const sources = sourceRanges(service);
+  const plain = (texts: readonly string[]) => texts.flatMap((text) => plainAddress(text, family) ?? []);
+  const balanced = plain(loadBalancerIps(service)).flatMap((ip) => outside('addresses', addressKey(ip, protocol, port.port)));
+  const sources = sourceRanges(service, family);
   return [
-    ...plainAddresses(spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map((ip) =>
-      frontend('addresses', addressKey(ip, protocol, port.port), internal),
-    ),
-    ...plainAddresses(spec?.externalIPs ?? []).flatMap((ip) => outside('addresses', addressKey(ip, protocol, port.port))),
+    ...plain(spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map((ip) => frontend('addresses', addressKey(ip, protocol, port.port), internal)),
+    ...plain(spec?.externalIPs ?? []).flatMap((ip) => outside('addresses', addressKey(ip, protocol, port.port))),
     ...(sources.length === 0 ? balanced : balanced.map((one) => ({ ...one, sources }))),
-    ...(isPort(port.nodePort) ? outside('nodeports', nodePortKey(protocol, port.nodePort)) : []),
+    ...(isPort(port.nodePort) && hasFamily(service, family) ? outside('nodeports', nodePortKey(protocol, port.nodePort)) : []),
   ];
 }
 
-const plainAddresses = (texts: readonly string[]): readonly string[] => texts.flatMap((text) => plainAddress(text) ?? []);
+/** Node ports are of the families that the service has addresses of. */
+const hasFamily = ({ spec }: V1Service, { name }: Family): boolean =>
+  spec?.ipFamilies === undefined ? (spec?.clusterIP ?? '').includes(':') === (name === 'IPv6') : spec.ipFamilies.includes(name);
 
 function loadBalancerIps({ spec, status }: V1Service): readonly string[] {
   if (spec?.type !== 'LoadBalancer') return [];
-  return plainAddresses((status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : [])));
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ip && ipMode !== 'Proxy' ? [ip] : []));
 }
 
 /** Contained ranges are left out: the kernel refuses ranges that overlap. */
-function sourceRanges({ spec }: V1Service): readonly string[] {
+function sourceRanges({ spec }: V1Service, family: Family): readonly string[] {
   const asked = spec?.loadBalancerSourceRanges ?? [];
   if (spec?.type !== 'LoadBalancer' || asked.length === 0) return [];
   const ranges = asked.flatMap((text) => {
     const range = parseRange(text.trim());
-    return range ? [{ text: rangeText(range), from: range.first, to: range.first + sizeOf(range.prefix) }] : [];
+    return range?.family === family.name ? [range] : [];
   });
-  if (ranges.some(({ text }) => text === everywhere)) return [];
+  if (ranges.some(({ prefix }) => prefix === 0)) return [];
   const outer = ranges.filter((one, i) => !ranges.some((other, j) => i !== j && contains(other, one) && (j < i || !contains(one, other))));
   // Ranges of the other family alone let nobody in.
-  return outer.length > 0 ? outer.map(({ text }) => text) : ['0.0.0.0'];
+  return outer.length > 0 ? outer.map(rangeText) : [family.nobody];
 }
 
-const everywhere = '0.0.0.0/0';
 /** As nft lists it: a range of one without its prefix. */
-const rangeText = (range: Range): string => (range.prefix === 32 ? formatRange(range).replace('/32', '') : formatRange(range));
-
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-const contains = (outer: Span, inner: Span): boolean => outer.from <= inner.from && inner.to <= outer.to;
+const rangeText = (range: Range): string => (isSingle(range) ? formatRange(range).replace(/\/\d+$/, '') : formatRange(range));
 
 const affinityDefaultSeconds = 10_800;
 const affinityMaxSeconds = 86_400;

@@ -1,5 +1,5 @@
 // From what services ask for to the smallest change of the packet filter: element by element. Pure; keeps what has been planned so far.
-import { parseRange, type Range, sizeOf } from '../cni/cidr.ts';
+import { isIn, parseRange, type Range } from '../cni/cidr.ts';
 import { type Backend, backendKey } from './backends.ts';
 import type { Frontend, FrontendTable, Protocol } from './model.ts';
 
@@ -85,7 +85,7 @@ const slotKey = ({ key, protocol }: Frontend, slot: number): string => `${key.re
 const idOf = ({ table, key }: Pick<Frontend, 'table' | 'key'>): string => `${table} ${key}`;
 const elementId = ({ set, key }: Element): string => `${set} ${key}`;
 
-/** What is wanted, and what has been planned of it. After a transaction that failed, `everything` is the truth to write anew. */
+/** What is wanted of one family, and what has been planned of it. After a transaction that failed, `everything` is the truth to write anew. */
 export class Program {
   readonly #pods: Range | undefined;
   readonly #wanted = new Map<string, readonly Frontend[]>();
@@ -264,9 +264,4 @@ function elementsOf(frontend: Frontend, slots: readonly Backend[], pods: Range |
 function unserved({ table, key, otherwise }: Frontend): readonly Element[] {
   if (table === 'inside-addresses' || table === 'inside-nodeports') return [];
   return [{ set: `unserved-${table}`, key, value: otherwise === 'refuse' ? `goto ${refuseChain}` : 'drop' }];
-}
-
-function isIn(address: string, range: Range): boolean {
-  const at = parseRange(address)?.first ?? -1;
-  return at >= range.first && at < range.first + sizeOf(range.prefix);
 }

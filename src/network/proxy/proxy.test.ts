@@ -213,10 +213,10 @@ describe('session affinity', () => {
     expect([at(filter, '10.42.0.9', 2), at(filter, '10.42.0.10', 1)]).toEqual(['10.42.0.7:8080', both[1]]);
     program.want('web', frontendsOf(sticky, [slice('web', two)], here));
     const change = program.plan();
-    filter.apply(renderChange(base.table, change ?? program.standing()));
+    filter.apply(renderChange(base, change ?? program.standing()));
     expect([at(filter, '10.42.0.9', 0), at(filter, '10.42.0.10', 0)]).toEqual([both[0], both[1]]);
     program.want('web', []);
-    filter.apply(renderChange(base.table, program.plan() ?? program.standing()));
+    filter.apply(renderChange(base, program.plan() ?? program.standing()));
     expect([...filter.sets.keys(), ...filter.chains.keys()].filter((name) => name.startsWith('affinity'))).toEqual([]);
   });
 });
@@ -255,7 +255,7 @@ test('of two services that claim one address, one has it; when it goes, the othe
   filter.apply(renderAll(base, program.everything()));
   expect(targets(filter, outside('203.0.113.1'))).toEqual(['10.42.0.5:8080']);
   program.want('a', []);
-  filter.apply(renderChange(base.table, program.plan() ?? program.standing()));
+  filter.apply(renderChange(base, program.plan() ?? program.standing()));
   expect(targets(filter, outside('203.0.113.1'))).toEqual(['10.42.0.6:8080']);
 });
 
@@ -319,7 +319,7 @@ describe('laws', () => {
             last.set(one.name, one);
           }
           const change = program.plan();
-          if (change) filter.apply(renderChange(base.table, change));
+          if (change) filter.apply(renderChange(base, change));
         }
         const fresh = new Program(base.podCidr);
         for (const [name, one] of last) fresh.want(name, frontends(one));

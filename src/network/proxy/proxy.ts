@@ -4,6 +4,7 @@ import { endpointslices, nodes, type Persisted, serviceNameLabel, services, type
 import type { Clock, Logger, Random } from '../../base/mod.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
+import { ipv4, ipv6 } from '../cni/family.ts';
 import { Dirty, keepTable, type WantedTable } from '../cni/keep-table.ts';
 import { sameListing } from '../cni/listing.ts';
 import { createNft, type Nft } from '../cni/nft.ts';
@@ -60,9 +61,9 @@ export interface ServiceProxyOptions extends Omit<BaseOptions, 'table'> {
   readonly onSynced?: () => void;
 }
 
-/** Runs until the signal fires. */
+/** For one family of addresses. Runs until the signal fires. */
 export async function runServiceProxy(options: ServiceProxyOptions): Promise<void> {
-  const health = createHealthChecks(options);
+  const health = createHealthChecks({ ...options, host: options.family.any });
   const follower = follow(options, health);
   try {
     await options.informers.synced();
@@ -77,9 +78,13 @@ export async function runServiceProxy(options: ServiceProxyOptions): Promise<voi
   }
 }
 
-/** Takes the table away. The route goes with the bridge. Repeating it is harmless. */
+/** Takes the tables away. The route goes with the bridge. Repeating it is harmless. */
 export async function removeServiceRules(clusterId: string, processes: Processes, nftPath: string): Promise<void> {
-  await createNft(processes, nftPath)(renderTableRemoval(servicesTableName(clusterId)));
+  const nft = createNft(processes, nftPath);
+  const table = servicesTableName(clusterId);
+  await nft(renderTableRemoval(ipv4, table));
+  // Where the kernel has no IPv6, none was made.
+  await nft(renderTableRemoval(ipv6, table)).catch(() => {});
 }
 
 /** By them the node itself gets to service addresses without any other route, and with an address that pods answer to. */
@@ -103,7 +108,7 @@ interface Follower {
 }
 
 function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
-  const { informers, nodeName, redirects, podCidr, servedHere } = options;
+  const { informers, nodeName, redirects, podCidr, servedHere, family } = options;
   const program = new Program(podCidr);
   program.want(ownOwner, redirects.map(redirectFrontend));
   const byAddress = new Map(redirects.map((one) => [addressKey(one.from.address, 'tcp', one.from.port), one.to]));
@@ -133,8 +138,8 @@ function follow(options: ServiceProxyOptions, health: HealthChecks): Follower {
       for (const key of dirty.take()) {
         const service = serviceCache.get(key);
         const slices = service ? (servedHere?.slices.get(key) ?? sliceCache.byIndex(sliceIndex, key)) : [];
-        program.want(key, service ? frontendsOf(service, slices, { nodeName, zone }, redirect) : []);
-        health.want(key, service && healthCheckOf(service, slices, { nodeName, zone }));
+        program.want(key, service ? frontendsOf(service, slices, { nodeName, zone, family }, redirect) : []);
+        health.want(key, service && healthCheckOf(service, slices, { nodeName, zone, family }));
       }
     },
     changed: (signal) => dirty.marked(signal),
@@ -172,7 +177,7 @@ function wantedTable(options: ServiceProxyOptions, { program, catchUp, changed }
     change() {
       const change = program.plan();
       left = [...left, ...(change?.left ?? [])];
-      return change && renderChange(base.table, change);
+      return change && renderChange(base, change);
     },
     async written() {
       const gone = left;
@@ -183,7 +188,7 @@ function wantedTable(options: ServiceProxyOptions, { program, catchUp, changed }
       synced = undefined;
     },
     async isUntouched() {
-      const found = readServices(await nft.list('table', 'ip', base.table));
+      const found = readServices(await nft.list('table', base.family.ip, base.table));
       return sameListing(found, expectedListing(base, program.standing()));
     },
   };

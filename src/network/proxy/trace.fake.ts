@@ -9,7 +9,7 @@ export interface Packet {
   /** The interface it comes in by; absent for what the node itself sends. */
   readonly by?: string;
   /** Of a protocol without ports, or an answer: then `port` is what it comes from. */
-  readonly kind?: 'icmp' | 'related' | 'answer' | 'ipv6';
+  readonly kind?: 'icmp' | 'related' | 'answer' | 'discovery';
 }
 
 export interface Surroundings {
@@ -66,7 +66,8 @@ export class PacketFilter {
     const filtered = this.#run(isOwn ? 'filter-output' : flow.oif === 'lo' ? 'filter-input' : 'filter-forward', flow);
     if (filtered && filtered.end !== 'accept') return fateOf(filtered);
     const rewritten = isOwn || flow.oif !== 'lo' ? this.#run('postrouting', flow) : undefined;
-    return { is: 'delivered', to: `${flow.to}:${flow.port}`, masqueraded: rewritten?.end === 'masquerade' };
+    const to = flow.to.includes(':') ? `[${flow.to}]` : flow.to;
+    return { is: 'delivered', to: `${to}:${flow.port}`, masqueraded: rewritten?.end === 'masquerade' };
   }
 
   /** Whether a base chain lets a packet through that goes from one interface to another. */
@@ -157,7 +158,7 @@ export class PacketFilter {
   }
 
   #isLocal(address: string): boolean {
-    return isIn(address, '127.0.0.0/8') || this.#around.local.includes(address);
+    return isIn(address, '127.0.0.0/8') || address === '::1' || this.#around.local.includes(address);
   }
 
   #run(name: string, flow: Flow): Verdict {
@@ -227,15 +228,15 @@ function translate(flow: Flow, to: string, port: string): Outcome {
   return verdict('accept');
 }
 
-const field = '(?:ip saddr|ip daddr|meta l4proto|(?:th|tcp|udp|sctp) [sd]port)';
+const field = '(?:ip6? [sd]addr|meta l4proto|(?:th|tcp|udp|sctp) [sd]port)';
 const concat = `${field}(?: \\. ${field})*`;
 const statements: readonly (readonly [RegExp, Statement])[] = [
   [/^ct state new/, () => true],
-  [/^ct state related meta l4proto icmp/, (_, { flow }) => flow.kind === 'related'],
+  [/^ct state related meta l4proto icmp(?:v6)?/, (_, { flow }) => flow.kind === 'related'],
   [/^ct direction reply/, (_, { flow }) => flow.kind === 'answer'],
-  [/^meta nfproto (ipv4|ipv6)/, ([, family], { flow }) => (flow.kind === 'ipv6') === (family === 'ipv6')],
+  [/^meta nfproto (ipv4|ipv6)/, ([, family], { flow }) => flow.from.includes(':') === (family === 'ipv6')],
   [
-    /^(ip [sd]addr|(?:tcp|udp|sctp) [sd]port) \{ (.+?) \}/,
+    /^(ip6? [sd]addr|(?:tcp|udp|sctp) [sd]port) \{ (.+?) \}/,
     ([, name = '', list = ''], { flow }) => {
       const value = keyOf(name, flow);
       return value !== undefined && list.split(', ').some((span) => isWithin(value, span));
@@ -251,7 +252,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
     },
   ],
   [
-    /^ip (saddr|daddr) (!= )?(\d\S+)/,
+    /^ip6? (saddr|daddr) (!= )?([\da-f]*[:.]\S+)/,
     ([, side, not, range = ''], { flow }) => isIn(side === 'saddr' ? flow.from : flow.to, range) !== (not !== undefined),
   ],
   [/^meta l4proto (tcp|udp|sctp)(?= |$)/, ([, protocol], { flow }) => keyOf('meta l4proto', flow) === protocol],
@@ -263,7 +264,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
     },
   ],
   [
-    new RegExp(`^dnat ip to (${concat}) \\. numgen random mod (\\d+) map @(\\S+)`),
+    new RegExp(`^dnat ip6? to (${concat}) \\. numgen random mod (\\d+) map @(\\S+)`),
     ([, fields = '', size, set = ''], { flow, sets, choose }) => {
       const slot = choose(Number(size));
       const value = sets.get(set)?.get(`${keyOf(fields, flow)} . ${slot}`);
@@ -272,7 +273,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
       return translate(flow, to, port);
     },
   ],
-  [/^dnat ip to ([\d.]+):(\d+)/, ([, to = '', port = ''], { flow }) => translate(flow, to, port)],
+  [/^dnat ip6? to \[?([\da-f.:]+?)\]?:(\d+)$/, ([, to = '', port = ''], { flow }) => translate(flow, to, port)],
   [
     new RegExp(`^(${concat}) (!= )?@(\\S+)`),
     ([, fields = '', not, set = ''], { flow, sets }) => {
@@ -282,7 +283,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
     },
   ],
   [
-    /^update @(\S+) \{ ip saddr timeout \d+s \}/,
+    /^update @(\S+) \{ ip6? saddr timeout \d+s \}/,
     ([, set = ''], { flow, sets }) => {
       sets.get(set)?.set(flow.from, '');
       return true;
@@ -301,6 +302,7 @@ const statements: readonly (readonly [RegExp, Statement])[] = [
     },
   ],
   [/^(jump|goto) (\S+)/, ([, is, chain = '']) => ({ is: is as 'jump' | 'goto', chain })],
+  [/^icmpv6 type \{ nd-neighbor-solicit, nd-neighbor-advert \}/, (_, { flow }) => flow.kind === 'discovery'],
   [/^return/, () => ({ is: 'return' })],
   [/^(drop|masquerade|accept)/, ([, end]) => verdict(end as 'drop')],
   [/^reject(.*)/, ([, how = '']) => ({ is: 'verdict', verdict: { end: 'reject', how: how.trim() } })],
@@ -313,8 +315,8 @@ function keyOf(fields: string, flow: Flow): string | undefined {
 }
 
 function fieldOf(name: string, { from, to, protocol, port, kind }: Flow): string | undefined {
-  if (name.startsWith('ip ')) return kind === 'ipv6' ? undefined : name === 'ip saddr' ? from : to;
-  if (kind === 'icmp' || kind === 'related') return name === 'meta l4proto' ? 'icmp' : undefined;
+  if (name.startsWith('ip')) return name.startsWith('ip6') !== from.includes(':') ? undefined : name.endsWith('saddr') ? from : to;
+  if (kind === 'icmp' || kind === 'related' || kind === 'discovery') return name === 'meta l4proto' ? 'icmp' : undefined;
   if (name === 'meta l4proto') return protocol;
   const [of, side] = name.split(' ');
   if (of !== 'th' && of !== protocol) return undefined;
@@ -323,7 +325,7 @@ function fieldOf(name: string, { from, to, protocol, port, kind }: Flow): string
 
 /** `10.0.0.0-10.0.0.9`, `80-90`, or one value. */
 function isWithin(value: string, span: string): boolean {
-  const number = (text: string) => (text.includes('.') ? (parseRange(text)?.first ?? Number.NaN) : Number(text));
+  const number = (text: string) => (/[.:]/.test(text) ? (parseRange(text)?.first ?? -1n) : BigInt(text));
   const [first = '', last = first] = span.split('-');
   return number(first) <= number(value) && number(value) <= number(last);
 }

@@ -127,7 +127,7 @@ test('what the kernel lists is read as what was made; routes of others are passe
   const standing = readStanding(
     {
       link: JSON.stringify(link),
-      routes: JSON.stringify(route),
+      routes: [JSON.stringify(route)],
       neighbors: '[{"dst":"10.42.1.0","lladdr":"0a:58:0a:2a:01:00","state":["PERMANENT"]}]',
       forwarding: '[{"mac":"0a:58:0a:2a:01:00","dst":"192.0.2.2","flags":["self"],"state":"permanent"}]',
     },
@@ -146,13 +146,13 @@ function carriedOut(standing: Standing, of: Wanted): Standing {
     const [, object, verb, key = '', ...rest] = line.split(' ');
     const after = (word: string) => rest[rest.indexOf(word) + 1] ?? '';
     if (object === 'link' && verb === 'add') {
-      link = { mtu: Number(after('mtu')), mac: after('address'), vni: Number(after('id')), local: after('local'), address: '' };
+      link = { mtu: Number(after('mtu')), mac: after('address'), vni: Number(after('id')), local: after('local'), addresses: [] };
     } else if (object === 'link' && verb === 'del') {
       link = undefined;
       neighbors.clear();
       forwarding.clear();
       for (const [dst, to] of table) if (to.endsWith(` dev ${of.device}`)) table.delete(dst);
-    } else if (object === 'addr' && link) link = { ...link, address: key.replace('/32', '') };
+    } else if (object === 'addr' && link) link = { ...link, addresses: [...link.addresses, key.replace(/\/\d+$/, '')] };
     else if (object === 'route' && verb === 'del') table.delete(key);
     else if (object === 'route') table.set(key, `via ${after('via')}${rest.includes('dev') ? ` dev ${after('dev')}` : ''}`);
     else if (object === 'neigh' && verb === 'del') neighbors.delete(key);
@@ -162,3 +162,62 @@ function carriedOut(standing: Standing, of: Wanted): Standing {
   }
   return { link, routes: table, neighbors, forwarding };
 }
+
+describe('two families', () => {
+  const clusterCidr = '10.42.0.0/16,fd00:42::/56';
+  const dual = (name: string, part: number, ...ips: string[]): V1Node => ({
+    ...node(name, undefined, ...ips),
+    spec: { podCIDR: `10.42.${part}.0/24`, podCIDRs: [`10.42.${part}.0/24`, `fd00:42:0:${part}::/64`] },
+  });
+  const nodes = [dual('a', 0, '192.0.2.1', '2001:db8::1'), dual('b', 1, '192.0.2.2', '2001:db8::2'), dual('c', 2, '192.0.2.3')];
+  const of = (mode: Wanted['mode']): Wanted => {
+    const { own: self = own, peers } = neighborhoodOf(nodes, 'a', clusterCidr);
+    return { ...wanted, mode, clusterCidr, own: self, peers };
+  };
+
+  test('one tunnel carries both: the ends have an address of each and one hardware address', () => {
+    const steps = words(planRoutes(of('vxlan'), nothing));
+    expect(steps.slice(0, 4)).toEqual([
+      'ip link add mk3fa9c1vx mtu 1450 address 0a:58:0a:2a:00:00 type vxlan id 77 dstport 8472 local 192.0.2.1 nolearning',
+      'ip addr add 10.42.0.0/32 dev mk3fa9c1vx',
+      'ip addr add fd00:42::2/128 dev mk3fa9c1vx nodad',
+      'ip link set mk3fa9c1vx up',
+    ]);
+    expect(steps).toContain('ip neigh replace fd00:42:0:1::2 lladdr 0a:58:0a:2a:01:00 dev mk3fa9c1vx nud permanent');
+    expect(steps).toContain('ip route replace fd00:42:0:1::/64 via fd00:42:0:1::2 dev mk3fa9c1vx onlink proto 109');
+    expect(planRoutes(of('vxlan'), carriedOut(nothing, of('vxlan')))).toEqual([]);
+  });
+
+  test('by routes, a node without an address of the second family is reached by the first alone', () => {
+    expect(words(planRoutes(of('routes'), nothing))).toEqual([
+      'ip route replace 10.42.1.0/24 via 192.0.2.2 proto 109',
+      'ip route replace fd00:42:0:1::/64 via 2001:db8::2 proto 109',
+      'ip route replace 10.42.2.0/24 via 192.0.2.3 proto 109',
+    ]);
+  });
+
+  test('an address of the second family that comes is a change', () => {
+    expect(isSameWay(nodes[2], dual('c', 2, '192.0.2.3'), clusterCidr)).toBe(true);
+    expect(isSameWay(nodes[2], dual('c', 2, '192.0.2.3', '2001:db8::3'), clusterCidr)).toBe(false);
+  });
+
+  test('routes of IPv6 are read back, those of others passed over', () => {
+    const route = [
+      { dst: 'fd00:42:0:1::/64', gateway: 'fd00:42:0:1::2', dev: 'mk3fa9c1vx' },
+      { dst: 'fd00:43::/64', gateway: 'fe80::1', dev: 'eth0' },
+    ];
+    const listings = { link: '', routes: ['[]', JSON.stringify(route)], neighbors: '', forwarding: '' };
+    expect([...readStanding(listings, of('vxlan')).routes]).toEqual([['fd00:42:0:1::/64', 'via fd00:42:0:1::2 dev mk3fa9c1vx']]);
+  });
+
+  test('where IPv6 is the main one, nodes’ tunnels end at IPv6 addresses', () => {
+    const six = { podCidr: 'fd00:42:0:1::/64', address: '2001:db8::2' };
+    const [add] = words(
+      planRoutes({ ...wanted, clusterCidr: 'fd00:42::/56', own: { ...six, podCidr: 'fd00:42::/64' }, peers: [six] }, nothing),
+    );
+    expect(add).toBe(
+      'ip link add mk3fa9c1vx mtu 1430 address 0a:58:00:00:00:00 type vxlan id 77 dstport 8472 local 2001:db8::2 nolearning',
+    );
+    expect(tunnelMac('fd00:42:0:1::/64')).toBe('0a:58:00:00:00:01');
+  });
+});

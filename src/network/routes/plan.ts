@@ -3,23 +3,26 @@
 // an address and a hardware address that follow from its pods' range. So nothing has to be learned or announced.
 // Source: https://www.kernel.org/doc/html/latest/networking/vxlan.html
 import type { V1Node } from '../../api/mod.ts';
-import { formatRange, overlap, parseRange, type Range, sizeOf } from '../cni/cidr.ts';
+import { addressAt, contains, formatRange, isIn, parseRange, type Range, splitRanges } from '../cni/cidr.ts';
+import { familyOf } from '../cni/family.ts';
 
 export type PodNetworkMode = 'vxlan' | 'routes';
 
-/** The tunnel's headers: Ethernet, IPv4, UDP, VXLAN. */
-export const vxlanOverheadBytes = 50;
+/** The tunnel's headers: Ethernet, IP, UDP, VXLAN. `address`: of the cluster's main family, which is that of the tunnels' ends. */
+export const vxlanOverheadBytes = (address: string): number => (address.includes(':') ? 70 : 50);
 /** The kernel's default, shared by every tunnel of a machine whose network identifiers differ. */
 const vxlanPort = 8472;
 /** Marks our routes: of no program that is known to iproute2. */
 const routeProtocol = 109;
 
-/** Another node. */
+/** A node. */
 export interface Peer {
-  /** Of its pods. */
+  /** Of its pods, in the cluster's main family. */
   readonly podCidr: string;
-  /** Its own, by which this node reaches it. */
+  /** Its own of that family, by which other nodes reach it. */
   readonly address: string;
+  /** Of the cluster's other family. Without an address of its own there is no way but the tunnel. */
+  readonly second?: { readonly podCidr: string; readonly address: string | undefined };
 }
 
 export interface Wanted {
@@ -30,6 +33,7 @@ export interface Wanted {
   readonly vni: number;
   /** Of the way outside. */
   readonly mtu: number;
+  /** Of every node's pods, one of each family. */
   readonly clusterCidr: string;
   readonly own: Peer;
   readonly peers: readonly Peer[];
@@ -39,7 +43,7 @@ export interface Wanted {
 export interface Standing {
   /** Undefined: there is no tunnel. */
   readonly link:
-    | { readonly mtu: number; readonly vni: number; readonly local: string; readonly mac: string; readonly address: string }
+    | { readonly mtu: number; readonly vni: number; readonly local: string; readonly mac: string; readonly addresses: readonly string[] }
     | undefined;
   /** `10.42.1.0/24` to where it leads: `via 10.42.1.0 dev mk3fa9c1vx`. */
   readonly routes: ReadonlyMap<string, string>;
@@ -57,34 +61,52 @@ export interface Step {
 
 export const vxlanDevice = (bridge: string): string => `${bridge}vx`;
 
-/** Locally administered, and unlike those that the kernel makes up: `0a:58` and the range's first address. */
+/** Locally administered, and unlike those that the kernel makes up: `0a:58` and four bytes of the range's first address. */
 export function tunnelMac(podCidr: string): string {
-  const { first = 0 } = parseRange(podCidr) ?? {};
-  const bytes = [0x0a, 0x58, ...[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256)];
+  const { first = 0n, family = 'IPv4' } = parseRange(podCidr) ?? {};
+  // What nodes' ranges differ in.
+  const number = Number((family === 'IPv4' ? first : first >> 64n) & 0xffffffffn);
+  const bytes = [0x0a, 0x58, ...[24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff)];
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-/** The first address of the range, which no pod has. */
-const tunnelAddress = (podCidr: string): string => podCidr.slice(0, podCidr.indexOf('/'));
+/** An address that no pod has: the first of the range; of IPv6, where that is every router's, the one after the bridge's. */
+function tunnelAddress(podCidr: string): string {
+  const range = parseRange(podCidr);
+  return range === undefined ? '' : addressAt(range, range.family === 'IPv4' ? 0 : 2);
+}
 
-const contains = (outer: Range, inner: Range): boolean =>
-  outer.first <= inner.first && inner.first + sizeOf(inner.prefix) <= outer.first + sizeOf(outer.prefix);
+const clustersOf = (clusterCidr: string): readonly Range[] => splitRanges(clusterCidr).flatMap((text) => parseRange(text) ?? []);
+
+interface Half {
+  readonly podCidr: string;
+  readonly address: string | undefined;
+}
+
+/** Of one family: the node's range in the cluster's, and its address. */
+function halfOf({ spec, status }: V1Node, cluster: Range): Half | undefined {
+  const ranges = (spec?.podCIDRs ?? [spec?.podCIDR ?? '']).flatMap((text) => parseRange(text) ?? []);
+  const range = ranges.find((one) => contains(cluster, one));
+  const isOfFamily = (text: string) => parseRange(text)?.family === cluster.family;
+  const address = status?.addresses?.find((one) => one.type === 'InternalIP' && isOfFamily(one.address))?.address;
+  return range && { podCidr: formatRange(range), address };
+}
 
 /** Undefined for a node that has no range or address yet, and for a simulated one, whose address is one of its own pods'. */
-function peerOf({ spec, status }: V1Node, cluster: Range): Peer | undefined {
-  const range = parseRange(spec?.podCIDR ?? '');
-  const address = status?.addresses?.find((one) => one.type === 'InternalIP' && parseRange(one.address) !== undefined)?.address;
-  const at = parseRange(address ?? '');
-  if (!range || !at || address === undefined || !contains(cluster, range) || overlap(range, at)) return undefined;
-  return { podCidr: formatRange(range), address };
+function peerOf(node: V1Node, [main, other]: readonly Range[]): Peer | undefined {
+  const half = main && halfOf(node, main);
+  const range = half && parseRange(half.podCidr);
+  if (!half || !range || half.address === undefined || isIn(half.address, range)) return undefined;
+  const second = other && halfOf(node, other);
+  return { podCidr: half.podCidr, address: half.address, ...(second ? { second } : {}) };
 }
 
 /** Whether a change of a node changes nothing about how its pods are reached. */
 export function isSameWay(old: V1Node | undefined, next: V1Node | undefined, clusterCidr: string): boolean {
-  const cluster = parseRange(clusterCidr);
-  if (!cluster) return true;
-  const [before, after] = [old && peerOf(old, cluster), next && peerOf(next, cluster)];
-  return before?.address === after?.address && before?.podCidr === after?.podCidr;
+  const clusters = clustersOf(clusterCidr);
+  const [before, after] = [old && peerOf(old, clusters), next && peerOf(next, clusters)];
+  const isSame = (a: Half | undefined, b: Half | undefined) => a?.address === b?.address && a?.podCidr === b?.podCidr;
+  return isSame(before, after) && isSame(before?.second, after?.second);
 }
 
 export interface Neighborhood {
@@ -95,12 +117,11 @@ export interface Neighborhood {
 }
 
 export function neighborhoodOf(nodes: readonly V1Node[], nodeName: string, clusterCidr: string): Neighborhood {
-  const cluster = parseRange(clusterCidr);
-  if (!cluster) return { own: undefined, peers: [] };
+  const clusters = clustersOf(clusterCidr);
   const peers: Peer[] = [];
   let own: Peer | undefined;
   for (const node of nodes) {
-    const peer = peerOf(node, cluster);
+    const peer = peerOf(node, clusters);
     if (node.metadata?.name === nodeName) own = peer;
     else if (peer) peers.push(peer);
   }
@@ -115,8 +136,8 @@ export function planRoutes(wanted: Wanted, standing: Standing): readonly Step[] 
   // A new tunnel begins empty; with the old one goes what leads into it.
   const kept: Standing = isRight || !standing.link ? standing : withoutTunnel(standing, device);
   const link = [...(standing.link && !isRight ? [`link del ${device}`] : []), ...(needsLink && !isRight ? linkLines(wanted) : [])];
-  const routes = new Map(peers.map((peer) => [peer.podCidr, routeOf(wanted, peer)]));
-  const neighbors = new Map(needsLink ? peers.map(({ podCidr }) => [tunnelAddress(podCidr), tunnelMac(podCidr)]) : []);
+  const routes = new Map(peers.flatMap((peer) => halvesOf(peer).flatMap((half) => routeOf(wanted, half))));
+  const neighbors = new Map(needsLink ? peers.flatMap(neighborsOf) : []);
   const forwarding = new Map(needsLink ? peers.map(({ podCidr, address }) => [tunnelMac(podCidr), address]) : []);
   const hasLink = isRight || needsLink;
   return [
@@ -136,25 +157,35 @@ export function planRoutes(wanted: Wanted, standing: Standing): readonly Step[] 
   ].filter(({ lines }) => lines.length > 0) as readonly Step[];
 }
 
-const routeOf = ({ mode, device }: Wanted, { podCidr, address }: Peer): string =>
-  mode === 'vxlan' ? `via ${tunnelAddress(podCidr)} dev ${device}` : `via ${address}`;
+const halvesOf = (peer: Peer): readonly Half[] => [peer, ...(peer.second ? [peer.second] : [])];
+
+function routeOf({ mode, device }: Wanted, { podCidr, address }: Half): readonly (readonly [string, string])[] {
+  if (mode === 'vxlan') return [[podCidr, `via ${tunnelAddress(podCidr)} dev ${device}`]];
+  return address === undefined ? [] : [[podCidr, `via ${address}`]];
+}
+
+/** Both families' ends of a tunnel have one hardware address. */
+const neighborsOf = (peer: Peer) => halvesOf(peer).map(({ podCidr }) => [tunnelAddress(podCidr), tunnelMac(peer.podCidr)] as const);
 
 function isLinkRight({ vni, mtu, own }: Wanted, link: NonNullable<Standing['link']>): boolean {
   const { podCidr, address } = own;
   return (
     link.vni === vni &&
-    link.mtu === mtu - vxlanOverheadBytes &&
+    link.mtu === mtu - vxlanOverheadBytes(address) &&
     link.local === address &&
     link.mac === tunnelMac(podCidr) &&
-    link.address === tunnelAddress(podCidr)
+    halvesOf(own).every((half) => link.addresses.includes(tunnelAddress(half.podCidr)))
   );
 }
 
 function linkLines({ device, vni, mtu, own }: Wanted): readonly string[] {
   const of = `vxlan id ${vni} dstport ${vxlanPort} local ${own.address} nolearning`;
   return [
-    `link add ${device} mtu ${mtu - vxlanOverheadBytes} address ${tunnelMac(own.podCidr)} type ${of}`,
-    `addr add ${tunnelAddress(own.podCidr)}/32 dev ${device}`,
+    `link add ${device} mtu ${mtu - vxlanOverheadBytes(own.address)} address ${tunnelMac(own.podCidr)} type ${of}`,
+    ...halvesOf(own).map(
+      ({ podCidr }) =>
+        `addr add ${tunnelAddress(podCidr)}${podCidr.includes(':') ? '/128' : '/32'} dev ${device}${podCidr.includes(':') ? ' nodad' : ''}`,
+    ),
     `link set ${device} up`,
   ];
 }
@@ -182,8 +213,8 @@ function forwardingLines(device: string, wanted: Table, standing: Table): readon
 export interface Listings {
   /** `ip -d -j addr show dev DEVICE` */
   readonly link: string;
-  /** `ip -j route show proto 109` */
-  readonly routes: string;
+  /** `ip -j route show proto 109`, of each family */
+  readonly routes: readonly string[];
   /** `ip -j neigh show dev DEVICE nud permanent` */
   readonly neighbors: string;
   /** `bridge -j fdb show dev DEVICE` */
@@ -201,11 +232,12 @@ interface ListedLink {
 /** Routes of ours are those of our protocol within the cluster's range: other clusters of the machine have theirs. */
 export function readStanding(listings: Listings, { device, mode, clusterCidr }: Pick<Wanted, 'device' | 'mode' | 'clusterCidr'>): Standing {
   const list = <T>(text: string) => JSON.parse(text.trim() || '[]') as readonly T[];
-  const cluster = parseRange(clusterCidr);
+  const clusters = clustersOf(clusterCidr);
   const [link] = list<ListedLink>(listings.link);
-  const routes = list<{ dst?: string; gateway?: string; dev?: string }>(listings.routes).flatMap(({ dst = '', gateway, dev }) => {
+  const listed = listings.routes.flatMap((text) => list<{ dst?: string; gateway?: string; dev?: string }>(text));
+  const routes = listed.flatMap(({ dst = '', gateway, dev }) => {
     const range = parseRange(dst);
-    if (!range || !cluster || !contains(cluster, range)) return [];
+    if (!range || !clusters.some((cluster) => contains(cluster, range))) return [];
     const through = dev === device || mode === 'vxlan' ? ` dev ${dev}` : '';
     return [[formatRange(range), `via ${gateway}${through}`] as const];
   });
@@ -224,8 +256,12 @@ const readLink = ({ mtu = 0, address = '', linkinfo, addr_info }: ListedLink): N
   mac: address,
   vni: linkinfo?.info_data?.id ?? 0,
   local: linkinfo?.info_data?.local ?? '',
-  address: addr_info?.find(({ local }) => local !== undefined && parseRange(local))?.local ?? '',
+  addresses: (addr_info ?? []).flatMap(({ local }) => local ?? []),
 });
 
-/** Asks for the routes of {@link readStanding}. */
-export const routeListing: readonly string[] = ['-j', 'route', 'show', 'proto', String(routeProtocol)];
+/** Ask for the routes of {@link readStanding}: a list of arguments for each family of the cluster. */
+export const routeListings = (clusterCidr: string): readonly (readonly string[])[] =>
+  splitRanges(clusterCidr).map((text) => [
+    ...(familyOf(text).ip === 'ip6' ? ['-6'] : []),
+    ...['-j', 'route', 'show', 'proto', String(routeProtocol)],
+  ]);

@@ -1,7 +1,6 @@
 // Takes the ways to other nodes' pods away, when the cluster leaves the machine.
 import type { Processes } from '../../base/ports/process.ts';
-import { parseRange } from '../cni/cidr.ts';
-import { readStanding, routeListing, vxlanDevice } from './plan.ts';
+import { readStanding, routeListings, vxlanDevice } from './plan.ts';
 
 const ipMs = 10_000;
 
@@ -18,8 +17,9 @@ export async function removePodRoutes({ bridge, clusterCidr, processes, ipPath }
   const ip = (...args: readonly string[]) => processes.run(ipPath, args, { deadlineMs: ipMs });
   const device = vxlanDevice(bridge);
   await ip('link', 'del', device);
-  if (clusterCidr === undefined || !parseRange(clusterCidr)) return;
-  const { stdout } = await ip(...routeListing);
-  const { routes } = readStanding({ link: '', routes: stdout, neighbors: '', forwarding: '' }, { device, mode: 'routes', clusterCidr });
+  if (clusterCidr === undefined) return;
+  const listed = await Promise.all(routeListings(clusterCidr).map((args) => ip(...args)));
+  const texts = listed.map(({ stdout }) => stdout);
+  const { routes } = readStanding({ link: '', routes: texts, neighbors: '', forwarding: '' }, { device, mode: 'routes', clusterCidr });
   for (const dst of routes.keys()) await ip('route', 'del', dst);
 }

@@ -11,7 +11,7 @@ import {
   type PodNetworkMode,
   planRoutes,
   readStanding,
-  routeListing,
+  routeListings,
   type Step,
   vxlanDevice,
   vxlanOverheadBytes,
@@ -106,7 +106,7 @@ async function bring(options: PodRoutesOptions, state: State, { own, peers }: Ne
   const { log, clusterCidr, vni } = options;
   const device = vxlanDevice(options.bridge);
   if (peers.length > 0 && !state.told) {
-    await options.onOverhead(state.mode === 'vxlan' ? vxlanOverheadBytes : 0);
+    await options.onOverhead(state.mode === 'vxlan' ? vxlanOverheadBytes(own.address) : 0);
     state.told = true;
   }
   const wanted: Wanted = { mode: state.mode, device, vni, mtu: await options.outsideMtu(), clusterCidr, own, peers };
@@ -131,7 +131,10 @@ async function look({ processes, programs, signal }: PodRoutesOptions, wanted: W
     return code === 0 ? stdout : '';
   };
   const { device } = wanted;
-  const [link, routes] = await Promise.all([listing('ip', '-d', '-j', 'addr', 'show', 'dev', device), listing('ip', ...routeListing)]);
+  const [link, routes] = await Promise.all([
+    listing('ip', '-d', '-j', 'addr', 'show', 'dev', device),
+    Promise.all(routeListings(wanted.clusterCidr).map((args) => listing('ip', ...args))),
+  ]);
   const [neighbors, forwarding] =
     link === ''
       ? ['', '']

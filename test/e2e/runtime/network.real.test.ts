@@ -138,7 +138,7 @@ describe('pod network', () => {
     });
     const gateway = node.podCidr.replace(/0\/24$/, '1');
     const again = await node.network.setUp({ podCidr: node.podCidr, confDir: node.paths.cniConf, leasesDir: node.paths.cniLeases });
-    expect(again.gateway).toBe(gateway);
+    expect(again.gateways).toEqual([gateway]);
     expect((await exec(container, `ping -c 1 -W 2 ${gateway}`)).exitCode).toBe(0);
     expect(await run('nft', 'list', 'map', 'ip', `minke-${node.clusterId}`, 'hostports-by-ip')).toContain(
       `127.0.0.1 . tcp . 18474 comment "${sandbox}"`,
