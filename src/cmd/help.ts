@@ -66,8 +66,8 @@ At SIGPWR the pods of the machine are ended within 30 s, the critical ones last,
   --detach              return when the API answers and the node is Ready
   --no-node             the control plane alone: needs no root
   --simulate N          add N simulated nodes; without root they are the only ones
-  --service-cidr C      addresses of services (default: a free range)
-  --pod-cidr C          addresses of pods, of which each node gets a part (default: a free range)
+  --service-cidr C      addresses of services (default: a free range); with IPv6, one range of each family: 10.96.0.0/20,fd00:96::/112
+  --pod-cidr C          addresses of pods, of which each node gets a part (default: a free range); likewise: 10.42.0.0/16,fd00:42::/56
   --pod-network M       how nodes reach each other's pods: vxlan (default, or what the cluster has had), or routes, for nodes
                         of one network; nodes that have joined see a change when they start again
   --no-ingress          no ingress controller, and no IngressClass "minke"

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createHttpClient } from '../base/ports/http-client.ts';
 import { clusterPaths, findHolder, type MachinePorts, readIdentity } from '../cluster/machine/mod.ts';
 import { findPrograms, nodeFacts, runtimePaths } from '../kubelet/containerd/mod.ts';
-import { policySight, shapesBandwidth } from '../network/mod.ts';
+import { ipv6Problem, policySight, shapesBandwidth } from '../network/mod.ts';
 
 const askMs = 5_000;
 
@@ -23,8 +23,8 @@ export async function status(dataDir: string, ports: MachinePorts, out: (text: s
   line('API server', holder ? `${holder.url} (${api})` : 'stopped');
   if (identity.server === undefined) line('kubeconfig', clusterPaths(dataDir).kubeconfig);
   line('node name', identity.nodeName);
-  line('pods', identity.podCidr);
-  line('services', identity.serviceCidr);
+  line('pods', identity.podCidr.replaceAll(',', ', '));
+  line('services', identity.serviceCidr.replaceAll(',', ', '));
   const { socket } = runtimePaths({ clusterId: identity.id, dataDir });
   line('containerd', (await fs.exists(socket)) ? socket : 'none');
   for (const [name, text] of await machineReport(ports)) line(name, text);
@@ -56,7 +56,11 @@ async function machineReport(ports: MachinePorts): Promise<readonly (readonly [s
   report.push(['cgroups', facts.cgroups.version]);
   if (!facts.canLowerOomScore)
     report.push(['OOM scores', 'cannot be lowered here (no CAP_SYS_RESOURCE): all containers are alike when memory runs out']);
-  if (search.complete && (await policySight(ports.fs, ports.processes, search.programs.paths.nft)) === 'none') {
+  if (!search.complete) return report;
+  const { nft } = search.programs.paths;
+  const ipv6 = await ipv6Problem(ports.fs, ports.processes, nft);
+  if (ipv6 !== undefined) report.push(['IPv6', `pods and services can have IPv4 addresses only: ${ipv6}`]);
+  if ((await policySight(ports.fs, ports.processes, nft)) === 'none') {
     const text = 'hold between nodes only: the kernel has neither br_netfilter nor bridge tables of nftables';
     report.push(['network policies', text]);
   }

@@ -17,6 +17,7 @@ export {
 export { bridgeName } from './cni/conflist.ts';
 export { type Family, familyOf } from './cni/family.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
+export { ipv6Problem } from './cni/ipv6-support.ts';
 export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
 export { type DnsServerOptions, runDnsServer } from './dns/server.ts';
 export { type IngressOptions, runIngress } from './ingress/ingress.ts';

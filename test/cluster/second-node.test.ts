@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/ports/clock.ts';
 import { createInformers } from '../../src/client/mod.ts';
 import { adminUser, type ControlPlane, nodeUser, startControlPlane } from '../../src/cluster/control-plane.ts';
 import { createOwnReferences } from '../../src/kubelet/mod.ts';
+import { patchOf } from '../../src/kubelet/node/node-status.ts';
 import { openMemoryStore } from '../../src/store/mod.ts';
 
 let stopping: AbortController;
@@ -113,4 +114,13 @@ test('a node follows the config maps of its own pods, each by its name, for as l
   expect(references.configMap('default/words')).toBeUndefined();
   // The other is for its account's token.
   expect(watched.sort()).toEqual(['default metadata.name=kube-root-ca.crt', 'default metadata.name=words']);
+});
+
+test('a report of a node replaces the addresses that stand, of which several have one type', async () => {
+  const of = (...ips: string[]) => ({ addresses: ips.map((address) => ({ type: 'InternalIP', address })) });
+  const client = controlPlane.clientFor(nodeUser('third'));
+  await client.create(nodes, { metadata: { name: 'third' }, status: of('192.0.2.1', 'fd00::1') });
+  const patch = patchOf(of('192.0.2.2', 'fd00::2'));
+  const after = await client.patch(nodes, { name: 'third' }, 'application/strategic-merge-patch+json', patch, { subresource: 'status' });
+  expect(after.status?.addresses).toEqual(of('192.0.2.2', 'fd00::2').addresses);
 });

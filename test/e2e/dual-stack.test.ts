@@ -245,7 +245,7 @@ test('policies hold for both families, and blocks of each have exceptions', asyn
   await eventually(reached, (found) => found === 'no no no no');
   await policy([{ podSelector: { matchLabels: { app: 'client' } } }]);
   await eventually(reached, (found) => found === 'yes yes yes yes');
-  await policy([{ ipBlock: { cidr: 'fd00:62::/56', except: ['fd00:ffff::/64'] } }]);
+  await policy([{ ipBlock: { cidr: 'fd00:62::/56', except: ['fd00:62:0:ff::/64'] } }]);
   await eventually(reached, (found) => found === 'no yes no yes');
   await policy([{ ipBlock: { cidr: 'fd00:62::/56', except: [`${ips[1]}/128`] } }, { ipBlock: { cidr: '10.62.0.0/16' } }]);
   await eventually(reached, (found) => found === 'yes no yes no');

@@ -159,8 +159,8 @@ async function start(
 }
 
 /** Where other machines may join, the tunnel to them has its room from the first pod on: a pod's packets keep their size for life. */
-const overheadOf = ({ bindAddress, podNetwork }: ClusterIdentity): number =>
-  podNetwork === 'vxlan' && !isLoopback(bindAddress) ? vxlanOverheadBytes : 0;
+const overheadOf = ({ bindAddress, podNetwork, podCidr }: ClusterIdentity): number =>
+  podNetwork === 'vxlan' && !isLoopback(bindAddress) ? vxlanOverheadBytes(podCidr) : 0;
 
 /** The cluster's id is six hexadecimal digits, as the identifier has 24 bits; none of it is 0. */
 const vniOf = ({ id }: ClusterIdentity): number => Number.parseInt(id, 16) || 1;

@@ -21,7 +21,7 @@ import { type ContainerRuntime, createCriRuntime, createImageViews, type ImageVi
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
 import { createDiskStorage, type MachineFacts, type NodeStats, type ReferenceCache, runKubelet } from '../../kubelet/mod.ts';
 import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
-import { createPodNetwork, type PodNetwork } from '../../network/mod.ts';
+import { createPodNetwork, ipv6Problem, type PodNetwork } from '../../network/mod.ts';
 import type { Pki } from '../pki/pki.ts';
 import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain, mainFirst } from './addresses.ts';
@@ -98,6 +98,7 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     podGate: network.gate,
   });
   // The network first: containerd reads its configuration, and is ready when it has found it.
+  await checkFamilies(ports, identity, programs.paths.nft);
   const setOverhead = async (overheadBytes: number) => {
     const { podCidr, clusterCidr } = identity;
     await network.setUp({ podCidr, clusterCidr, overheadBytes, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
@@ -128,6 +129,11 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     setOverhead,
     done: containerd.done,
   };
+}
+
+async function checkFamilies({ fs, processes }: MachinePorts, { podCidr }: ClusterIdentity, nft: string): Promise<void> {
+  const problem = podCidr.includes(':') ? await ipv6Problem(fs, processes, nft) : undefined;
+  if (problem !== undefined) throw new MachineError(`Pods cannot have addresses of ${podCidr} on this machine: ${problem}.`);
 }
 
 export interface NodeAgent {

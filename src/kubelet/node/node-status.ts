@@ -60,16 +60,10 @@ export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
       const status = nodeStatus(node, { facts, before: current.status });
       const due = clock.monotonicMs() - reportedMs >= reportEveryMs;
       if (!due && sameJson(withoutHeartbeat(current.status), withoutHeartbeat(status))) continue;
-      current = await client.patch(
-        nodes,
-        { name: node.nodeName },
-        'application/strategic-merge-patch+json',
-        { status },
-        {
-          subresource: 'status',
-          signal,
-        },
-      );
+      current = await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status), {
+        subresource: 'status',
+        signal,
+      });
       reportedMs = clock.monotonicMs();
       const isReady = readyOf(current) === 'True';
       if (isReady !== wasReady) {
@@ -88,6 +82,11 @@ export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
   }
 }
 
+/** Addresses are merged by their type, of which there are several: the list is said anew. */
+export const patchOf = (status: V1NodeStatus) => ({
+  status: { ...status, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] },
+});
+
 const readyOf = (node: V1Node): string | undefined => node.status?.conditions?.find((one) => one.type === 'Ready')?.status;
 
 /** Creates the node, or adopts the one that is there: labels and pod range are put right, the status is new. */
@@ -105,16 +104,10 @@ async function register(options: NodeStatusOptions): Promise<Persisted<V1Node>> 
       const found = await client.get(nodes, { name: node.nodeName }, { signal });
       await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', adoption(node, found), { signal });
       const status = nodeStatus(node, { facts, before: found.status });
-      return await client.patch(
-        nodes,
-        { name: node.nodeName },
-        'application/strategic-merge-patch+json',
-        { status },
-        {
-          subresource: 'status',
-          signal,
-        },
-      );
+      return await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status), {
+        subresource: 'status',
+        signal,
+      });
     } catch (error) {
       signal.throwIfAborted();
       log.warn('Cannot register this node', { error: errorText(error) });

@@ -2,6 +2,7 @@
 import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
 import type { Random } from '../../base/mod.ts';
 import type { ProxiedRequest, ProxyBackend, ProxyRoute } from '../../base/ports/reverse-proxy.ts';
+import { ipv4, ipv6 } from '../cni/family.ts';
 import { selectBackends } from '../proxy/backends.ts';
 import { servicePort } from './plan.ts';
 import { type BackendRef, findTarget, makeTable, type RoutingTable, refText } from './table.ts';
@@ -61,7 +62,9 @@ export class Router {
     const port = servicePort(service, ref);
     if (!port) return `The service "${key}" has no port ${ref.port.name ?? ref.port.number}.`;
     const { nodeName, random } = this.#options;
-    const backends = selectBackends(this.#options.slices(key), port, { nodeName, zone: undefined }).all;
+    // This process asks them itself: by the service's main family.
+    const family = service.spec?.ipFamilies?.[0] === 'IPv6' ? ipv6 : ipv4;
+    const backends = selectBackends(this.#options.slices(key), port, { nodeName, zone: undefined, family }).all;
     if (backends.length === 0) return `The service "${key}" has no ready endpoints.`;
     // Not always the first one after a change.
     const made = { backends, turn: random.below(backends.length) };

@@ -59,9 +59,9 @@ function peerMatch(family: Family, peer: Peer, field: string): readonly string[]
   const { spans } = peer;
   if (spans.length === 0) return [];
   const everything = parseRange(family.everywhere);
-  // No condition, but on the family: a table may see both.
   if (spans.some(([first, last]) => first === 0n && everything && last === lastOf(everything))) {
-    return [`meta nfproto ${family.name.toLowerCase()}`];
+    // No condition, but on the family where the table sees both; nft refuses it where it does not.
+    return [family.ip === 'ip' ? 'meta nfproto ipv4' : ''];
   }
   const text = (value: bigint) => formatIp({ family: family.name, value });
   return [`${field} { ${spans.map((span) => spanText(span, text)).join(', ')} }`];

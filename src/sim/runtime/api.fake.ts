@@ -65,7 +65,8 @@ export function createFakeApi(nowMs: () => number): FakeApi {
     for (const [field, value] of Object.entries(patch.status ?? {})) {
       if (value === null) delete status[field];
       else if (field === 'conditions') status[field] = mergeConditions(status[field], value);
-      else if (field === 'podIPs' || field === 'hostIPs') status[field] = (value as { $patch?: string }[]).filter((one) => !one.$patch);
+      else if (field === 'podIPs' || field === 'hostIPs' || field === 'addresses')
+        status[field] = (value as { $patch?: string }[]).filter((one) => !one.$patch);
       else status[field] = value;
     }
     return commit(resource, key, { ...old, status }) as Stored;
