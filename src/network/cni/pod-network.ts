@@ -224,7 +224,9 @@ export function bridgeMac(clusterId: string): string {
 
 /** A machine that forwards packets has no more use for what routers say, unless it is told to: else it would lose its own way outside. */
 async function keepRouterAdvertisements(fs: FileSystem, sysctls: Sysctls, routes: string): Promise<void> {
-  const learned = (JSON.parse(routes || '[]') as readonly { dev?: string; protocol?: string }[]).filter(({ protocol }) => protocol === 'ra');
+  const learned = (JSON.parse(routes || '[]') as readonly { dev?: string; protocol?: string }[]).filter(
+    ({ protocol }) => protocol === 'ra',
+  );
   for (const dev of new Set(learned.flatMap((route) => route.dev ?? []))) {
     const path = `net/ipv6/conf/${dev}/accept_ra`;
     if ((await fs.readText(join('/proc/sys', path)))?.trim() === '1') await sysctls.set(path, '2');
