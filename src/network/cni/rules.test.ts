@@ -195,7 +195,9 @@ test('IPv6: a table of its own, no way from loopback, and addresses from the thi
   expect(rules).toContain('ip6 saddr fd00:42::/64 ip6 daddr != fd00:42::/56 oifname != "mk3fa9c1" ip6 daddr != ff00::/8 masquerade');
   expect(rules).toContain('ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @hostports\n');
   expect(rules).not.toMatch(/ip (s|d)addr|ipv4/);
-  const list = JSON.parse(renderConflist({ bridge: 'b', podCidrs: ['10.42.0.0/24', 'fd00:42::/64'], leasesDir: '/l', mtu: 1500, bandwidth: false }));
+  const list = JSON.parse(
+    renderConflist({ bridge: 'b', podCidrs: ['10.42.0.0/24', 'fd00:42::/64'], leasesDir: '/l', mtu: 1500, bandwidth: false }),
+  );
   expect(list.plugins[0].ipam).toMatchObject({
     ranges: [[{ subnet: '10.42.0.0/24' }], [{ subnet: 'fd00:42::/64', rangeStart: 'fd00:42::3' }]],
     routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
