@@ -2,7 +2,6 @@
 // and by nodes that come, go, or begin or cease to fit.
 import {
   compileLabelSelector,
-  controllerOf,
   type Persisted,
   sameMeaning,
   type V1ControllerRevision,
@@ -16,6 +15,7 @@ import { claimPodsOf } from '../runtime/claim-pods.ts';
 import { againAfter, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
 import { createExpectations, type Expectations } from '../runtime/expectations.ts';
 import { createOwnWrites, type OwnWrites } from '../runtime/own-writes.ts';
+import { followOwnedPods } from '../runtime/owned-pods.ts';
 import { controllerKey, indexByController } from '../runtime/ownership.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';
 import { nodeType, podType } from '../runtime/resource-types.ts';
@@ -72,30 +72,10 @@ export async function runDaemonSetController(context: ControllerContext): Promis
   controller.on(revisions, ({ old, next }) => {
     for (const key of new Set([controllerKey(old, sets), controllerKey(next, sets)])) if (key !== undefined) queue.add(key);
   });
-  controller.on(pods, ({ old, next }) => onPod({ sets, expectations: memory.expectations, queue }, old, next));
+  const selects = (set: V1DaemonSet) => compileLabelSelector(set.spec?.selector);
+  controller.on(pods, followOwnedPods({ owners: sets, selects, expectations: memory.expectations, wake: queue.add }));
   controller.on(nodes, ({ old, next }) => onNode(sets, queue, old, next));
   await controller.stopped;
-}
-
-interface PodWatch extends Pick<Parts, 'sets' | 'expectations'> {
-  readonly queue: Pick<WorkQueue, 'add'>;
-}
-
-function onPod({ sets, expectations, queue }: PodWatch, old: Persisted<V1Pod> | undefined, next: Persisted<V1Pod> | undefined): void {
-  const before = controllerKey(old, sets);
-  const after = controllerKey(next, sets);
-  const owner = after ?? before;
-  const pod = next ?? old;
-  if (owner !== undefined && pod) {
-    if (next && !old) expectations.creationObserved(owner);
-    const ends = !next || (next.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined);
-    if (ends) expectations.deletionObserved(owner, pod.metadata.uid);
-  }
-  for (const key of new Set([before, after])) if (key !== undefined) queue.add(key);
-  if (!next || controllerOf(next) || (old && !controllerOf(old))) return;
-  for (const set of sets.list(next.metadata.namespace ?? '')) {
-    if (compileLabelSelector(set.spec?.selector)(next.metadata.labels)) queue.add(cacheKeyOf(set));
-  }
 }
 
 /** What a node reports of itself every few seconds wakes nobody. */

@@ -12,10 +12,11 @@ import {
   type V1Pod,
 } from '../../api/mod.ts';
 import { errorText } from '../../base/mod.ts';
-import { type Again, cacheKeyOf, type EventRecorder, type Informer, type WorkQueue } from '../../client/mod.ts';
+import { type Again, cacheKeyOf, type EventRecorder, type Informer } from '../../client/mod.ts';
 import { againAfter, type Controller, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
 import { createExpectations, type Expectations } from '../runtime/expectations.ts';
-import { adoptObject, claim, controlledBy, controllerKey, indexByController, orphansIn, releaseObject } from '../runtime/ownership.ts';
+import { followOwnedPods } from '../runtime/owned-pods.ts';
+import { adoptObject, claim, controlledBy, indexByController, orphansIn, releaseObject } from '../runtime/ownership.ts';
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from '../runtime/pod-control.ts';
 import { isActive, isTerminating } from '../runtime/pods.ts';
 import { podType, replicaSetType, replicationControllerType } from '../runtime/resource-types.ts';
@@ -82,43 +83,12 @@ async function run(context: ControllerContext, kind: ReplicaKind): Promise<void>
     if (!next) expectations.forget(key);
     controller.queue.add(key);
   });
-  controller.on(pods, ({ old, next }) => onPod({ kind, sets, expectations, queue: controller.queue }, old, next));
+  // A set that is going away has nothing to do but to count.
+  const wake = (key: string) =>
+    controller.queue.addAfter(key, sets.get(key)?.metadata.deletionTimestamp === undefined ? 0 : leavingCountMs);
+  controller.on(pods, followOwnedPods({ owners: sets, selects: kind.selects, expectations, wake }));
   await controller.stopped;
 }
-
-interface PodWatch {
-  readonly kind: ReplicaKind;
-  readonly sets: Informer<ReplicaOwner>;
-  readonly expectations: Expectations;
-  readonly queue: Pick<WorkQueue, 'add' | 'addAfter'>;
-}
-
-/** Wakes the sets that a changed pod concerns, and counts what was expected of it. */
-function onPod(watch: PodWatch, old: Persisted<V1Pod> | undefined, next: Persisted<V1Pod> | undefined): void {
-  const { kind, sets, expectations, queue } = watch;
-  // A set that is going away has nothing to do but to count.
-  const add = (key: string) => queue.addAfter(key, sets.get(key)?.metadata.deletionTimestamp === undefined ? 0 : leavingCountMs);
-  const before = controllerKey(old, sets);
-  const after = controllerKey(next, sets);
-  if (before !== undefined && before !== after) add(before);
-  if (after !== undefined && next) {
-    if (!old) expectations.creationObserved(after);
-    add(after);
-  }
-  const owner = after ?? before;
-  const ends = !next || (next.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined);
-  if (owner !== undefined && ends && (next ?? old)) expectations.deletionObserved(owner, podKey((next ?? old) as Persisted<V1Pod>));
-  // An orphan that is new, or whose labels or owner changed, may be adopted.
-  if (!next || controllerOf(next)) return;
-  if (old && !controllerOf(old) && sameLabels(old, next)) return;
-  for (const set of sets.list(next.metadata.namespace ?? '')) {
-    if (kind.selects(set)(next.metadata.labels)) add(cacheKeyOf(set));
-  }
-}
-
-const sameLabels = (a: V1Pod, b: V1Pod): boolean => JSON.stringify(a.metadata?.labels) === JSON.stringify(b.metadata?.labels);
-
-const podKey = (pod: Persisted<V1Pod>): string => `${cacheKeyOf(pod)}/${pod.metadata.uid}`;
 
 async function reconcile(parts: Parts, key: string): Promise<Again> {
   const { clock } = parts.context;
@@ -221,13 +191,16 @@ async function carryOut(parts: Parts, set: Persisted<ReplicaOwner>, key: string,
       return error;
     }
     case 'delete': {
-      parts.expectations.expectDeletions(key, plan.pods.map(podKey));
+      parts.expectations.expectDeletions(
+        key,
+        plan.pods.map(({ metadata }) => metadata.uid),
+      );
       const results = await Promise.allSettled(
         plan.pods.map(async (pod) => {
           try {
-            if (!(await deletePod(owner, pod))) parts.expectations.deletionObserved(key, podKey(pod));
+            if (!(await deletePod(owner, pod))) parts.expectations.deletionObserved(key, pod.metadata.uid);
           } catch (failure) {
-            parts.expectations.deletionObserved(key, podKey(pod));
+            parts.expectations.deletionObserved(key, pod.metadata.uid);
             throw failure;
           }
         }),

@@ -2,18 +2,18 @@
 // pods and revisions, and by claims that go.
 import {
   compileLabelSelector,
-  controllerOf,
   type Persisted,
   sameMeaning,
   type V1PodTemplateSpec,
   type V1StatefulSet,
   type V1StatefulSetStatus,
 } from '../../api/mod.ts';
-import { type Again, cacheKeyOf, type Informer, referenceTo, type WorkQueue } from '../../client/mod.ts';
+import { type Again, cacheKeyOf, referenceTo } from '../../client/mod.ts';
 import { claimPodsOf } from '../runtime/claim-pods.ts';
 import { againAfter, type ControllerContext, cache, done, startController } from '../runtime/controller.ts';
-import { createExpectations, type Expectations } from '../runtime/expectations.ts';
+import { createExpectations } from '../runtime/expectations.ts';
 import { createOwnWrites } from '../runtime/own-writes.ts';
+import { followOwnedPods } from '../runtime/owned-pods.ts';
 import { controllerKey, indexByController } from '../runtime/ownership.ts';
 import { isNamespaceTerminating } from '../runtime/pod-control.ts';
 import { persistentVolumeClaimType, podType } from '../runtime/resource-types.ts';
@@ -55,7 +55,8 @@ export async function runStatefulSetController(context: ControllerContext): Prom
     }
     queue.add(cacheKeyOf(set));
   });
-  controller.on(pods, ({ old, next }) => onPod(sets, memory.expectations, queue, old, next));
+  const selects = (set: V1StatefulSet) => compileLabelSelector(set.spec?.selector);
+  controller.on(pods, followOwnedPods({ owners: sets, selects, expectations: memory.expectations, wake: queue.add }));
   controller.on(revisions, ({ old, next }) => {
     for (const key of new Set([controllerKey(old, sets), controllerKey(next, sets)])) if (key !== undefined) queue.add(key);
   });
@@ -65,29 +66,6 @@ export async function runStatefulSetController(context: ControllerContext): Prom
     for (const set of sets.list(old.metadata.namespace ?? '')) if (set.spec?.volumeClaimTemplates?.length) queue.add(cacheKeyOf(set));
   });
   await controller.stopped;
-}
-
-function onPod(
-  sets: Informer<V1StatefulSet>,
-  expectations: Expectations,
-  queue: Pick<WorkQueue, 'add'>,
-  old: Pod | undefined,
-  next: Pod | undefined,
-): void {
-  const before = controllerKey(old, sets);
-  const after = controllerKey(next, sets);
-  const owner = after ?? before;
-  const pod = next ?? old;
-  if (owner !== undefined && pod) {
-    if (next && !old) expectations.creationObserved(owner);
-    const ends = !next || (next.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined);
-    if (ends) expectations.deletionObserved(owner, pod.metadata.uid);
-  }
-  for (const key of new Set([before, after])) if (key !== undefined) queue.add(key);
-  if (!next || controllerOf(next) || (old && !controllerOf(old))) return;
-  for (const set of sets.list(next.metadata.namespace ?? '')) {
-    if (compileLabelSelector(set.spec?.selector)(next.metadata.labels)) queue.add(cacheKeyOf(set));
-  }
 }
 
 async function reconcile(parts: Parts, key: string): Promise<Again> {
