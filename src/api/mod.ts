@@ -48,6 +48,7 @@ export { serviceCidrProtection } from './networking/service-cidr.ts';
 export * from './quota/mod.ts';
 export * from './resource/pod-claims.ts';
 export * from './schema/mod.ts';
+export * from './storage/csi-names.ts';
 export { isDefaultClass } from './storage/storage-class.ts';
 export * from './subresources.ts';
 export * from './version.ts';

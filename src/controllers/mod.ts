@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { certificatesigningrequests, customresourcedefinitions, secrets } from '../api/mod.ts';
 import { Backoff, childController, errorText, StoppedError, sleep } from '../base/mod.ts';
 import type { Client } from '../client/mod.ts';
+import { runAttachDetachController } from './attachdetach/attachdetach.ts';
 import { runBootstrapSigner } from './bootstraptokens/bootstrapsigner.ts';
 import { runTokenCleaner } from './bootstraptokens/tokencleaner.ts';
 import { runCertificateApproving } from './certificates/approving.ts';
@@ -42,6 +43,7 @@ import { runStatefulSetController } from './statefulset/statefulset.ts';
 import { runTtlController } from './ttl/ttl.ts';
 import { runTtlAfterFinishedController } from './ttlafterfinished/ttlafterfinished.ts';
 import { runValidatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus/validatingadmissionpolicystatus.ts';
+import { runVolumeExpandController } from './volumeexpand/volumeexpand.ts';
 
 export type { CertificateSigner } from './certificates/ports.ts';
 export { type LocalPathOptions, noDirectories, runLocalPathProvisioner, type VolumeDirectories } from './localpath/localpath.ts';
@@ -87,13 +89,15 @@ const controllers: Readonly<Record<string, Run>> = {
 };
 
 /** Those of clusters that serve volumes. The local-path provisioner is no part of them: it runs beside the node's kubelet. */
-const storageControllers: Readonly<Record<string, Run>> = {
+const storageControllers = ({ clientFor }: ControllersOptions): Readonly<Record<string, Run>> => ({
   defaultStorageClass: runDefaultStorageClass,
   persistentVolumeBinder: runPersistentVolumeBinder,
   claimProtection: runClaimProtection,
   volumeProtection: runVolumeProtection,
   ephemeralVolume: runEphemeralVolumeController,
-};
+  volumeExpand: runVolumeExpandController,
+  attachDetach: (context) => runAttachDetachController({ ...context, client: clientFor?.('attachdetach-controller') ?? context.client }),
+});
 
 /** Resolves when the signal has fired and all have stopped. One that fails is logged and started again; the others go on. */
 export async function runControllers(options: ControllersOptions): Promise<void> {
@@ -101,7 +105,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   // Every controller listens to it: many listeners are no leak.
   setMaxListeners(0, options.signal);
   const all: Record<string, Run> = { ...controllers };
-  if (options.kinds.some((kind) => kind.resource === 'persistentvolumes')) Object.assign(all, storageControllers);
+  if (options.kinds.some((kind) => kind.resource === 'persistentvolumes')) Object.assign(all, storageControllers(options));
   if (options.kinds.some((kind) => kind.group === 'rbac.authorization.k8s.io' && kind.resource === 'clusterroles')) {
     all.clusterRoleAggregation = (context) =>
       runClusterRoleAggregation({ ...context, client: options.clientFor?.(aggregationAccount) ?? context.client });

@@ -218,10 +218,13 @@ async function runPods(options: KubeletOptions, { context, references, source, p
       shutdown.done();
     });
   }
-  const offReferences = references.onChange((key) => manager.referenceChanged(key));
+  const offs = [
+    references.onChange((key) => manager.referenceChanged(key)),
+    options.storage.csi?.onNews((news) => manager.volumesChanged(news.is === 'volume' ? news.podUid : undefined)) ?? (() => {}),
+  ];
   options.onReady?.(kubelet);
   await aborted(signal);
-  offReferences();
+  for (const off of offs) off();
   manager.stop();
 }
 

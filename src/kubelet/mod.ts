@@ -1,6 +1,7 @@
 // The door of kubelet/: the node agent, and the container runtime as it sees it.
 export { type ClusterDns, type DnsConfig, parseResolvConf } from './container/dns.ts';
 export * from './cri/runtime.ts';
+export { type Csi, type CsiOptions, createCsi } from './csi/csi.ts';
 export type { EvictionPorts, EvictionSettings } from './eviction/eviction.ts';
 export { noLocalUse } from './eviction/plan.ts';
 export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';

@@ -7,6 +7,7 @@ import type { Client } from '../client/mod.ts';
 import { type DnsConfig, parseResolvConf } from './container/dns.ts';
 import type { References } from './container/env.ts';
 import type { ImageViews } from './cri/image-views.ts';
+import type { Csi } from './csi/csi.ts';
 import { createPodCgroups, type PodCgroups } from './node/pod-cgroups.ts';
 import { createKernelUsage, noUsage, type UsageSource } from './node/usage-source.ts';
 import { createPodFiles, type PodFiles } from './pod/files.ts';
@@ -22,6 +23,8 @@ export interface NodeStorage {
   usage(cgroupRoot: string): UsageSource;
   /** The machine's own resolv.conf. */
   hostDns(): Promise<DnsConfig>;
+  /** Volumes of storage drivers; absent on a node without them. */
+  readonly csi?: Csi | undefined;
   /** Absent on a simulated node, which has none. */
   readonly disk?: NodeDisk;
 }
@@ -50,6 +53,8 @@ export interface DiskStorageOptions {
     /** Manifests of static pods. Default: `manifests` beside the kubelet's own directory. */
     readonly manifests?: string;
   };
+  /** Volumes of storage drivers. Absent: a node without them. */
+  readonly csi?: Csi | undefined;
   /** For volumes of type image. */
   readonly imageViews?: ImageViews | undefined;
   /** Default `/etc/resolv.conf`. */
@@ -58,13 +63,15 @@ export interface DiskStorageOptions {
 
 /** A real machine's storage. */
 export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
-  const { fs, mounts, clock, random, client, dirs, imageViews, resolvConf = '/etc/resolv.conf' } = options;
+  const { fs, mounts, clock, random, client, dirs, csi, imageViews, resolvConf = '/etc/resolv.conf' } = options;
   const tokens = createTokenSource({ client, clock });
   const claims = createClaimSource(client);
   const cgroups = createPodCgroups({ fs, mounts });
+  const parts = { fs, mounts, clock, random, tokens, claims, imageViews, csi: csi?.volumes, directory: dirs.pods };
   return {
     files: createPodFiles({ fs, podsDirectory: dirs.pods, logsDirectory: dirs.logs }),
-    volumes: (references) => createVolumes({ fs, mounts, clock, random, references, tokens, claims, imageViews, directory: dirs.pods }),
+    volumes: (references) => createVolumes({ ...parts, references }),
+    csi,
     cgroups,
     usage: (cgroupRoot) => createKernelUsage({ cgroupRoot, cgroups, fs, directory: dirs.pods }),
     disk: { fs, mounts, podsDirectory: dirs.pods, manifests: dirs.manifests ?? join(dirs.pods, '..', '..', 'manifests') },
@@ -83,7 +90,13 @@ export function createNoStorage(usage: UsageSource = noUsage): NodeStorage {
     remove: async () => {},
     list: async () => [],
   };
-  const volumes: Volumes = { setUp: async () => ({}), tearDown: async () => {}, mountImage: async () => {}, mountsOf: async () => [] };
+  const volumes: Volumes = {
+    setUp: async () => ({}),
+    tearDown: async () => {},
+    mountImage: async () => {},
+    mountsOf: async () => [],
+    devicesOf: async () => [],
+  };
   const cgroups: PodCgroups = {
     limit: async () => [],
     usage: async () => undefined,

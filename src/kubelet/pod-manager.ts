@@ -14,6 +14,8 @@ export interface PodManager {
   wakeSandbox(sandboxId: string): boolean;
   wakeAll(): void;
   referenceChanged(key: string): void;
+  /** Volumes of this pod may be set up or taken down otherwise than before; undefined: of every pod that waits for one. */
+  volumesChanged(uid: string | undefined): void;
   worker(uid: string): PodWorker | undefined;
   find(namespace: string, name: string): PodWorker | undefined;
   readonly workers: ReadonlyMap<string, PodWorker>;
@@ -33,6 +35,8 @@ class Manager implements PodManager {
   /** Pods that have left this node but are still in the API, held by a finalizer. */
   readonly #left = new Set<string>();
   readonly #uidOfSandbox = new Map<string, string>();
+  /** Pods that are gone and whose volumes are being taken down. */
+  readonly #cleaning = new Set<string>();
   readonly #off: () => void;
   #signatures = new Map<string, string>();
 
@@ -88,6 +92,11 @@ class Manager implements PodManager {
     for (const worker of this.#workers.values()) if (worker.references.has(key)) worker.referencesChanged();
   }
 
+  volumesChanged(uid: string | undefined): void {
+    if (uid !== undefined) this.#workers.get(uid)?.referencesChanged();
+    else for (const worker of this.#workers.values()) worker.retryVolumes();
+  }
+
   stop(): void {
     this.#off();
   }
@@ -127,12 +136,22 @@ class Manager implements PodManager {
   }
 
   async #cleanDisk(): Promise<void> {
-    const { files, volumes, cgroups, cgroupRoot } = this.#context;
+    const { files, volumes, cgroups, cgroupRoot, log } = this.#context;
     await cgroups.sweep(cgroupRoot, (uid) => this.#workers.get(uid)?.view.state.at === 'syncing' || this.#hasLive(uid));
     for (const uid of await files.list()) {
-      if (this.#workers.has(uid) || this.#signal.aborted) continue;
-      await volumes.tearDown(uid);
-      await files.remove({ uid, namespace: '', name: '' });
+      if (this.#workers.has(uid) || this.#cleaning.has(uid) || this.#signal.aborted) continue;
+      this.#cleaning.add(uid);
+      // Each by itself: a storage driver may take its time, or be away.
+      this.#context.tasks.run(`cleaning up after pod ${uid}`, this.#signal, async () => {
+        try {
+          await volumes.tearDown(uid);
+          await files.remove({ uid, namespace: '', name: '' });
+        } catch (error) {
+          if (!this.#signal.aborted) log.warn('Cannot clean up after a pod that is gone', { uid, error: errorText(error) });
+        } finally {
+          this.#cleaning.delete(uid);
+        }
+      });
     }
   }
 

@@ -2,7 +2,10 @@
 import {
   claimNameOf,
   claimNamesOf,
+  compileLabelSelector,
+  csidrivers,
   csinodes,
+  csistoragecapacities,
   ephemeralClaimProblem,
   type KubeObject,
   matchesNodeSelector,
@@ -10,14 +13,18 @@ import {
   type Persisted,
   persistentvolumeclaims,
   persistentvolumes,
+  requestedBytes,
   storageClassOf,
   storageclasses,
+  type V1CSIDriver,
   type V1CSINode,
+  type V1CSIStorageCapacity,
   type V1Node,
   type V1PersistentVolume,
   type V1PersistentVolumeClaim,
   type V1Pod,
   type V1StorageClass,
+  wholeValueOf,
 } from '../api/mod.ts';
 import type { Informer, Informers } from '../client/mod.ts';
 import type { ObjectEvent } from './framework.ts';
@@ -30,6 +37,8 @@ export interface VolumeCaches {
   readonly volumes: Informer<V1PersistentVolume>;
   readonly classes: Informer<V1StorageClass>;
   readonly csiNodes: Informer<V1CSINode>;
+  readonly csiDrivers: Informer<V1CSIDriver>;
+  readonly capacities: Informer<V1CSIStorageCapacity>;
   readonly nodes: Informer<V1Node>;
 }
 
@@ -38,6 +47,8 @@ export const volumeCaches = (informers: Informers): VolumeCaches => ({
   volumes: informers.of(persistentvolumes),
   classes: informers.of(storageclasses),
   csiNodes: informers.of(csinodes),
+  csiDrivers: informers.of(csidrivers),
+  capacities: informers.of(csistoragecapacities),
   nodes: informers.of(nodes),
 });
 
@@ -84,6 +95,25 @@ function problemOf({ metadata, spec, status }: Claim): string | undefined {
 export function isReachable(volume: V1PersistentVolume, node: V1Node): boolean {
   const required = volume.spec?.nodeAffinity?.required;
   return !required || matchesNodeSelector(required, node);
+}
+
+/**
+ * Whether the class's driver has room for the claim near the node. A driver that does not tell how much it has is believed to have
+ * enough. Source: https://kubernetes.io/docs/concepts/storage/storage-capacity/
+ */
+export function hasRoom(
+  { csiDrivers, capacities }: VolumeCaches,
+  of: { claim: Claim; storageClass: V1StorageClass; node: V1Node },
+): boolean {
+  const { claim, storageClass, node } = of;
+  const wanted = requestedBytes(claim);
+  if (wanted === 0 || csiDrivers.get(storageClass.provisioner)?.spec.storageCapacity !== true) return true;
+  return capacities.list().some(({ storageClassName, nodeTopology, capacity, maximumVolumeSize }) => {
+    if (storageClassName !== storageClass.metadata?.name || !nodeTopology) return false;
+    const limit = maximumVolumeSize ?? capacity;
+    if (limit === undefined || wholeValueOf(limit) < wanted) return false;
+    return compileLabelSelector(nodeTopology)(node.metadata?.labels ?? {});
+  });
 }
 
 /** A cache of any type, for {@link tellOf}. */

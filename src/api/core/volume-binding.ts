@@ -25,6 +25,9 @@ const bytesOf = (quantity: string | undefined): number => wholeValueOf(quantity 
 export const requestedBytes = (claim: V1PersistentVolumeClaim): number => bytesOf(claim.spec?.resources?.requests?.storage);
 export const capacityBytes = (volume: V1PersistentVolume): number => bytesOf(volume.spec?.capacity?.storage);
 
+/** What the claim has been told that it has. */
+export const providedBytes = (claim: V1PersistentVolumeClaim): number => bytesOf(claim.status?.capacity?.storage);
+
 export const waitsForConsumer = (storageClass: V1StorageClass | undefined): boolean =>
   storageClass?.volumeBindingMode === 'WaitForFirstConsumer';
 

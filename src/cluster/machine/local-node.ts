@@ -1,6 +1,6 @@
 // The node of the machine that the API server runs on: it reaches the API in this process, and does what one node of a cluster does
 // for all: it publishes DNS, gives load balancers their addresses, makes volumes, and says what nodes that join must know.
-import { kubernetesVersion } from '../../api/mod.ts';
+import { kubernetesVersion, persistentvolumeclaims } from '../../api/mod.ts';
 import { Tasks } from '../../base/mod.ts';
 import { adminUser, nodeUser } from '../control-plane.ts';
 import { clusterAddresses } from './addresses.ts';
@@ -33,6 +33,7 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<NodeAge
     api: {
       client: controlPlane.clientFor(nodeUser(nodeName)),
       informers: controlPlane.informers,
+      claims: controlPlane.informers.of(persistentvolumeclaims),
       onStats: (stats) => controlPlane.nodeUsage.attach(nodeName, stats),
     },
     tls: kubeletTls(pki),

@@ -1,13 +1,15 @@
 // The real node of this machine: containerd, images, pod network, the kubelet and its port.
 import { join } from 'node:path';
+import { nodes, type V1PersistentVolumeClaim } from '../../api/mod.ts';
 import { type Logger, Tasks } from '../../base/mod.ts';
+import { systemDirectories } from '../../base/ports/directory-watch.ts';
 import { systemFollower } from '../../base/ports/file-follow.ts';
 import type { ServerTls } from '../../base/ports/http-server.ts';
 import { fileSystemBytes, machineAddresses } from '../../base/ports/machine.ts';
 import { systemMounts } from '../../base/ports/mounts.ts';
 import { systemProbeIo } from '../../base/ports/probe-io.ts';
 import { systemArchives } from '../../base/ports/tar.ts';
-import { type Client, createEventRecorder, type Informers } from '../../client/mod.ts';
+import { type Client, createEventRecorder, type EventRecorder, type Informer, type Informers } from '../../client/mod.ts';
 import {
   cgroupRootOf,
   findPrograms,
@@ -19,7 +21,16 @@ import {
 } from '../../kubelet/containerd/mod.ts';
 import { type ContainerRuntime, createCriRuntime, createImageViews, type ImageViews } from '../../kubelet/cri/mod.ts';
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
-import { createDiskStorage, type MachineFacts, type NodeStats, type ReferenceCache, runKubelet } from '../../kubelet/mod.ts';
+import {
+  type Csi,
+  createCsi,
+  createDiskStorage,
+  type MachineFacts,
+  type NodeStats,
+  type NodeStorage,
+  type ReferenceCache,
+  runKubelet,
+} from '../../kubelet/mod.ts';
 import { createKubeletAccess, type KubeletServer, startKubeletServer } from '../../kubelet/server/mod.ts';
 import { createPodNetwork, ipv6Problem, type PodNetwork } from '../../network/mod.ts';
 import type { Pki } from '../pki/pki.ts';
@@ -161,6 +172,8 @@ export interface NodeApi {
   readonly policyInformers?: Informers;
   /** Default: out of the informers, which then hold everybody's. */
   readonly references?: ReferenceCache;
+  /** Everybody's claims. Default: those of the node's pods are asked about once in a while. */
+  readonly claims?: Informer<V1PersistentVolumeClaim>;
   /** Called with what tells what the node uses. Default: the API server asks the kubelet's port. */
   onStats?(stats: () => Promise<NodeStats>): void;
 }
@@ -179,16 +192,15 @@ const shutdownOf = ({ power }: NodeOptions) => (power ? { shutdown: { ...power, 
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { ports, identity, requirements, node, api, signal } = options;
-  const { fs, clock, random } = ports;
+  const { clock, random } = ports;
   const { client } = api;
   const log = options.log.with({ component: 'kubelet' });
-  const { runtime, imageViews } = node;
   const server = await startKubeletServer({
     host: '::',
     port: 0,
     tls: options.tls,
     access: createKubeletAccess({ nodeName: identity.nodeName, client, clock }),
-    runtime,
+    runtime: node.runtime,
     follower: systemFollower,
     clock,
     log,
@@ -203,8 +215,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     component: 'kubelet',
     host: identity.nodeName,
   });
-  const dirs = await kubeletDirectories(options);
-  const storage = createDiskStorage({ fs, mounts: systemMounts, clock, random: random.child('volumes'), client, dirs, imageViews });
+  const csi = storageDrivers(options, { recorder, log });
+  const storage = await nodeStorage(options, csi);
   const kubelet = (stop: AbortSignal) =>
     runKubelet({
       nodeName: identity.nodeName,
@@ -212,7 +224,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       informers: api.informers,
       references: api.references,
       recorder,
-      runtime,
+      runtime: node.runtime,
       clock,
       random: random.child('kubelet'),
       log,
@@ -233,6 +245,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       },
     });
   const tasks = new Tasks(log);
+  tasks.run('storage drivers', signal, () => supervise({ name: 'storage drivers', clock, random, log, signal, run: csi.run }));
   tasks.run('kubelet', signal, () => supervise({ name: 'kubelet', clock, random, log, signal, run: kubelet }));
   const { network, programs } = requirements;
   const services = startNetworkServices({
@@ -246,6 +259,41 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   });
   const stopped = Promise.all([tasks.settled(), services, recorder.stopped, server.closed, node.done]).then(() => {});
   return { server, stopped };
+}
+
+async function nodeStorage(options: NodeAgentOptions, csi: Csi): Promise<NodeStorage> {
+  const { fs, clock, random } = options.ports;
+  const { client } = options.api;
+  const { imageViews } = options.node;
+  const dirs = await kubeletDirectories(options);
+  return createDiskStorage({ fs, mounts: systemMounts, clock, random: random.child('volumes'), client, dirs, imageViews, csi });
+}
+
+function storageDrivers(
+  { ports: { fs, clock }, paths, identity, api }: NodeAgentOptions,
+  { recorder, log }: { readonly recorder: EventRecorder; readonly log: Logger },
+): Csi {
+  const { nodeName } = identity;
+  const own = api.informers.of(nodes);
+  const onNodeChange = (handler: (uid: string) => void) =>
+    own.onChange(({ next }) => {
+      if (next?.metadata.name === nodeName) handler(next.metadata.uid);
+    });
+  const { client, claims } = api;
+  const { kubelet: root } = paths;
+  return createCsi({
+    nodeName,
+    client,
+    recorder,
+    fs,
+    mounts: systemMounts,
+    watcher: systemDirectories,
+    clock,
+    log,
+    root,
+    onNodeChange,
+    claims,
+  });
 }
 
 const machineFacts = ({ ports: { machine }, paths, identity, requirements, node, addresses }: NodeAgentOptions): MachineFacts => ({

@@ -1,7 +1,7 @@
 // What the runtime is told about one container. Pure: files and volumes have been prepared, and come in as mounts.
 import { createHash } from 'node:crypto';
 import type { V1Container, V1Pod } from '../../api/mod.ts';
-import type { ContainerConfig, Mount } from '../cri/runtime.ts';
+import type { ContainerConfig, Device, Mount } from '../cri/runtime.ts';
 import {
   appliedResourcesAnnotation,
   containerHashAnnotation,
@@ -31,6 +31,7 @@ export interface ContainerConfigInput {
   readonly image: string;
   readonly env: ReadonlyMap<string, string>;
   readonly mounts: readonly Mount[];
+  readonly devices?: readonly Device[];
   readonly machine: MachineLimits;
   /** Of an ephemeral container: whose processes it sees. */
   readonly targetId?: string | undefined;
@@ -60,6 +61,7 @@ export function containerConfig(input: ContainerConfigInput): ContainerConfig {
     workingDir: container.workingDir ?? '',
     env: [...env].map(([key, text]) => ({ key, value: text })),
     mounts: input.mounts,
+    ...(input.devices && input.devices.length > 0 ? { devices: input.devices } : {}),
     labels: { ...podLabels(id), [containerNameLabel]: container.name },
     annotations: {
       [containerHashAnnotation]: containerHash(container),

@@ -1,4 +1,4 @@
-// A gRPC channel to a unix socket: deadlines on every call, status codes as RuntimeError, quick reconnecting.
+// A gRPC channel to a unix socket: deadlines on every call, status codes as errors, quick reconnecting.
 // The gRPC library is loaded at the first call, so that a control plane without nodes does not pay for it.
 import type { Buffer } from 'node:buffer';
 import type * as Grpc from '@grpc/grpc-js';
@@ -17,6 +17,8 @@ const streamQueueMax = 4_096;
 export interface ChannelOptions {
   readonly socketPath: string;
   readonly clock: Clock;
+  /** What calls reject with, of gRPC's own error. Default: {@link RuntimeError}. */
+  readonly errorOf?: (what: string, error: unknown) => Error;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any two messages; the types are inferred from the method.
@@ -39,7 +41,7 @@ export interface StreamRequest {
 }
 
 export interface Channel {
-  /** Rejects with {@link RuntimeError}. */
+  /** Rejects with what `errorOf` makes; before a call was made, with {@link RuntimeError}. */
   unary<M extends Method<AnyMessage, AnyMessage>>(method: M, request: RequestOf<M>, options: UnaryOptions): Promise<ResponseOf<M>>;
   /** Messages as bytes until the server ends it, `signal` fires (both end the iteration), or it breaks (rejects with {@link RuntimeError}). */
   stream(request: StreamRequest): Promise<AsyncIterable<Buffer>>;
@@ -62,7 +64,7 @@ const channelOptions: Grpc.ClientOptions = {
 type Loaded = { readonly grpc: typeof Grpc; readonly client: Grpc.Client };
 
 export function openChannel(options: ChannelOptions): Channel {
-  const { socketPath, clock } = options;
+  const { socketPath, clock, errorOf = toRuntimeError } = options;
   let loading: Promise<Loaded> | undefined;
   let client: Grpc.Client | undefined;
   let closed = false;
@@ -78,7 +80,7 @@ export function openChannel(options: ChannelOptions): Channel {
   return {
     async unary(method, request, { deadlineMs, signal, headers = {} }) {
       const name = method.path.slice(method.path.lastIndexOf('/') + 1);
-      if (closed) throw new RuntimeError('unavailable', `Cannot call ${name}: the connection to the container runtime is closed`);
+      if (closed) throw new RuntimeError('unavailable', `Cannot call ${name}: the connection to ${socketPath} is closed`);
       if (signal?.aborted) throw new RuntimeError('unknown', `${name} was stopped before it began`, signal.reason);
       const { grpc, client } = await load();
       return new Promise((resolve, reject) => {
@@ -91,7 +93,7 @@ export function openChannel(options: ChannelOptions): Channel {
           { deadline: clock.nowMs() + deadlineMs },
           (error, value) => {
             off();
-            if (error || value === undefined) reject(toRuntimeError(name, error));
+            if (error || value === undefined) reject(errorOf(name, error));
             else resolve(value);
           },
         );
@@ -100,7 +102,7 @@ export function openChannel(options: ChannelOptions): Channel {
     },
 
     async stream({ path, body, headers, signal }) {
-      if (closed) throw new RuntimeError('unavailable', `Cannot call ${path}: the connection to the container runtime is closed`);
+      if (closed) throw new RuntimeError('unavailable', `Cannot call ${path}: the connection to ${socketPath} is closed`);
       const { grpc, client } = await load();
       const identity = (bytes: Buffer) => bytes;
       const call = client.makeServerStreamRequest(path, identity, identity, body, metadataOf(grpc, headers), {});

@@ -66,7 +66,7 @@ export function sandboxConfigToWire(config: SandboxConfig): WireIn<'sandboxConfi
 }
 
 export function containerConfigToWire(config: ContainerConfig): WireIn<'containerConfig'> {
-  const { metadata, image, command, args, workingDir, env, mounts, labels, annotations, logPath, stdin, stdinOnce, tty } = config;
+  const { metadata, image, command, args, workingDir, env, mounts, devices, labels, annotations, logPath, stdin, stdinOnce, tty } = config;
   const { security } = config;
   return {
     metadata,
@@ -82,6 +82,7 @@ export function containerConfigToWire(config: ContainerConfig): WireIn<'containe
       recursiveReadOnly,
       propagation: propagations.indexOf(propagation),
     })),
+    ...(devices ? { devices } : {}),
     labels,
     annotations,
     logPath,

@@ -25,6 +25,7 @@ const mount = message({
   propagation: field(5, int32),
   recursiveReadOnly: field(8, bool),
 });
+const device = message({ containerPath: field(1, string), hostPath: field(2, string), permissions: field(3, string) });
 const namespaceOption = message({ network: field(1, int32), pid: field(2, int32), ipc: field(3, int32), targetId: field(4, string) });
 const securityProfile = message({ profileType: field(1, int32), localhostRef: field(2, string) });
 
@@ -123,6 +124,7 @@ const containerConfig = message({
   workingDir: field(5, string),
   envs: repeated(6, keyValue),
   mounts: repeated(7, mount),
+  devices: repeated(8, device),
   labels: stringMap(9),
   annotations: stringMap(10),
   logPath: field(11, string),

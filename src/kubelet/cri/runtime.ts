@@ -65,6 +65,13 @@ export interface Mount {
   readonly propagation: 'private' | 'hostToContainer' | 'bidirectional';
 }
 
+/** A device node of the machine, as the container has it. `permissions`: any of `r`, `w`, `m`. */
+export interface Device {
+  readonly containerPath: string;
+  readonly hostPath: string;
+  readonly permissions: string;
+}
+
 /** Units: shares and quota as the kernel's cgroup v1 (microseconds); bytes. 0 or absent: not set. */
 export interface LinuxResources {
   readonly cpuPeriod?: number;
@@ -84,6 +91,7 @@ export interface ContainerConfig {
   readonly workingDir: string;
   readonly env: readonly { readonly key: string; readonly value: string }[];
   readonly mounts: readonly Mount[];
+  readonly devices?: readonly Device[];
   readonly labels: Labels;
   readonly annotations: Labels;
   /** Relative to the sandbox's log directory: `app/0.log`. */

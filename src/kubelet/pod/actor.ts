@@ -69,12 +69,13 @@ class PodActor implements Actor {
     if (operations.busy.has('refresh')) return;
     onVolumesBegin();
     onVolumes('mounted', undefined);
-    operations.run('refresh', {}, async () => {
+    operations.run('refresh', {}, async (signal) => {
       const pod = this.#options.pod();
       try {
-        const { refreshAtMs } = await this.#context.volumes.setUp(pod, facts());
+        const { refreshAtMs } = await this.#context.volumes.setUp(pod, facts(), signal);
         onVolumes('mounted', refreshAtMs);
       } catch (error) {
+        if (signal.aborted) return;
         // The pod goes on with the files it has.
         this.#emit()('Warning', 'FailedMount', messageOf(error));
         onVolumes('mounted', this.#context.clock.nowMs() + refreshRetryMs);
@@ -144,7 +145,7 @@ class PodActor implements Actor {
     try {
       onVolumes('unknown', undefined);
       await this.#context.references.load(referencesOf(pod), signal);
-      const { refreshAtMs } = await this.#context.volumes.setUp(pod, facts());
+      const { refreshAtMs } = await this.#context.volumes.setUp(pod, facts(), signal);
       onVolumes('mounted', refreshAtMs);
     } catch (error) {
       if (!signal.aborted) this.#emit()('Warning', 'FailedMount', messageOf(error));

@@ -94,7 +94,7 @@ function killAll(out: PlanBuilder, sandboxId: string): number {
 function planTerminating(out: PlanBuilder, state: PodState & { at: 'terminating' }): Plan {
   const { observed, busy, nowMs, volumes } = out.input;
   for (const subject of busy.keys()) {
-    if (subject === 'sandbox' || subject.startsWith('start/') || subject === 'mount') {
+    if (subject === 'sandbox' || subject.startsWith('start/') || subject === 'mount' || subject === 'refresh') {
       out.actions.push({ do: 'cancel', subject });
     }
   }

@@ -114,7 +114,7 @@ async function create(context: PodContext, options: StartOptions, container: Spe
   await context.references.load(referencesOf(pod), signal);
   const env = buildEnv({ pod, container: spec, facts, references: context.references });
   await mountImageVolumes(context, { pod, container, sandbox, emit, signal });
-  const mounts = await prepareMounts(context, { pod, container, env, facts, attempt: action.attempt });
+  const { mounts, devices } = await prepareMounts(context, { pod, container, env, facts, attempt: action.attempt });
   const target = container.kind === 'ephemeral' ? targetOf(pod, spec.name, observed) : undefined;
   const config = containerConfig({
     pod,
@@ -125,6 +125,7 @@ async function create(context: PodContext, options: StartOptions, container: Spe
     image: image.id || (spec.image ?? ''),
     env,
     mounts,
+    devices,
     machine: context.machine,
     targetId: target,
   });
@@ -161,7 +162,8 @@ async function prepareMounts(
     const volumes = await context.volumes.mountsOf(pod, container.spec, { env, recursiveReadOnly });
     const clusterDomain = context.clusterDns?.domain;
     const own = await context.files.prepareContainer(pod, container.spec, { attempt, podIPs: facts.podIPs, clusterDomain });
-    return [...volumes, ...own];
+    const devices = await context.volumes.devicesOf(pod, container.spec);
+    return { mounts: [...volumes, ...own], devices };
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(

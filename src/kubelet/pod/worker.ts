@@ -68,6 +68,8 @@ export interface PodWorker {
   wake(): void;
   /** The node ends the pod, as Failed. With it goes a warning. */
   end(order: EndOrder): void;
+  /** What kept its volumes from being set up or taken down may be over. */
+  retryVolumes(): void;
   /** A config map or secret that the pod refers to has changed. */
   referencesChanged(): void;
   readonly references: ReadonlySet<string>;
@@ -196,6 +198,13 @@ class Worker implements PodWorker {
   referencesChanged(): void {
     this.#operations.forgive((subject, failure) => subject !== 'mount' && failure.reason !== 'CreateContainerConfigError');
     this.#renewVolumes();
+    this.wake();
+  }
+
+  retryVolumes(): void {
+    const { failures } = this.#operations;
+    if (!failures.has('mount') && !failures.has('unmount')) return;
+    this.#operations.forgive((subject) => subject !== 'mount' && subject !== 'unmount');
     this.wake();
   }
 

@@ -5,19 +5,8 @@ import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Mounts } from '../../base/ports/mounts.ts';
 import type { References } from '../container/env.ts';
 import type { RunningFacts } from '../container/fields.ts';
-
-export interface TokenRequest {
-  readonly pod: V1Pod;
-  readonly audience: string | undefined;
-  readonly expirationSeconds: number;
-}
-
-/** Tokens of a pod's service account, bound to the pod. */
-export interface TokenSource {
-  token(request: TokenRequest): Promise<{ readonly token: string; readonly refreshAtMs: number }>;
-  /** Forgets the tokens of a pod that is gone. */
-  forget(podUid: string): void;
-}
+import type { CsiVolumes } from '../csi/volumes.ts';
+import type { TokenSource } from './tokens.ts';
 
 /** Claims and volumes as the API server has them now. Undefined: not there. */
 export interface ClaimSource {
@@ -34,6 +23,8 @@ export interface VolumeContext {
   readonly tokens: TokenSource | undefined;
   /** Absent: no claim is ever found. */
   readonly claims?: ClaimSource | undefined;
+  /** Absent: a node without storage drivers. */
+  readonly csi?: CsiVolumes | undefined;
 }
 
 export interface VolumeJob {
@@ -42,6 +33,7 @@ export interface VolumeJob {
   readonly facts: RunningFacts;
   /** Where the volume is to be; its parent exists. */
   readonly path: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What setting up gave: the path to mount (another one for hostPath), and when to do it again. */

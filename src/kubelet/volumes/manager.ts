@@ -1,18 +1,20 @@
 // The volumes of this node's pods: set up, kept up to date, taken down. One directory a pod, <dir>/<uid>.
 import { join } from 'node:path';
-import type { V1Container, V1Pod, V1Volume, V1VolumeMount } from '../../api/mod.ts';
+import type { V1Container, V1Pod, V1Volume, V1VolumeDevice, V1VolumeMount } from '../../api/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { expand } from '../container/expand.ts';
 import type { RunningFacts } from '../container/fields.ts';
 import type { ImageViews } from '../cri/image-views.ts';
-import type { Mount } from '../cri/runtime.ts';
+import type { Device, Mount } from '../cri/runtime.ts';
+import { csiFolder, targetOf } from '../csi/records.ts';
 import { setUpConfigMap } from './config-map.ts';
-import type { SetUp, VolumeContext } from './context.ts';
+import type { SetUp, VolumeContext, VolumeJob } from './context.ts';
+import { setUpCsi } from './csi.ts';
 import { setUpDownwardApi } from './downward-api.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { setUpHostPath } from './host-path.ts';
 import { closeImages, imageVolumeFolder, missingPart, mountImage, setUpImageVolume } from './image-volume.ts';
-import { VolumeError } from './payload.ts';
+import { MountError, VolumeError } from './payload.ts';
 import { setUpPersistentClaim } from './persistent-claim.ts';
 import { setUpProjected } from './projected.ts';
 import { setUpSecret } from './secret.ts';
@@ -28,25 +30,28 @@ const plugins: readonly { readonly source: keyof V1Volume; readonly folder: stri
   { source: 'hostPath', folder: 'kubernetes.io~host-path', setUp: setUpHostPath },
   { source: 'persistentVolumeClaim', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
   { source: 'ephemeral', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
+  { source: 'csi', folder: csiFolder, setUp: setUpCsi },
   { source: 'image', folder: imageVolumeFolder, setUp: setUpImageVolume },
 ];
 /** Those whose content is the containers' own, and no copy of what the API has. */
-const writable: readonly (keyof V1Volume)[] = ['emptyDir', 'hostPath', 'persistentVolumeClaim', 'ephemeral'];
+const writable: readonly (keyof V1Volume)[] = ['emptyDir', 'hostPath', 'persistentVolumeClaim', 'ephemeral', 'csi'];
 
-/** One volume that could not be set up. `message` is upstream's, for the event FailedMount. */
-export class MountError extends Error {
-  override readonly name = 'MountError';
-}
+/** Those that need no directory made for them. */
+const ownFolders: readonly (keyof V1Volume)[] = ['hostPath', 'csi'];
+
+export { MountError } from './payload.ts';
 
 export interface Volumes {
   /** Sets up whatever is missing and rewrites whatever has changed. Rejects with MountError. */
-  setUp(pod: V1Pod, facts: RunningFacts): Promise<{ readonly refreshAtMs?: number | undefined }>;
+  setUp(pod: V1Pod, facts: RunningFacts, signal?: AbortSignal): Promise<{ readonly refreshAtMs?: number | undefined }>;
   /** Mounts a volume of type image: the image is present, under this id. */
   mountImage(pod: V1Pod, volume: V1Volume, imageId: string): Promise<void>;
   /** Unmounts and removes every volume of the pod. Doing it again is harmless. */
   tearDown(uid: string): Promise<void>;
   /** The mounts that a container asks for; its volumes are set up. */
   mountsOf(pod: V1Pod, container: V1Container, of: MountsInput): Promise<readonly Mount[]>;
+  /** The block devices that a container asks for; its volumes are set up. */
+  devicesOf(pod: V1Pod, container: V1Container): Promise<readonly Device[]>;
 }
 
 export interface MountsInput {
@@ -64,31 +69,34 @@ export interface VolumesOptions extends VolumeContext {
 
 const pluginOf = (volume: V1Volume) => plugins.find((plugin) => volume[plugin.source] !== undefined);
 
+type PathOf = (uid: string, folder: string, name: string) => string;
+
+async function setUpOne(options: VolumesOptions, { pod, volume, facts, signal }: Omit<VolumeJob, 'path'>, pathOf: PathOf) {
+  const plugin = pluginOf(volume);
+  try {
+    if (!plugin) throw new VolumeError('no volume plugin matched');
+    const path = pathOf(pod.metadata?.uid ?? '', plugin.folder, volume.name);
+    if (!ownFolders.includes(plugin.source)) await options.fs.mkdir(join(path, '..'), { mode: 0o750 });
+    return await plugin.setUp(options, { pod, volume, facts, path, signal });
+  } catch (error) {
+    if (error instanceof MountError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `MountVolume.SetUp failed for volume "${volume.name}" : ${why}`;
+    // Upstream's text holds the reason; only an error that says more is kept as the cause.
+    throw new MountError(text, error instanceof VolumeError ? undefined : { cause: error });
+  }
+}
+
 export function createVolumes(options: VolumesOptions): Volumes {
   const { directory, fs, mounts, tokens, imageViews: views } = options;
   const podPath = (uid: string) => join(directory, uid);
   const volumePath = (uid: string, folder: string, name: string) => join(podPath(uid), 'volumes', folder, name);
 
-  async function setUpOne(pod: V1Pod, volume: V1Volume, facts: RunningFacts) {
-    const plugin = pluginOf(volume);
-    try {
-      if (!plugin) throw new VolumeError('no volume plugin matched');
-      const path = volumePath(pod.metadata?.uid ?? '', plugin.folder, volume.name);
-      if (plugin.source !== 'hostPath') await fs.mkdir(join(path, '..'), { mode: 0o750 });
-      return await plugin.setUp(options, { pod, volume, facts, path });
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const text = `MountVolume.SetUp failed for volume "${volume.name}" : ${why}`;
-      // Upstream's text holds the reason; only an error that says more is kept as the cause.
-      throw new MountError(text, error instanceof VolumeError ? undefined : { cause: error });
-    }
-  }
-
   return {
-    async setUp(pod, facts) {
+    async setUp(pod, facts, signal) {
       let refreshAtMs: number | undefined;
       for (const volume of pod.spec?.volumes ?? []) {
-        const result = await setUpOne(pod, volume, facts);
+        const result = await setUpOne(options, { pod, volume, facts, signal }, volumePath);
         if (result.refreshAtMs !== undefined) refreshAtMs = Math.min(refreshAtMs ?? result.refreshAtMs, result.refreshAtMs);
       }
       return { refreshAtMs };
@@ -101,6 +109,8 @@ export function createVolumes(options: VolumesOptions): Volumes {
     },
     async tearDown(uid) {
       tokens?.forget(uid);
+      // First, and by their drivers: what is left of them when the rest is removed would be data.
+      await options.csi?.tearDown(uid);
       const path = join(podPath(uid), 'volumes');
       if (!(await fs.exists(path))) return;
       for (const point of await mounts.below(path)) await mounts.unmount(point);
@@ -109,14 +119,13 @@ export function createVolumes(options: VolumesOptions): Volumes {
     },
     async mountsOf(pod, container, { env, recursiveReadOnly }) {
       const found: Mount[] = [];
-      refuseDevices(container);
       for (const mount of container.volumeMounts ?? []) {
         const volume = pod.spec?.volumes?.find((one) => one.name === mount.name);
         const plugin = volume && pluginOf(volume);
         if (!volume || !plugin) throw new VolumeError(`volume "${mount.name}" of the mount at ${mount.mountPath} is not there`);
         const own = volumePath(pod.metadata?.uid ?? '', plugin.folder, volume.name);
         // A claim's volume is elsewhere: what is ours is a link.
-        const root = volume.hostPath?.path ?? (await fs.readLink(own)) ?? own;
+        const root = volume.hostPath?.path ?? (await fs.readLink(own)) ?? (volume.csi ? targetOf(own, false) : own);
         found.push({
           containerPath: mount.mountPath,
           hostPath: await partOf(fs, { root, volume, subPath: subPathOf(mount, env) }),
@@ -128,15 +137,23 @@ export function createVolumes(options: VolumesOptions): Volumes {
       }
       return found;
     },
+    async devicesOf(pod, container) {
+      const found: Device[] = [];
+      for (const wanted of container.volumeDevices ?? []) {
+        const volume = pod.spec?.volumes?.find((one) => one.name === wanted.name);
+        const plugin = volume && pluginOf(volume);
+        const own = plugin && volumePath(pod.metadata?.uid ?? '', plugin.folder, wanted.name);
+        found.push(deviceOf(wanted, volume, own && (await fs.readLink(own))));
+      }
+      return found;
+    },
   };
 }
 
-function refuseDevices({ volumeDevices }: V1Container): void {
-  const device = volumeDevices?.[0];
-  if (!device) return;
-  throw new VolumeError(
-    `volume "${device.name}" is asked for as the block device ${device.devicePath}, and this node has no block volumes`,
-  );
+function deviceOf({ name, devicePath }: V1VolumeDevice, volume: V1Volume | undefined, target: string | undefined): Device {
+  if (!volume || !target) throw new VolumeError(`volume "${name}" of the device at ${devicePath} is not there`);
+  const readonly = volume.persistentVolumeClaim?.readOnly === true;
+  return { containerPath: devicePath, hostPath: target, permissions: readonly ? 'r' : 'rwm' };
 }
 
 /** The part of the volume at `root` that is to be mounted. */

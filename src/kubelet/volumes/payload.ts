@@ -14,6 +14,11 @@ export class VolumeError extends Error {
   override readonly name = 'VolumeError';
 }
 
+/** One volume that could not be set up. `message` is upstream's, for the event FailedMount. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
+}
+
 export const defaultFileMode = 0o644;
 
 /** A relative path that stays below the volume, as validation wants it. */

@@ -155,7 +155,7 @@ describe('is refused, in words', () => {
       () => {
         persistent = { v: volume({ nfs: { server: 's', path: '/' } }) };
       },
-      'this node mounts PersistentVolumes of types local and hostPath',
+      'this node mounts PersistentVolumes of types local, hostPath and csi',
     ],
     [
       'no directory',
@@ -169,11 +169,11 @@ describe('is refused, in words', () => {
     await expect(setUp(pod(using()))).rejects.toThrow(message);
     await expect(setUp(pod(using()))).rejects.toThrow('MountVolume.SetUp failed for volume "d" : ');
   });
-  test('a container that wants a device', async () => {
-    await setUp(pod(using()));
+  test('a container that wants a device of a directory', async () => {
+    const wants = pod(using());
     const container = { name: 'app', volumeDevices: [{ name: 'd', devicePath: '/dev/x' }] };
-    await expect(volumes.mountsOf(pod(using()), container, { env: new Map(), recursiveReadOnly: false })).rejects.toThrow(
-      'this node has no block volumes',
+    await expect(setUp({ ...wants, spec: { ...wants.spec, containers: [container] } })).rejects.toThrow(
+      'volume d has volumeMode Filesystem, but is specified in volumeDevices',
     );
   });
 });

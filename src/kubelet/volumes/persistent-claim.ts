@@ -12,9 +12,11 @@ import {
   type ResourceType,
   type V1PersistentVolume,
   type V1PersistentVolumeClaim,
+  type V1Pod,
 } from '../../api/mod.ts';
 import type { Client, ObjectKey } from '../../client/mod.ts';
-import type { ClaimSource, SetUp, VolumeContext } from './context.ts';
+import { containersOf } from '../pod/spec.ts';
+import type { ClaimSource, SetUp, VolumeContext, VolumeJob, VolumeResult } from './context.ts';
 import { setGroup } from './group.ts';
 import { setUpHostPath } from './host-path.ts';
 import { VolumeError } from './payload.ts';
@@ -41,6 +43,12 @@ export const setUpPersistentClaim: SetUp = async (context, job) => {
   const problem = volume.ephemeral ? ephemeralClaimProblem(pod, claim) : undefined;
   if (problem !== undefined) throw new VolumeError(problem);
   const bound = await volumeFor(context, claim);
+  const misuse = modeProblem(pod, volume.name, bound.spec?.volumeMode ?? 'Filesystem');
+  if (misuse !== undefined) throw new VolumeError(misuse);
+  if (bound.spec?.csi) return setUpCsiClaim(context, job, { claim, volume: bound });
+  if (bound.spec?.volumeMode === 'Block') {
+    throw new VolumeError(`PV ${bound.metadata?.name} has volumeMode Block, and this node has block volumes of CSI drivers alone`);
+  }
   const target = await pathOf(context, job, bound);
   // The volume behind the link may not change while the pod lives: a claim is bound once.
   if ((await context.fs.readLink(path)) !== target) await context.fs.symlink(target, path);
@@ -52,6 +60,27 @@ export const setUpPersistentClaim: SetUp = async (context, job) => {
   }
   return { hostPath: target };
 };
+
+/** Why containers cannot have a volume of that mode as they ask for it, in upstream's words; undefined when they can. */
+function modeProblem(pod: V1Pod, name: string, mode: string): string | undefined {
+  const list = mode === 'Block' ? 'volumeMounts' : 'volumeDevices';
+  const wrong = containersOf(pod).some(({ spec }) => (spec[list] ?? []).some((each) => each.name === name));
+  return wrong ? `volume ${name} has volumeMode ${mode}, but is specified in ${list}` : undefined;
+}
+
+/** Of a storage driver: what it has published is behind the link. */
+async function setUpCsiClaim(
+  context: VolumeContext,
+  { pod, volume: { persistentVolumeClaim }, path, signal }: VolumeJob,
+  of: { readonly claim: V1PersistentVolumeClaim; readonly volume: V1PersistentVolume },
+): Promise<VolumeResult> {
+  const name = of.volume.metadata?.name ?? '';
+  if (!context.csi) throw new VolumeError(`no volume plugin matched: this node has no storage drivers, and ${name} needs one`);
+  const readOnly = persistentVolumeClaim?.readOnly === true;
+  const { path: target, refreshAtMs } = await context.csi.setUp({ pod, name, readOnly, from: { is: 'persistent', ...of } }, signal);
+  if ((await context.fs.readLink(path)) !== target) await context.fs.symlink(target, path);
+  return { hostPath: target, refreshAtMs };
+}
 
 async function claimFor({ claims }: VolumeContext, namespace: string, name: string): Promise<V1PersistentVolumeClaim> {
   const failed = (why: string) => new VolumeError(`error processing PVC ${namespace}/${name}: ${why}`);
@@ -69,9 +98,6 @@ async function volumeFor({ claims }: VolumeContext, claim: V1PersistentVolumeCla
   if (!volume.spec?.claimRef?.uid || !isVolumeFor(volume, claim)) {
     throw new VolumeError(`PV ${name} claimRef UID does not match the one of PVC ${claim.metadata?.namespace}/${claim.metadata?.name}`);
   }
-  if (volume.spec.volumeMode === 'Block') {
-    throw new VolumeError(`PV ${name} has volumeMode Block, and this node mounts only volumes of volumeMode Filesystem`);
-  }
   return volume;
 }
 
@@ -81,7 +107,7 @@ async function pathOf(context: VolumeContext, job: Parameters<SetUp>[1], { metad
   const path = spec?.local?.path;
   if (path === undefined) {
     throw new VolumeError(
-      `no volume plugin matched: this node mounts PersistentVolumes of types local and hostPath, and ${metadata?.name} is another`,
+      `no volume plugin matched: this node mounts PersistentVolumes of types local, hostPath and csi, and ${metadata?.name} is another`,
     );
   }
   if (!(await context.fs.exists(path))) throw new VolumeError(`path "${path}" does not exist`);

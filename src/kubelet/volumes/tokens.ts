@@ -1,9 +1,21 @@
 // Service account tokens for projected volumes: asked of the API server, kept until they are due for renewal.
-import { type ResourceType, timeMs, type V1Pod, type V1ServiceAccount } from '../../api/mod.ts';
+import { formatTime, type ResourceType, timeMs, type V1Pod, type V1ServiceAccount } from '../../api/mod.ts';
 import type { Clock } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
-import type { TokenRequest, TokenSource } from './context.ts';
 import { VolumeError } from './payload.ts';
+
+export interface TokenRequest {
+  readonly pod: V1Pod;
+  readonly audience: string | undefined;
+  readonly expirationSeconds: number;
+}
+
+/** Tokens of a pod's service account, bound to the pod. */
+export interface TokenSource {
+  token(request: TokenRequest): Promise<{ readonly token: string; readonly refreshAtMs: number; readonly expirationTimestamp: string }>;
+  /** Forgets the tokens of a pod that is gone. */
+  forget(podUid: string): void;
+}
 
 const serviceAccounts: ResourceType<V1ServiceAccount> = {
   group: '',
@@ -19,6 +31,7 @@ const renewMaxMs = 24 * 3600_000;
 interface Kept {
   readonly token: string;
   readonly refreshAtMs: number;
+  readonly expirationTimestamp: string;
 }
 
 export function createTokenSource({ client, clock }: { readonly client: Client; readonly clock: Clock }): TokenSource {
@@ -46,7 +59,11 @@ export function createTokenSource({ client, clock }: { readonly client: Client; 
     if (!token) throw new VolumeError('the API server gave no service account token');
     const nowMs = clock.nowMs();
     const lifeMs = timeMs(expirationTimestamp, nowMs + expirationSeconds * 1000) - nowMs;
-    return { token, refreshAtMs: nowMs + Math.min(lifeMs * renewAfter, renewMaxMs) };
+    return {
+      token,
+      refreshAtMs: nowMs + Math.min(lifeMs * renewAfter, renewMaxMs),
+      expirationTimestamp: expirationTimestamp ?? formatTime(nowMs + lifeMs),
+    };
   }
 
   return {

@@ -38,7 +38,10 @@ beforeEach(async () => {
     clock,
     random: new SeededRandom(1),
     references: { configMap: (key) => configMaps[key], secret: (key) => secrets[key], services: { list: () => [], get: () => undefined } },
-    tokens: { token: async ({ audience }) => ({ token: `token for ${audience ?? 'api'}`, refreshAtMs: 5000 }), forget: () => {} },
+    tokens: {
+      token: async ({ audience }) => ({ token: `token for ${audience ?? 'api'}`, refreshAtMs: 5000, expirationTimestamp: '' }),
+      forget: () => {},
+    },
     directory: join(dir, 'pods'),
   });
 });

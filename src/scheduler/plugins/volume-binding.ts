@@ -23,6 +23,7 @@ import {
   classOf,
   concerns,
   hasClaims,
+  hasRoom,
   isReachable,
   tellOf,
   type Volume,
@@ -33,6 +34,7 @@ const name = 'VolumeBinding';
 const unboundImmediate = 'pod has unbound immediate PersistentVolumeClaims';
 const wrongNode = "node(s) didn't match PersistentVolume's node affinity";
 const noVolume = "node(s) didn't find available persistent volumes to bind";
+const noRoom = 'node(s) did not have enough free storage';
 const lostVolume = 'node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)';
 
 interface Needs {
@@ -67,7 +69,11 @@ export function volumeBinding({ caches, client, clock, promised, bindTimeoutSeco
     helpedBy: 'a claim, volume or storage class that concerns the pod changes, or a node is added or changes',
     mayHelp: (_pod, event) => event.is === 'nodeAdded' || event.is === 'nodeChanged',
     objectMayHelp: concerns,
-    watch: (happened) => tellOf([cache(caches.claims), cache(caches.volumes), cache(caches.classes)], happened),
+    watch: (happened) =>
+      tellOf(
+        [cache(caches.claims), cache(caches.volumes), cache(caches.classes), cache(caches.capacities), cache(caches.csiDrivers)],
+        happened,
+      ),
     preFilter: (state, pod) => {
       if (!hasClaims(pod)) return skip;
       const found = claimsOf(caches, pod);
@@ -88,7 +94,8 @@ export function volumeBinding({ caches, client, clock, promised, bindTimeoutSeco
       const reasons: string[] = [];
       if (needs.bound.some((volume) => !volume)) reasons.push(lostVolume);
       if (needs.bound.some((volume) => volume && !isReachable(volume, node))) reasons.push(wrongNode);
-      if (!choose(state, node)) reasons.push(noVolume);
+      const choice = choose(state, node);
+      if (typeof choice === 'string') reasons.push(choice);
       return reasons.length === 0 ? success : unresolvable(...reasons);
     },
     reserve: (state, _pod, nodeName) => reserve(state, { caches, promised, nodeName }),
@@ -112,14 +119,14 @@ export function volumeBinding({ caches, client, clock, promised, bindTimeoutSeco
 
 const choiceKey = `${name}/choice`;
 
-/** For every waiting claim a volume that is there already, or a place where one can be made; undefined when some claim has neither. */
-function choiceOn(caches: VolumeCaches, promised: Promised, needs: Needs, node: V1Node): VolumeChoice | undefined {
+/** For every waiting claim a volume that is there already, or a place where one can be made; else why some claim has neither. */
+function choiceOn(caches: VolumeCaches, promised: Promised, needs: Needs, node: V1Node): VolumeChoice | string {
   const bind: { claim: Claim; volume: Volume }[] = [];
   const provision: Claim[] = [];
   const chosen = new Set<string>();
   for (const claim of needs.waiting) {
     const selected = promised.nodes.get(claimKeyOf(claim)) ?? claim.metadata.annotations?.[selectedNodeAnnotation];
-    if (selected !== undefined && selected !== node.metadata?.name) return undefined;
+    if (selected !== undefined && selected !== node.metadata?.name) return noVolume;
     const suits = (volume: Volume) => {
       const to = promised.volumes.get(volume.metadata.name);
       return !chosen.has(volume.metadata.name) && (to === undefined || to === claim.metadata.uid) && isReachable(volume, node);
@@ -128,14 +135,18 @@ function choiceOn(caches: VolumeCaches, promised: Promised, needs: Needs, node: 
     if (volume) {
       chosen.add(volume.metadata.name);
       bind.push({ claim, volume });
-    } else if (canProvision(classOf(caches, claim), node)) provision.push(claim);
-    else return undefined;
+      continue;
+    }
+    const storageClass = classOf(caches, claim);
+    if (!storageClass || !canProvision(storageClass, node)) return noVolume;
+    if (!hasRoom(caches, { claim, storageClass, node })) return noRoom;
+    provision.push(claim);
   }
   return { bind, provision };
 }
 
-function canProvision(storageClass: V1StorageClass | undefined, node: V1Node): boolean {
-  if (!storageClass || storageClass.provisioner === '' || storageClass.provisioner === noProvisioner) return false;
+function canProvision(storageClass: V1StorageClass, node: V1Node): boolean {
+  if (storageClass.provisioner === '' || storageClass.provisioner === noProvisioner) return false;
   const terms = storageClass.allowedTopologies ?? [];
   const labels = node.metadata?.labels ?? {};
   return (
@@ -156,7 +167,7 @@ function reserve(state: CycleState, { caches, promised, nodeName }: Reservation)
   if (!needs || needs.waiting.length === 0) return success;
   const node = caches.nodes.get(nodeName);
   const choice = node && choiceOn(caches, promised, needs, node);
-  if (!choice) return unresolvable(noVolume);
+  if (choice === undefined || typeof choice === 'string') return unresolvable(choice ?? noVolume);
   for (const { claim, volume } of choice.bind) promised.volumes.set(volume.metadata.name, claim.metadata.uid);
   for (const claim of choice.provision) promised.nodes.set(claimKeyOf(claim), nodeName);
   state.set(choiceKey, choice);

@@ -195,6 +195,7 @@ describe('a pod on a simulated node', () => {
       tearDown: async () => {},
       mountImage: async () => {},
       mountsOf: async () => [],
+      devicesOf: async () => [],
     };
     const { api, until, advance } = begin({ kubelet: { storage: { ...createNoStorage(), volumes: () => volumes } } });
     const relabel = (tier: string) => {
