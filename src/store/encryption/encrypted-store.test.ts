@@ -1,6 +1,8 @@
 // Encryption beneath the store: each provider's form, rotation, what cannot be read, and the contract on top.
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../base/mod.ts';
+import { systemClock } from '../../base/ports/clock.ts';
+import { etcdRecord } from '../etcd-record.suite.ts';
 import { openMemoryStore } from '../memory/memory-store.ts';
 import { bytes, storeContract, takeChanges, text } from '../store.suite.ts';
 import { encryptedStore, type Rules } from './encrypted-store.ts';
@@ -16,7 +18,9 @@ const only =
   (key) =>
     key.startsWith('/s/') ? providers : undefined;
 
-storeContract('encrypted memory', async (options) => encryptedStore(openMemoryStore(options), () => [aesgcm(secret('k', 1), random)]));
+const all: Rules = () => [aesgcm(secret('k', 1), random)];
+storeContract('encrypted memory', async (options) => encryptedStore(openMemoryStore(options), all));
+etcdRecord('encrypted memory', { open: async (options) => encryptedStore(openMemoryStore({ ...options, clock: systemClock }), all) });
 
 describe.each(['aesgcm', 'aescbc', 'secretbox'] as const)('%s', (name) => {
   const make = (key: ReturnType<typeof secret>) => makers[name](key, random);

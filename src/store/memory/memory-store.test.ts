@@ -1,14 +1,14 @@
 // The memory backend: the contract, and the bound of its history.
 import { describe, expect, test } from 'vitest';
 import { VirtualClock } from '../../base/mod.ts';
-import { turn } from '../../base/ports/clock.ts';
+import { systemClock, turn } from '../../base/ports/clock.ts';
 import { etcdRecord } from '../etcd-record.suite.ts';
 import { bytes, storeContract, takeChanges } from '../store.suite.ts';
 import { CompactedError } from '../store.ts';
 import { openMemoryStore } from './memory-store.ts';
 
 storeContract('memory', async (options) => openMemoryStore(options));
-etcdRecord('memory', { open: async (options) => openMemoryStore(options) });
+etcdRecord('memory', { open: async (options) => openMemoryStore({ ...options, clock: systemClock }) });
 
 describe('the history of the memory store', () => {
   test('keeps the newest events and no more', async () => {
