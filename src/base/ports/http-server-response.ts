@@ -31,8 +31,24 @@ export interface HttpServerResponse {
 
 type Outgoing = http.ServerResponse | http2.Http2ServerResponse;
 
+/** Chunks up to this size are framed once for all who are sent them. */
+const framedBytesMax = 64 * 1024;
+const crlf = Buffer.from('\r\n');
+
+/** A chunk of HTTP/1.1 with its length before it: made once, for however many connections. */
+const framed = new WeakMap<Uint8Array, Uint8Array>();
+function frame(chunk: Uint8Array): Uint8Array {
+  const known = framed.get(chunk);
+  if (known) return known;
+  const made = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, crlf]);
+  framed.set(chunk, made);
+  return made;
+}
+
 export class ResponseWriter implements HttpServerResponse {
   readonly #outgoing: Outgoing;
+  /** True once the head is on its way. */
+  #begun = false;
   #upgrade: UpgradedSocket | undefined;
 
   constructor(outgoing: Outgoing, upgrade?: UpgradedSocket) {
@@ -63,6 +79,11 @@ export class ResponseWriter implements HttpServerResponse {
 
   write(chunks: readonly Uint8Array[]): Promise<void> | undefined {
     if (this.closed) return undefined;
+    const socket = chunks.length === 1 ? this.#rawSocket() : undefined;
+    // Node itself would send a chunk in four pieces.
+    if (socket && chunks[0] && chunks[0].length > 0 && chunks[0].length <= framedBytesMax)
+      return socket.write(frame(chunks[0])) ? undefined : drained(socket);
+    this.#begun = true;
     const out = this.#outgoing as http.ServerResponse;
     if (chunks.length === 0) out.flushHeaders();
     else if (chunks.length === 1) out.write(chunks[0]);
@@ -73,6 +94,12 @@ export class ResponseWriter implements HttpServerResponse {
       corkable.uncork();
     }
     return needsDrain(this.#outgoing) ? drained(this.#outgoing) : undefined;
+  }
+
+  /** The connection, where chunks may be written to it as they are: HTTP/1.1, and what came before is on its way. */
+  #rawSocket(): Duplex | undefined {
+    const out = this.#outgoing;
+    return this.#begun && out instanceof http.ServerResponse && out.chunkedEncoding ? (out.socket ?? undefined) : undefined;
   }
 
   end(chunk?: Uint8Array): void {
@@ -99,7 +126,7 @@ export class ResponseWriter implements HttpServerResponse {
 const needsDrain = (out: Outgoing): boolean =>
   out instanceof http.ServerResponse ? out.writableNeedDrain : out.stream.writableNeedDrain && !out.stream.destroyed;
 
-function drained(out: Outgoing): Promise<void> {
+function drained(out: Outgoing | Duplex): Promise<void> {
   return new Promise((resolve) => {
     const go = () => {
       out.off('drain', go);

@@ -366,3 +366,48 @@ describe('life', () => {
     await failed;
   });
 });
+
+test('a chunk that many connections are sent arrives whole and in its place, among others', async () => {
+  const [shared, other] = [Buffer.from('shared,'), Buffer.alloc(100_000, 'x')];
+  const server = await serve(async (request, response) => {
+    response.head(200, {});
+    await response.write(request.target === '/late' ? [shared] : []);
+    for (const chunks of [[shared], [shared, other], [shared], [other], [shared]]) await response.write(chunks);
+    response.end(Buffer.from('end'));
+  });
+  const body = (start: string) => `${start}shared,shared,${other}shared,${other}shared,end`;
+  const read = (target: string) =>
+    new Promise<string>((resolve, reject) => {
+      const socket = tls.connect({ port: server.port, host: '127.0.0.1', ca: pki.authority.certificatePem }, () => {
+        // Two requests at once: the second answer has no connection before the first has been sent.
+        for (const connection of ['keep-alive', 'close'])
+          socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: ${connection}\r\n\r\n`);
+      });
+      let got = '';
+      socket.on('data', (chunk: Buffer) => {
+        got += chunk.toString('latin1');
+      });
+      socket.on('end', () => resolve(got));
+      socket.on('error', reject);
+    });
+  for (const [target, start] of [
+    ['/', ''],
+    ['/late', 'shared,'],
+  ] as const) {
+    const answers = (await read(target)).split(/(?=HTTP\/1.1 200)/);
+    expect(answers.map((one) => unchunked(one.slice(one.indexOf('\r\n\r\n') + 4)))).toEqual([body(start), body(start)]);
+  }
+  expect((await overHttp2(server.port, { ':path': '/' })).body).toBe(body(''));
+});
+
+/** The content of a chunked body. */
+function unchunked(text: string): string {
+  let content = '';
+  for (let at = 0; ; ) {
+    const line = text.indexOf('\r\n', at);
+    const size = Number.parseInt(text.slice(at, line), 16);
+    if (!(size > 0)) return content;
+    content += text.slice(line + 2, line + 2 + size);
+    at = line + 2 + size + 2;
+  }
+}
