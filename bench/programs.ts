@@ -122,6 +122,12 @@ export function residentMb(pid: number): number {
   return Number(kilobytes) / 1024;
 }
 
+/** The part of that which is the process's own, without the files that it has mapped: the kernel takes those back when it needs room. */
+export function ownMb(pid: number): number {
+  const kilobytes = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes) / 1024;
+}
+
 /** CPU seconds that a process has used. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

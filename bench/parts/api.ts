@@ -29,6 +29,7 @@ export const apiPart: Part = {
     await load({ do: 'create', target: cluster.target, path: podsPath, size: 'small', connections: 16, count: 4000, prefix: 'warm' });
     await creates(context, servers, { connections: 16, count: 6000, budget: 5000, p99: ' (budget 10)' });
     await creates(context, servers, { connections: 1, count: 1500, budget: 1500, p99: '' });
+    await creates(context, servers, { connections: 128, count: 6000, budget: 5000, p99: ' (budget 50)' });
     await gets(context, servers);
     await Promise.all([cluster.stop(), bare.stop()]);
   },
