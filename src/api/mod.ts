@@ -25,6 +25,7 @@ export * from './merge/json-merge.ts';
 export * from './merge/json-patch.ts';
 export * from './merge/strategic.ts';
 export * from './meta/conditions.ts';
+export { ConfigFields } from './meta/config-fields.ts';
 export { describeDifference, sameMeaning } from './meta/equal.ts';
 export * from './meta/field-error.ts';
 export * from './meta/field-selectors.ts';

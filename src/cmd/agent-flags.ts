@@ -1,8 +1,9 @@
 // The words of `minke agent`, and what they may say.
 import { isIP } from 'node:net';
 import type { LogLevel } from '../base/mod.ts';
-import { type JoinToken, parseJoinToken } from '../cluster/machine/mod.ts';
+import { type JoinToken, type NodeFiles, parseJoinToken } from '../cluster/machine/mod.ts';
 import { CommandError, dataDirOf, type Environment, logLevelFlag, parse } from './flags.ts';
+import { nodeFilesOf, nodeFlags } from './node-flags.ts';
 
 export interface AgentFlags {
   readonly dataDir: string;
@@ -10,6 +11,7 @@ export interface AgentFlags {
   readonly token: JoinToken | undefined;
   readonly nodeName: string | undefined;
   readonly nodeIp: string | undefined;
+  readonly nodeFiles: NodeFiles;
   readonly detach: boolean;
   readonly logLevel: LogLevel;
 }
@@ -21,6 +23,7 @@ const flags = {
   token: text,
   'node-name': text,
   'node-ip': text,
+  ...nodeFlags,
   detach: { type: 'boolean' },
   'log-level': text,
   help: { type: 'boolean', short: 'h' },
@@ -36,6 +39,7 @@ export function parseAgent(words: readonly string[], environment: Environment): 
     token: tokenFlag(values.token),
     nodeName: nodeNameFlag(values['node-name']),
     nodeIp: values['node-ip'] === undefined ? undefined : addressFlag('--node-ip', values['node-ip']),
+    nodeFiles: nodeFilesOf(values),
     detach: values.detach ?? false,
     logLevel: logLevelFlag(values['log-level']),
   };

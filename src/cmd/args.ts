@@ -1,10 +1,11 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
-import type { AccessSettings, IngressSettings, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
+import type { AccessSettings, IngressSettings, NodeFiles, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
 import { accessFlags, accessOf } from './access-flags.ts';
 import { type AgentFlags, addressFlag, parseAgent } from './agent-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, dataDirOf, type Environment, integerFlag, logLevelFlag, parse, podBits, rangesFlag, serviceBits } from './flags.ts';
+import { nodeFilesOf, nodeFlags } from './node-flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 import type { StoreCommand } from './store.ts';
 import { parseToken, type TokenCommand } from './token-flags.ts';
@@ -28,6 +29,8 @@ export interface UpOptions {
   readonly ingress: IngressSettings;
   /** The file of a KubeSchedulerConfiguration. */
   readonly schedulerConfig: string | undefined;
+  /** What the real node is told. */
+  readonly nodeFiles: NodeFiles;
   readonly logLevel: LogLevel;
 }
 
@@ -64,6 +67,7 @@ const flag = {
     ...storageFlags,
     ...accessFlags,
     'scheduler-config': { type: 'string' },
+    ...nodeFlags,
     'log-level': { type: 'string' },
   },
 } as const;
@@ -133,6 +137,7 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     storage: storageOf(values),
     access: accessOf(values),
     schedulerConfig: values['scheduler-config'],
+    nodeFiles: nodeFilesOf(values),
     logLevel: logLevelFlag(values['log-level']),
   };
 }

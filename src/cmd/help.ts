@@ -54,6 +54,9 @@ const access = `  --authentication-config FILE       an AuthenticationConfigurat
   --audit-webhook-config-file FILE   a kubeconfig: where batches of audit events are posted
 `;
 
+const node = `  --kubelet-config FILE              a KubeletConfiguration (v1beta1): eviction, limits, reservations, logs, shutdown, ...
+`;
+
 const topics: Readonly<Record<string, string>> = {
   up: `Usage: minke up [flags]
 
@@ -75,7 +78,7 @@ At SIGPWR the pods of the machine are ended within 30 s, the critical ones last,
                         ports of the machine (of --bind-address) that lead to the ingress controller, which always has ports 80
                         and 443 of an address of its own, the one that Ingresses show (default 0: none)
 ${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
-  --log-level L         error, warn, info (default) or debug
+${node}  --log-level L         error, warn, info (default) or debug
 `,
   agent: `Usage: minke agent --server URL --token TOKEN [flags]
 
@@ -88,7 +91,7 @@ afterwards \`minke agent\` goes on where it stopped, and \`minke down --clean\` 
   --node-name N         default: the machine's name
   --node-ip IP          by which others reach this node (default: of the interface with the default route)
   --detach              return when the node is Ready
-  --log-level L         error, warn, info (default) or debug
+${node}  --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]
 

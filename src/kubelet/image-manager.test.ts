@@ -5,7 +5,7 @@ import { StartError } from './container/errors.ts';
 import { type ContainerRuntime, RuntimeError } from './cri/runtime.ts';
 import { createImageManager } from './image-manager.ts';
 
-function setUp(options: { present?: boolean; failPulls?: number; pullMs?: number; pullsAtOnce?: number } = {}) {
+function setUp(options: { present?: boolean; failPulls?: number; pullMs?: number; pullsAtOnce?: number; perSecond?: number } = {}) {
   const clock = new VirtualClock({ settle: turn });
   let { present = false, failPulls = 0 } = options;
   const log: string[] = [];
@@ -26,7 +26,7 @@ function setUp(options: { present?: boolean; failPulls?: number; pullMs?: number
     runtime,
     clock,
     secret: () => undefined,
-    ...(options.pullsAtOnce ? { pullsAtOnce: options.pullsAtOnce } : {}),
+    settings: { atOnce: options.pullsAtOnce ?? 5, perSecond: options.perSecond ?? 0, burst: 2 },
   });
   const controller = new AbortController();
   const ensure = (policy: string, image = 'r.io/app:v1') =>
@@ -99,4 +99,14 @@ test('so many pulls at a time and no more; one that is stopped leaves the queue'
   await clock.advance(5000);
   expect((await Promise.all(all)).filter((text) => text.includes('stopped'))).not.toHaveLength(0);
   expect(clock.timers).toBe(0);
+});
+
+test('no more pulls begin than the node may ask of registries; a refused one is tried again', async () => {
+  const { clock, ensure, log } = setUp({ perSecond: 1 });
+  await Promise.all(['a', 'b', 'c'].map((name) => ensure('Always', `r.io/${name}:v1`)));
+  expect(log.filter((line) => line.startsWith('Pulled'))).toHaveLength(2);
+  expect(log).toContain('Failed: Failed to pull image "r.io/c:v1": pull QPS exceeded');
+  await clock.advance(10_001);
+  await ensure('Always', 'r.io/c:v1');
+  expect(log.filter((line) => line.startsWith('Pulled'))).toHaveLength(3);
 });

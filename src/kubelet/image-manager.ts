@@ -1,6 +1,7 @@
 // Images for containers: presence, pull policy, credentials, back-off, a bounded number of pulls at a time.
 import type { V1Container, V1Pod, V1Secret } from '../api/mod.ts';
 import { type Clock, errorText, onAbort } from '../base/mod.ts';
+import type { PullSettings } from './configuration/settings.ts';
 import { StartError } from './container/errors.ts';
 import type { ContainerRuntime, Image, SandboxConfig } from './cri/runtime.ts';
 import { type ImageName, parseImageName, pullCredentials } from './image-name.ts';
@@ -10,7 +11,6 @@ export const pullBackoffBaseMs = 10_000;
 export const pullBackoffMaxMs = 300_000;
 /** How soon after a failed pull its state turns from ErrImagePull into ImagePullBackOff. */
 const showErrorMs = 1500;
-const pullsAtOnceDefault = 5;
 /** Pods and images whose pulls have failed; the oldest is forgotten when there are more. */
 const backoffsMax = 2000;
 const pullDeadlineMs = 3600_000;
@@ -23,7 +23,7 @@ export interface ImageManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
   readonly secret: (key: string) => V1Secret | undefined;
-  readonly pullsAtOnce?: number;
+  readonly settings: PullSettings;
 }
 
 export type EmitEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -52,11 +52,14 @@ export const createImageManager = (options: ImageManagerOptions): ImageManager =
 class Images implements ImageManager {
   readonly #options: ImageManagerOptions;
   readonly #backoffs = new Map<string, PullBackoff>();
+  /** False: too many pulls have been begun of late. */
+  readonly #bucket: () => boolean;
   readonly #gate: (signal: AbortSignal) => Promise<() => void>;
 
   constructor(options: ImageManagerOptions) {
     this.#options = options;
-    this.#gate = createGate(options.pullsAtOnce ?? pullsAtOnceDefault);
+    this.#gate = createGate(options.settings.atOnce);
+    this.#bucket = createBucket(options.settings, options.clock);
   }
 
   async ensure(request: ImageRequest): Promise<Image> {
@@ -125,6 +128,7 @@ class Images implements ImageManager {
     const image = request.container.image ?? '';
     const beganMs = clock.monotonicMs();
     request.emit('Normal', 'Pulling', `Pulling image "${image}"`);
+    if (!this.#bucket()) throw new Error('pull QPS exceeded');
     await this.#pullWithSecrets(name, request);
     const doneMs = clock.monotonicMs();
     this.#backoffs.delete(key);
@@ -177,6 +181,21 @@ function pullSecrets(options: ImageManagerOptions, { pod, emit }: ImageRequest):
     emit('Warning', 'FailedToRetrieveImagePullSecret', message);
   }
   return found;
+}
+
+/** Lets in so many per second, and `burst` at once after a pause. */
+function createBucket({ perSecond, burst }: PullSettings, clock: Clock): () => boolean {
+  let tokens = burst;
+  let atMs = clock.monotonicMs();
+  return () => {
+    if (perSecond === 0) return true;
+    const nowMs = clock.monotonicMs();
+    tokens = Math.min(burst, tokens + ((nowMs - atMs) * perSecond) / 1000);
+    atMs = nowMs;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  };
 }
 
 /** Lets `max` in at a time, in order; whoever is stopped leaves the queue. Gives what the holder calls when it leaves. */

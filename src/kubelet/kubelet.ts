@@ -6,20 +6,22 @@ import type { FileSystem } from '../base/ports/fs.ts';
 import type { ProbeIo } from '../base/ports/probe-io.ts';
 import type { Client, EventRecorder, Informers } from '../client/mod.ts';
 import { nodes, pods } from './api-resources.ts';
+import { configurationDocument } from './configuration/document.ts';
+import { defaultSettings, type KubeletSettings } from './configuration/settings.ts';
 import type { ClusterDns } from './container/dns.ts';
 import type { ContainerRuntime, RuntimeFeatures } from './cri/runtime.ts';
-import { createEviction, type Eviction, type EvictionPorts, type EvictionSettings } from './eviction/eviction.ts';
+import { createEviction, type Eviction, type EvictionPorts } from './eviction/eviction.ts';
 import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
 import { createImageManager } from './image-manager.ts';
-import { type LogRotationOptions, logMaxBytesDefault, logMaxFilesDefault, type RunningLog, runLogRotation } from './logs/rotate.ts';
+import { type RunningLog, runLogRotation } from './logs/rotate.ts';
 import { type AdmissionInput, admit, admitResize, makeWay, type Rejection } from './node/admission.ts';
 import { createDiskUse, type DiskUse } from './node/disk-use.ts';
 import { runLease } from './node/lease.ts';
 import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
 import { type NodeStatusOptions, runNodeStatus } from './node/node-status.ts';
 import { preemptionMessage } from './node/preemption.ts';
-import { endPods, type NodeShutdown, notReadyForShutdown, shutdownRejection } from './node/shutdown.ts';
+import { endPods, type MachineEnd, notReadyForShutdown, shutdownRejection } from './node/shutdown.ts';
 import { createStats, type NodeStats, type StatsWish } from './node/stats.ts';
 import type { UsageSource } from './node/usage-source.ts';
 import { createUsedSpace } from './node/used-space.ts';
@@ -55,16 +57,12 @@ export interface KubeletOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** What the node says of its version: `v1.36.0`. */
   readonly version: string;
-  readonly maxPods?: number;
-  readonly pullsAtOnce?: number;
-  /** How much of its containers' logs the node keeps. Default: 5 files of 10 MiB a container. */
-  readonly logs?: Pick<LogRotationOptions, 'maxBytes' | 'maxFiles' | 'checkMs'>;
-  /** When the node makes room. Default: as upstream's. */
-  readonly eviction?: EvictionSettings;
+  /** Default: `defaultSettings`. */
+  readonly settings?: KubeletSettings | undefined;
   /** What the machine has left; default: asked of the storage's disk. */
   readonly evictionPorts?: EvictionPorts;
   /** Absent: the node does not end its pods before the machine goes. */
-  readonly shutdown?: NodeShutdown;
+  readonly shutdown?: MachineEnd;
   /** The node's pods. Default: out of `informers`. Many kubelets in one process share one `createPodRouter`. */
   readonly podSource?: PodSource;
   /** Config maps and secrets. Default: out of `informers`, which then hold everybody's. */
@@ -95,10 +93,6 @@ export interface Kubelet {
   logDirectory(pod: { readonly namespace: string; readonly name: string; readonly uid: string }): string;
 }
 
-const maxPodsDefault = 110;
-/** Of a pod that has to make room at once. Source: upstream's immediate eviction. */
-const evictionGraceSeconds = 1;
-
 /** Runs until the signal fires. Rejects only for a broken invariant, or when its informers end before it does. */
 export async function runKubelet(options: KubeletOptions): Promise<void> {
   const tasks = new Tasks(options.log);
@@ -124,7 +118,7 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
     labels: options.labels ?? {},
     listenPort: options.listenPort,
     version: options.version,
-    maxPods: options.maxPods ?? maxPodsDefault,
+    settings: settingsOf(options),
   };
   const router = options.podSource ? undefined : createPodRouter(informers.of(pods));
   const assigned = options.podSource ?? router?.forNode(options.nodeName);
@@ -181,6 +175,7 @@ interface PodParts {
 async function runPods(options: KubeletOptions, { context, references, source, place }: PodParts): Promise<void> {
   const { clock, log, signal, runtime } = options;
   const { tasks } = context;
+  const { eviction: wanted, imageGarbage, logs, shutdown: phases } = settingsOf(options);
   const manager = createPodManager(context, { source, signal });
   place.manager = manager;
   const pleg = { runtime, pods: manager, clock, random: options.random.child('pleg'), log, signal };
@@ -196,15 +191,15 @@ async function runPods(options: KubeletOptions, { context, references, source, p
   if (disk) {
     const { fs } = disk;
     tasks.run('log rotation', signal, () =>
-      runLogRotation({ ...options.logs, fs, runtime, clock, log, signal, running: () => runningLogs(manager) }),
+      runLogRotation({ ...logs, fs, runtime, clock, log, signal, running: () => runningLogs(manager) }),
     );
   }
   const ports = options.evictionPorts ?? (disk && kubelet.diskUse && diskPorts(disk, kubelet.diskUse, kubelet));
   if (ports) {
-    const evict = (pod: V1Pod, message: string) =>
-      manager.worker(pod.metadata?.uid ?? '')?.end({ reason: 'Evicted', message, graceSeconds: evictionGraceSeconds });
-    const settings = options.eviction ?? {};
-    const eviction = createEviction({ settings, ports, runtime, clock, log, signal, views: kubelet.pods, evict });
+    const evict = (pod: V1Pod, message: string, graceSeconds: number) =>
+      manager.worker(pod.metadata?.uid ?? '')?.end({ reason: 'Evicted', message, graceSeconds });
+    const views = kubelet.pods;
+    const eviction = createEviction({ settings: wanted, imageGarbage, ports, runtime, clock, log, signal, views, evict });
     place.eviction = eviction;
     tasks.run('eviction', signal, () => eviction.run());
   }
@@ -214,7 +209,7 @@ async function runPods(options: KubeletOptions, { context, references, source, p
       await Promise.race([aborted(shutdown.signal), aborted(signal)]);
       if (signal.aborted) return;
       log.info('The machine is about to go: ending its pods');
-      await endPods({ shutdown, workers: () => [...manager.workers.values()], clock, signal });
+      await endPods({ phases, workers: () => [...manager.workers.values()], clock, signal });
       shutdown.done();
     });
   }
@@ -278,23 +273,7 @@ function nodeStatusOptions(
   };
 }
 
-function configurationOf(options: KubeletOptions): Readonly<Record<string, unknown>> {
-  const { maxBytes = logMaxBytesDefault, maxFiles = logMaxFilesDefault } = options.logs ?? {};
-  const { servers = [], domain = '' } = options.clusterDns ?? {};
-  return {
-    apiVersion: 'kubelet.config.k8s.io/v1beta1',
-    kind: 'KubeletConfiguration',
-    maxPods: options.maxPods ?? maxPodsDefault,
-    clusterDNS: servers,
-    clusterDomain: domain,
-    cgroupRoot: options.cgroupRoot,
-    cgroupDriver: 'cgroupfs',
-    containerLogMaxSize: `${Math.round(maxBytes / 1024 ** 2)}Mi`,
-    containerLogMaxFiles: maxFiles,
-    serializeImagePulls: false,
-    ...(options.pullsAtOnce === undefined ? {} : { maxParallelImagePulls: options.pullsAtOnce }),
-  };
-}
+const settingsOf = ({ settings = defaultSettings }: Pick<KubeletOptions, 'settings'>): KubeletSettings => settings;
 
 /** A critical pod makes room for itself. */
 function admitPod(input: AdmissionInput, { manager }: Place): Rejection | undefined {
@@ -320,6 +299,7 @@ function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly
     .map((view) => view.pod);
   const labels = { ...nodeLabels(node), ...informers.of(nodes).get(nodeName)?.metadata.labels };
   const { appArmor = false } = options.machine;
+  const { allowedUnsafeSysctls } = settingsOf(options);
   return {
     pod: of.pod,
     others,
@@ -327,7 +307,7 @@ function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly
     labels,
     allocatable: allocatableOf(node),
     pressures: of.place.eviction?.pressures ?? [],
-    security: { appArmor, supplementalGroupsPolicy: of.place.features?.supplementalGroupsPolicy === true },
+    security: { appArmor, allowedUnsafeSysctls, supplementalGroupsPolicy: of.place.features?.supplementalGroupsPolicy === true },
   };
 }
 
@@ -358,7 +338,7 @@ function handle(options: KubeletOptions, manager: PodManager): Kubelet {
           ),
         }
       : {}),
-    configuration: configurationOf(options),
+    configuration: configurationDocument({ settings: settingsOf(options), clusterDns: options.clusterDns, cgroupRoot: options.cgroupRoot }),
     logDirectory: (id) => options.storage.files.logDirectory(id),
   };
 }
@@ -376,6 +356,7 @@ function podContext(
 ): PodContext {
   const { runtime, clock, machine, storage } = options;
   const { references } = of;
+  const settings = settingsOf(options);
   const { cpu = '0', memory = '0', 'ephemeral-storage': disk = '0' } = allocatableOf(of.node);
   return {
     nodeName: options.nodeName,
@@ -390,13 +371,15 @@ function podContext(
       runtime,
       clock,
       secret: references.secret,
-      ...(options.pullsAtOnce === undefined ? {} : { pullsAtOnce: options.pullsAtOnce }),
+      settings: settings.pulls,
     }),
     volumes: storage.volumes(references),
     files: storage.files,
     references,
     probes: { runtime, io: options.probeIo },
-    machine: { memoryBytes: machine.memoryBytes, oomScoreAdjMin: machine.oomScoreAdjMin },
+    machine: { memoryBytes: machine.memoryBytes, oomScoreAdjMin: machine.oomScoreAdjMin, cpuQuota: settings.cpuQuota },
+    podPidsLimit: settings.podPidsLimit,
+    restartDelayMaxMs: settings.restartDelayMaxMs,
     cgroupRoot: options.cgroupRoot,
     clusterDns: options.clusterDns,
     hostDns: storage.hostDns,

@@ -1,12 +1,14 @@
 // The door of kubelet/: the node agent, and the container runtime as it sees it.
+export { KubeletConfigurationError, readKubeletConfiguration } from './configuration/read.ts';
+export { defaultSettings, type KubeletSettings } from './configuration/settings.ts';
 export { type ClusterDns, type DnsConfig, parseResolvConf } from './container/dns.ts';
 export * from './cri/runtime.ts';
 export { type Csi, type CsiOptions, createCsi } from './csi/csi.ts';
-export type { EvictionPorts, EvictionSettings } from './eviction/eviction.ts';
+export type { EvictionPorts } from './eviction/eviction.ts';
 export { noLocalUse } from './eviction/plan.ts';
 export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';
 export type { MachineFacts } from './node/node-object.ts';
-export type { NodeShutdown } from './node/shutdown.ts';
+export type { MachineEnd } from './node/shutdown.ts';
 export type { NodeStats } from './node/stats.ts';
 export { noUsage, type UsageSource } from './node/usage-source.ts';
 export { createDiskStorage, createNoStorage, type DiskStorageOptions, type NodeStorage } from './node-storage.ts';

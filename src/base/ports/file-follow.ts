@@ -8,8 +8,8 @@ export interface GrowingFile {
   /** At most `maxBytes` from `position` on; empty at the end. */
   read(position: number, maxBytes: number): Promise<Uint8Array>;
   sizeBytes(): Promise<number>;
-  /** Resolves when the file has changed since the last call, after `atMostMs`, or when the signal fires: look again. */
-  changed(atMostMs: number, signal: AbortSignal): Promise<void>;
+  /** True when the file has changed since the last call; false after `atMostMs`, or when the signal fires. */
+  changed(atMostMs: number, signal: AbortSignal): Promise<boolean>;
   close(): Promise<void>;
   /** Device and inode: the file itself, whatever its name is by now. */
   identity?(): Promise<string>;
@@ -64,7 +64,9 @@ export const systemFollower: FileFollower = {
           wake?.();
           wake = undefined;
         }
+        const is = dirty && !signal.aborted;
         dirty = false;
+        return is;
       },
       async close() {
         watcher?.close();

@@ -23,9 +23,10 @@ import { joinCluster, type Membership, refreshMembership } from './join-cluster.
 import { takeLock } from './lock.ts';
 import { type MachineOptions, nodeReady, runRoot } from './machine.ts';
 import { checkNode, type NodeRequirements, nodeAddresses, startNodeAgent, startNodeRuntime } from './node.ts';
+import { type NodeConfig, readNodeConfig } from './node-config.ts';
 import { dnsServiceKey, dnsSlices } from './publish-dns.ts';
 
-export interface AgentOptions extends Pick<MachineOptions, 'ports' | 'dataDir' | 'log' | 'step' | 'signal'> {
+export interface AgentOptions extends Pick<MachineOptions, 'ports' | 'dataDir' | 'nodeFiles' | 'log' | 'step' | 'signal'> {
   /** `https://192.0.2.7:6443`. Undefined: the one that it has joined. */
   readonly server: string | undefined;
   /** Needed once. */
@@ -58,7 +59,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await release();
   };
   try {
-    const identity = await start({ ...options, server, nodeName, requirements, standing, parts, signal: own.signal });
+    const nodeConfig = await readNodeConfig(ports.fs, options.nodeFiles ?? {});
+    const identity = await start({ ...options, nodeConfig, server, nodeName, requirements, standing, parts, signal: own.signal });
     return { identity, paths: clusterPaths(dataDir), stopped: ended() };
   } catch (error) {
     own.abort(error);
@@ -90,6 +92,7 @@ interface Start extends AgentOptions {
   readonly server: string;
   readonly nodeName: string;
   readonly requirements: NodeRequirements;
+  readonly nodeConfig: NodeConfig;
   readonly standing: ClusterIdentity | undefined;
   /** What must have ended before the lock is released. */
   readonly parts: Promise<void>[];
@@ -214,7 +217,7 @@ async function startNode(options: Start, { membership, addresses, client, author
   const { ports, dataDir, requirements, step, log, signal } = options;
   const { identity, config } = membership;
   const { clock, random } = ports;
-  const own = { ports, identity, paths: clusterPaths(dataDir), requirements, log, signal };
+  const own = { ...options.nodeConfig, ports, identity, paths: clusterPaths(dataDir), requirements, log, signal };
   const overheadBytes = config.ways.mode === 'vxlan' ? vxlanOverheadBytes(identity.podCidr) : 0;
   const node = await step('container runtime, images and pod network', () => startNodeRuntime({ ...own, overheadBytes }));
   const common = { clock, random: random.child('informers'), log: log.with({ component: 'informers' }), signal };

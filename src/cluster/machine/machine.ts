@@ -17,6 +17,7 @@ import type { IngressSettings } from './ingress.ts';
 import type { LocalNodeOptions } from './local-node.ts';
 import { takeLock } from './lock.ts';
 import type { NodeAgent, NodeRequirements, NodeRuntime } from './node.ts';
+import { type NodeConfig, type NodeFiles, readNodeConfig } from './node-config.ts';
 import type { MachinePorts } from './ports.ts';
 import { publishForNodes } from './publish-nodes.ts';
 import { readSchedulerConfig } from './scheduler-config.ts';
@@ -46,6 +47,8 @@ export interface MachineOptions {
   readonly ingress: IngressSettings;
   /** A file with a KubeSchedulerConfiguration. Default: upstream's own. */
   readonly schedulerConfig?: string | undefined;
+  /** What the real node is told. */
+  readonly nodeFiles?: NodeFiles | undefined;
   readonly log: Logger;
   /** Runs each step of the start: shows what is waited for. */
   readonly step: <T>(what: string, work: () => Promise<T>) => Promise<T>;
@@ -83,7 +86,8 @@ export async function startMachine(options: MachineOptions): Promise<RunningMach
     await checkPort(bindAddress, port);
     const { schedulerConfig: path } = options;
     const schedulerConfiguration = path === undefined ? undefined : await readSchedulerConfig(ports.fs, path);
-    const running = await start({ ...options, port, schedulerConfiguration }, requirements, nodeModule);
+    const nodeConfig = await readNodeConfig(ports.fs, options.nodeFiles ?? {});
+    const running = await start({ ...options, port, schedulerConfiguration, nodeConfig }, requirements, nodeModule);
     return { ...running, stopped: running.stopped.finally(release) };
   } catch (error) {
     await release();
@@ -102,10 +106,17 @@ async function checkPort(host: string, port: number): Promise<void> {
   }
 }
 
+/** What the command's files say. */
+interface Read {
+  readonly port: number;
+  readonly schedulerConfiguration: SchedulerConfiguration | undefined;
+  readonly nodeConfig: NodeConfig;
+}
+
 type NodeModule = typeof import('./node.ts');
 
 async function start(
-  options: MachineOptions & { readonly port: number; readonly schedulerConfiguration: SchedulerConfiguration | undefined },
+  options: MachineOptions & Read,
   requirements: NodeRequirements | undefined,
   nodeModule: NodeModule | undefined,
 ): Promise<RunningMachine> {
@@ -121,7 +132,7 @@ async function start(
   signal.addEventListener('abort', () => own.abort(signal.reason), { once: true });
   const parts: Promise<void>[] = [];
   try {
-    const common = { ports, identity, paths, log, power: options.power, signal: own.signal };
+    const common = { ...options.nodeConfig, ports, identity, paths, log, power: options.power, signal: own.signal };
     const nodeOptions = requirements ? { ...common, requirements, overheadBytes: overheadOf(identity) } : undefined;
     if (nodeOptions) await writeRecord(ports, runRoot, dataDir, identity);
     const runtime =

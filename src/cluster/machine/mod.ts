@@ -13,6 +13,7 @@ export type { IngressSettings } from './ingress.ts';
 export { createJoinToken, deleteJoinToken, type ListedToken, listJoinTokens } from './join.ts';
 export { findHolder, type Holder } from './lock.ts';
 export { type MachineOptions, type RunningMachine, startMachine } from './machine.ts';
+export type { NodeFiles } from './node-config.ts';
 export type { MachinePorts } from './ports.ts';
 export { type RemoveOptions, removeMachine } from './remove.ts';
 export { type KubeletFacts, type SecurityFacts, type SecurityItem, securityItems } from './security-checks.ts';

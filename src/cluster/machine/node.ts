@@ -25,6 +25,7 @@ import {
   type Csi,
   createCsi,
   createDiskStorage,
+  type KubeletSettings,
   type MachineFacts,
   type NodeStats,
   type NodeStorage,
@@ -77,6 +78,8 @@ export interface NodeOptions {
   readonly overheadBytes?: number;
   /** When the machine is about to go: the node's pods are ended, then `done` is called. */
   readonly power?: { readonly signal: AbortSignal; done(): void } | undefined;
+  /** Of the kubelet. */
+  readonly settings?: KubeletSettings | undefined;
 }
 
 /** The node's containers can be run; no kubelet yet. Does not need the API server, and so starts beside it. */
@@ -178,16 +181,11 @@ export interface NodeApi {
   onStats?(stats: () => Promise<NodeStats>): void;
 }
 
-/** How long ordinary pods, then critical ones, may take to end before the machine goes. */
-const shutdownGrace = { graceMs: 20_000, criticalGraceMs: 10_000 } as const;
-
 async function kubeletDirectories({ paths, ports }: NodeOptions): Promise<{ readonly pods: string; readonly logs: string }> {
   const pods = join(paths.kubelet, 'pods');
   await ports.fs.mkdir(pods, { mode: 0o750 });
   return { pods, logs: join(paths.kubelet, 'logs') };
 }
-
-const shutdownOf = ({ power }: NodeOptions) => (power ? { shutdown: { ...power, ...shutdownGrace } } : {});
 
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
@@ -237,7 +235,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       machine: machineFacts(options),
       listenPort: server.port,
       version: options.version,
-      ...shutdownOf(options),
+      ...(options.power ? { shutdown: options.power } : {}),
+      settings: options.settings,
       onReady: (handle) => {
         server.attach(handle);
         api.onStats?.(() => handle.stats({ speeds: true }));

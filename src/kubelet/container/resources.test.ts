@@ -7,7 +7,7 @@ const podWith = (...resources: V1ResourceRequirements[]): V1Pod => ({
   metadata: { uid: 'u1' },
   spec: { containers: resources.map((one, i): V1Container => ({ name: `c${i}`, resources: one })) },
 });
-const machine = { memoryBytes: 8 * 1024 ** 3, oomScoreAdjMin: -1000 };
+const machine = { memoryBytes: 8 * 1024 ** 3, oomScoreAdjMin: -1000, cpuQuota: { enforced: true, periodUs: 100_000 } };
 const both = (cpu: string, memory: string) => ({ cpu, memory });
 
 test.each([
@@ -26,7 +26,9 @@ test.each([
   [100, 10_000],
   [1500, 150_000],
 ])('a limit of %i thousandths is a quota of %i us', (milli, quota) => {
-  expect(cpuQuota(milli)).toBe(quota);
+  expect(cpuQuota(milli, machine.cpuQuota)).toBe(quota);
+  expect(cpuQuota(milli, { enforced: true, periodUs: 10_000 })).toBe(quota === 0 ? 0 : Math.max(1000, quota / 10));
+  expect(cpuQuota(milli, { enforced: false, periodUs: 100_000 })).toBe(0);
 });
 
 describe('quality of service', () => {

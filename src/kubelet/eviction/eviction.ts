@@ -1,50 +1,17 @@
 // Watches what the node has left, and makes room: images that nobody uses first, then pods, one at a time.
 import type { V1Pod } from '../../api/mod.ts';
 import { type Clock, errorText, type Logger, sleep } from '../../base/mod.ts';
+import type { EvictionSettings, ImageGarbageSettings } from '../configuration/settings.ts';
 import type { ContainerRuntime } from '../cri/runtime.ts';
 import type { NodeStats } from '../node/stats.ts';
 import type { PodView } from '../pod/worker.ts';
 import { imagesToRemove } from './image-garbage.ts';
-import {
-  type Crossed,
-  chooseVictim,
-  crossedThresholds,
-  defaultThresholds,
-  diskBytes,
-  hasLocalLimit,
-  type LocalUse,
-  type Observation,
-  overLocalLimit,
-  ownBytes,
-  type PodUse,
-  type Pressure,
-  type Signal,
-  type Thresholds,
-} from './plan.ts';
-
-/** Source: the kubelet's configuration: `evictionPressureTransitionPeriod`, `imageGCHighThresholdPercent`, ... */
-export interface EvictionSettings {
-  readonly thresholds?: Thresholds;
-  readonly checkMs?: number;
-  /** For how long a condition stays after its cause has gone. */
-  readonly transitionMs?: number;
-  readonly imageHighPercent?: number;
-  readonly imageLowPercent?: number;
-  readonly imageMinAgeMs?: number;
-}
-
-const defaults = {
-  thresholds: defaultThresholds,
-  checkMs: 10_000,
-  transitionMs: 300_000,
-  imageHighPercent: 85,
-  imageLowPercent: 80,
-  imageMinAgeMs: 120_000,
-} as const satisfies Required<EvictionSettings>;
+import { chooseVictim, diskBytes, hasLocalLimit, type LocalUse, overLocalLimit, ownBytes, type PodUse } from './plan.ts';
+import { type Crossed, type CrossedSince, judge, type Observation, type Observations, type Pressure } from './thresholds.ts';
 
 /** What the machine says of itself. */
 export interface EvictionPorts {
-  signals(): Promise<Partial<Readonly<Record<Signal, Observation>>>>;
+  signals(): Promise<Observations>;
   localUse(view: PodView): Promise<LocalUse>;
   stats(): Promise<NodeStats>;
   /** How many processes and threads a pod has. */
@@ -53,14 +20,15 @@ export interface EvictionPorts {
 
 export interface EvictionOptions {
   readonly settings: EvictionSettings;
+  readonly imageGarbage: ImageGarbageSettings;
   readonly ports: EvictionPorts;
   readonly runtime: Pick<ContainerRuntime, 'listImages' | 'listContainers' | 'removeImage'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly views: () => readonly PodView[];
-  /** Ends a pod with reason Evicted. */
-  readonly evict: (pod: V1Pod, message: string) => void;
+  /** Ends a pod with reason Evicted, within so many seconds. */
+  readonly evict: (pod: V1Pod, message: string, graceSeconds: number) => void;
 }
 
 export interface Eviction {
@@ -72,40 +40,46 @@ export interface Eviction {
 }
 
 const callDeadlineMs = 60_000;
+/** Seconds for a pod that has to make room at once. Source: upstream's immediate eviction. */
+const immediately = 1;
 
 export function createEviction(options: EvictionOptions): Eviction {
-  const { ports, clock, log, signal, views, evict } = options;
-  const settings = { ...defaults, ...options.settings };
+  const { ports, clock, log, signal, views, evict, settings } = options;
+  let since: CrossedSince = new Map();
   const lastMs = new Map<Pressure, number>();
-  const garbage = createImageGarbage(options, settings);
+  const garbage = createImageGarbage(options);
 
   async function local(): Promise<void> {
     for (const view of views().filter((one) => isUp(one) && hasLocalLimit(one.pod))) {
       const message = overLocalLimit(view.pod, await ports.localUse(view));
-      if (message !== undefined) evict(view.pod, message);
+      if (message !== undefined) evict(view.pod, message, immediately);
     }
   }
 
   async function pressure(): Promise<void> {
     const observed = await ports.signals();
     await garbage(observed['imagefs.available']);
-    let crossed = note(crossedThresholds(settings.thresholds, observed));
-    if (crossed.some((one) => one.pressure === 'DiskPressure')) {
+    let due = note(observed);
+    if (due.some((one) => one.pressure === 'DiskPressure')) {
       await garbage({ available: 0, capacity: Number.MAX_SAFE_INTEGER });
-      crossed = note(crossedThresholds(settings.thresholds, await ports.signals()));
+      due = note(await ports.signals());
     }
-    const [first] = crossed;
+    const [first] = due;
     // One at a time: the room that the last one leaves shows only when it has gone.
     const leaving = views().some(({ state }) => state.at === 'terminating');
     if (!first || leaving) return;
     log.warn('The node is low on a resource', { resource: first.resource, available: first.available, threshold: first.threshold });
     const victim = chooseVictim(first, await usesOf(options));
-    if (victim) evict(victim.pod, victim.message);
+    if (victim) evict(victim.pod, victim.message, first.hard ? immediately : settings.maxPodGraceSeconds);
   }
 
-  function note(crossed: readonly Crossed[]): readonly Crossed[] {
-    for (const one of crossed) lastMs.set(one.pressure, clock.monotonicMs());
-    return crossed;
+  /** Gives the thresholds that somebody has to go for. */
+  function note(observed: Observations): readonly Crossed[] {
+    const nowMs = clock.monotonicMs();
+    const judged = judge(settings.thresholds, { observed, since, nowMs });
+    since = judged.since;
+    for (const one of judged.crossed) lastMs.set(one.pressure, nowMs);
+    return judged.due;
   }
 
   async function check(): Promise<void> {
@@ -157,17 +131,16 @@ async function usesOf({ ports, views }: EvictionOptions): Promise<readonly PodUs
   );
 }
 
-function createImageGarbage(options: EvictionOptions, settings: Required<EvictionSettings>) {
-  const { runtime, clock, log, signal } = options;
-  const { imageHighPercent, imageLowPercent, imageMinAgeMs: minAgeMs } = settings;
+function createImageGarbage({ runtime, clock, log, signal, imageGarbage }: EvictionOptions) {
+  const { highPercent, lowPercent, minAgeMs, maxAgeMs } = imageGarbage;
   const seen = new Map<string, { firstMs: number; usedMs: number }>();
 
   return async (observed: Observation | undefined): Promise<void> => {
     if (!observed || observed.capacity === 0) return;
     const usedPercent = 100 - (observed.available * 100) / observed.capacity;
-    const due = usedPercent >= imageHighPercent;
+    const due = usedPercent >= highPercent;
     // What is unused must have been seen so for a while: the first look only remembers.
-    if (!due && seen.size > 0) return;
+    if (!due && seen.size > 0 && maxAgeMs === 0) return;
     const call = { signal, deadlineMs: callDeadlineMs };
     const [images, containers] = await Promise.all([runtime.listImages(call), runtime.listContainers({}, call)]);
     const nowMs = clock.nowMs();
@@ -177,9 +150,8 @@ function createImageGarbage(options: EvictionOptions, settings: Required<Evictio
       seen.set(id, used.has(id) ? { ...known, usedMs: nowMs } : known);
     }
     for (const id of seen.keys()) if (!images.some((image) => image.id === id)) seen.delete(id);
-    if (!due) return;
-    const bytesToFree = (observed.capacity * (100 - imageLowPercent)) / 100 - observed.available;
-    for (const image of imagesToRemove({ images, used, seen, bytesToFree, minAgeMs, nowMs })) {
+    const bytesToFree = due ? (observed.capacity * (100 - lowPercent)) / 100 - observed.available : 0;
+    for (const image of imagesToRemove({ images, used, seen, bytesToFree, minAgeMs, maxAgeMs, nowMs })) {
       log.info('Removing an image that nobody uses', { image: image.repoTags[0] ?? image.id });
       await runtime.removeImage(image.id, call);
     }

@@ -10,12 +10,14 @@ export interface ImageGarbageInput {
   readonly seen: ReadonlyMap<string, { readonly firstMs: number; readonly usedMs: number }>;
   readonly bytesToFree: number;
   readonly minAgeMs: number;
+  /** Unused for longer, an image goes though there is room; 0: none does. */
+  readonly maxAgeMs: number;
   readonly nowMs: number;
 }
 
 /** The images to remove, the longest unused first, until enough is freed. */
 export function imagesToRemove(input: ImageGarbageInput): readonly Image[] {
-  const { images, used, seen, bytesToFree, minAgeMs, nowMs } = input;
+  const { images, used, seen, bytesToFree, minAgeMs, maxAgeMs, nowMs } = input;
   const isUsed = (image: Image) => [image.id, ...image.repoTags, ...image.repoDigests].some((name) => used.has(name));
   // An image that no registry has given cannot be got again: it was built or loaded here.
   const mayGo = images.filter(
@@ -28,7 +30,8 @@ export function imagesToRemove(input: ImageGarbageInput): readonly Image[] {
   const out: Image[] = [];
   let freed = 0;
   for (const image of sorted) {
-    if (freed >= bytesToFree) break;
+    const tooOld = maxAgeMs > 0 && nowMs - Math.max(known(image).usedMs, known(image).firstMs) > maxAgeMs;
+    if (freed >= bytesToFree && !tooOld) continue;
     out.push(image);
     freed += image.sizeBytes;
   }

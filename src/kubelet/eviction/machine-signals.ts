@@ -6,15 +6,14 @@ import { readMachineUsage } from '../node/machine-usage.ts';
 import type { NodeDisk } from '../node-storage.ts';
 import { nameOf } from '../pod/observed.ts';
 import type { PodView } from '../pod/worker.ts';
-import type { LocalUse, Observation, Signal } from './plan.ts';
+import type { LocalUse } from './plan.ts';
+import type { Observations } from './thresholds.ts';
 
 /** Directories deeper than this, or with more files, are not looked at further: a pod must not keep its node busy. */
 const depthMax = 64;
 const entriesMax = 200_000;
 
-export type Signals = Partial<Readonly<Record<Signal, Observation>>>;
-
-export async function machineSignals({ fs, podsDirectory }: NodeDisk, { images }: Pick<DiskUse, 'images'>): Promise<Signals> {
+export async function machineSignals({ fs, podsDirectory }: NodeDisk, { images }: Pick<DiskUse, 'images'>): Promise<Observations> {
   const { memoryTotalBytes, workingSetBytes, processes, disk } = await readMachineUsage(fs, podsDirectory);
   const imageFs = (await images())?.space ?? disk;
   return {
@@ -25,7 +24,7 @@ export async function machineSignals({ fs, podsDirectory }: NodeDisk, { images }
   };
 }
 
-function spaceSignals(of: 'nodefs' | 'imagefs', space: FileSystemSpace | undefined): Signals {
+function spaceSignals(of: 'nodefs' | 'imagefs', space: FileSystemSpace | undefined): Observations {
   if (!space) return {};
   const { availableBytes: available, capacityBytes: capacity, inodes, inodesFree } = space;
   return {

@@ -3,30 +3,10 @@ import type { V1Container } from '../../api/mod.ts';
 import type { Image } from '../cri/runtime.ts';
 import { aContainer, aPod } from '../pod/plan.fake.ts';
 import { imagesToRemove } from './image-garbage.ts';
-import { chooseVictim, crossedThresholds, defaultThresholds, overLocalLimit, type PodUse, thresholdValue } from './plan.ts';
+import { chooseVictim, overLocalLimit, type PodUse } from './plan.ts';
+import type { Crossed } from './thresholds.ts';
 
 const mi = 1024 ** 2;
-
-describe('thresholds', () => {
-  test.each([
-    ['100Mi', 5, 100 * mi],
-    ['10%', 1000, 100],
-    ['0.5%', 1000, 5],
-  ])('%s of %i is %i', (text, capacity, value) => expect(thresholdValue(text, capacity)).toBe(value));
-
-  test('what is crossed, memory first', () => {
-    const crossed = crossedThresholds(defaultThresholds, {
-      'nodefs.available': { available: 9, capacity: 100 },
-      'nodefs.inodesFree': { available: 6, capacity: 100 },
-      'memory.available': { available: 99 * mi, capacity: 1000 * mi },
-    });
-    expect(crossed.map((one) => [one.signal, one.pressure, one.resource])).toEqual([
-      ['memory.available', 'MemoryPressure', 'memory'],
-      ['nodefs.available', 'DiskPressure', 'ephemeral-storage'],
-    ]);
-    expect(crossedThresholds({}, { 'memory.available': { available: 0, capacity: 1 } })).toEqual([]);
-  });
-});
 
 const use = (name: string, memory: number, of: { request?: string; priority?: number; disk?: number; inodes?: number } = {}): PodUse => {
   const resources = of.request ? { requests: { memory: of.request } } : {};
@@ -43,7 +23,7 @@ const use = (name: string, memory: number, of: { request?: string; priority?: nu
   };
 };
 const low = (resource: 'memory' | 'ephemeral-storage' | 'inodes') =>
-  ({ signal: 'memory.available', pressure: 'MemoryPressure', resource, threshold: 100 * mi, available: 50 * mi }) as const;
+  ({ signal: 'memory.available', pressure: 'MemoryPressure', resource, threshold: 100 * mi, available: 50 * mi, hard: true }) as const;
 
 describe('who goes', () => {
   test.each([
@@ -75,6 +55,13 @@ describe('who goes', () => {
       'Container app was using 3Mi, request is 0, has larger consumption of ephemeral-storage. ',
     );
   });
+});
+
+test('processes and inodes are counted, not measured', () => {
+  const crossed: Crossed = { ...low('memory'), resource: 'pids', threshold: 1000, available: 900 };
+  expect(chooseVictim(crossed, [use('a', 1)])?.message).toBe(
+    'The node was low on resource: pids. Threshold quantity: 1k, available: 900. ',
+  );
 });
 
 describe('local storage limits', () => {
@@ -140,10 +127,11 @@ test('images go by how long they were not used; not used ones, not those of this
     image('local', { repoTags: ['minke.local/tools:latest'] }),
   ];
   const seen = new Map(images.map(({ id }) => [id, { firstMs: id === 'new' ? 990 : 0, usedMs: id === 'old' ? 500 : 100 }]));
-  const of = (bytesToFree: number) =>
-    imagesToRemove({ images, used: new Set(['used']), seen, bytesToFree, minAgeMs: 100, nowMs: 1000 }).map(({ id }) => id);
+  const of = (bytesToFree: number, maxAgeMs = 0) =>
+    imagesToRemove({ images, used: new Set(['used']), seen, bytesToFree, minAgeMs: 100, maxAgeMs, nowMs: 1000 }).map(({ id }) => id);
   expect(of(5)).toEqual(['older']);
   expect(of(15)).toEqual(['older', 'old']);
   expect(of(1000)).toEqual(['older', 'old']);
   expect(of(0)).toEqual([]);
+  expect(of(0, 700)).toEqual(['older']);
 });

@@ -1,34 +1,9 @@
-// When a node runs short: which condition it has, which pod has to go, and in which words. Pure.
+// When a node runs short: which pod has to go, and in which words. Pure.
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 import { formatQuantity, quantityOf, type V1Pod, wholeValueOf } from '../../api/mod.ts';
 import { podAmounts } from '../node/pod-amounts.ts';
 import { isCritical } from '../pod/spec.ts';
-
-export type Signal =
-  | 'memory.available'
-  | 'nodefs.available'
-  | 'nodefs.inodesFree'
-  | 'imagefs.available'
-  | 'imagefs.inodesFree'
-  | 'pid.available';
-export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
-
-/** A quantity (`100Mi`) or a share of the capacity (`10%`). */
-export type Thresholds = Partial<Readonly<Record<Signal, string>>>;
-
-/** Source: `evictionHard` of the kubelet's configuration, its defaults. */
-export const defaultThresholds: Thresholds = {
-  'memory.available': '100Mi',
-  'nodefs.available': '10%',
-  'nodefs.inodesFree': '5%',
-  'imagefs.available': '15%',
-  'imagefs.inodesFree': '5%',
-};
-
-export interface Observation {
-  readonly available: number;
-  readonly capacity: number;
-}
+import type { Crossed } from './thresholds.ts';
 
 export interface PodUse {
   readonly pod: V1Pod;
@@ -38,47 +13,6 @@ export interface PodUse {
   readonly processes: number;
   /** By container name, for the message. */
   readonly containers: ReadonlyMap<string, { readonly memoryBytes: number; readonly diskBytes: number }>;
-}
-
-/** A threshold that is crossed. */
-export interface Crossed {
-  readonly signal: Signal;
-  readonly pressure: Pressure;
-  readonly resource: 'memory' | 'ephemeral-storage' | 'inodes' | 'pids';
-  readonly threshold: number;
-  readonly available: number;
-}
-
-const about: Readonly<Record<Signal, Pick<Crossed, 'pressure' | 'resource'>>> = {
-  'memory.available': { pressure: 'MemoryPressure', resource: 'memory' },
-  'nodefs.available': { pressure: 'DiskPressure', resource: 'ephemeral-storage' },
-  'nodefs.inodesFree': { pressure: 'DiskPressure', resource: 'inodes' },
-  'imagefs.available': { pressure: 'DiskPressure', resource: 'ephemeral-storage' },
-  'imagefs.inodesFree': { pressure: 'DiskPressure', resource: 'inodes' },
-  'pid.available': { pressure: 'PIDPressure', resource: 'pids' },
-};
-/** Memory comes first: it is the one that kills. */
-export const signals: readonly Signal[] = [
-  'memory.available',
-  'nodefs.available',
-  'nodefs.inodesFree',
-  'imagefs.available',
-  'imagefs.inodesFree',
-  'pid.available',
-];
-
-export function thresholdValue(text: string, capacity: number): number {
-  return text.endsWith('%') ? Math.floor((capacity * Number(text.slice(0, -1))) / 100) : wholeValueOf(text);
-}
-
-export function crossedThresholds(thresholds: Thresholds, observed: Partial<Readonly<Record<Signal, Observation>>>): readonly Crossed[] {
-  return signals.flatMap((signal) => {
-    const seen = observed[signal];
-    const text = thresholds[signal];
-    if (!seen || text === undefined) return [];
-    const threshold = thresholdValue(text, seen.capacity);
-    return seen.available < threshold ? [{ signal, ...about[signal], threshold, available: seen.available }] : [];
-  });
 }
 
 export interface Victim {
@@ -119,8 +53,11 @@ function requestedOf(pod: V1Pod, resource: Crossed['resource']): number {
 
 const bytesText = (bytes: number): string => formatQuantity(quantityOf(Math.round(bytes), 'BinarySI'));
 
+const countText = (count: number): string => formatQuantity(quantityOf(Math.round(count)));
+
 export function evictionMessage({ resource, threshold, available }: Crossed, use: PodUse): string {
-  const low = `The node was low on resource: ${resource}. Threshold quantity: ${bytesText(threshold)}, available: ${bytesText(available)}. `;
+  const text = resource === 'pids' || resource === 'inodes' ? countText : bytesText;
+  const low = `The node was low on resource: ${resource}. Threshold quantity: ${text(threshold)}, available: ${text(available)}. `;
   if (resource !== 'memory' && resource !== 'ephemeral-storage') return low;
   const heavy = (use.pod.spec?.containers ?? []).flatMap(({ name, resources }) => {
     const known = use.containers.get(name);

@@ -34,7 +34,18 @@ async function writer(path: string) {
 
 function options(runtime: LogRotationOptions['runtime'], more: Partial<LogRotationOptions> = {}): LogRotationOptions {
   const { signal } = new AbortController();
-  return { fs: systemFiles, runtime, clock, log: silentLogger, signal, running: () => [], maxBytes: 100, maxFiles: 3, ...more };
+  return {
+    fs: systemFiles,
+    runtime,
+    clock,
+    log: silentLogger,
+    signal,
+    running: () => [],
+    maxBytes: 100,
+    maxFiles: 3,
+    checkMs: 10_000,
+    ...more,
+  };
 }
 
 describe('rotation of logs', () => {

@@ -5,10 +5,6 @@ import { type Clock, errorText, type Logger, sleep } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { ContainerRuntime } from '../cri/runtime.ts';
 
-/** Source: `containerLogMaxSize`, `containerLogMaxFiles` and `containerLogMonitorInterval` of the kubelet's configuration. */
-export const logMaxBytesDefault = 10 * 1024 * 1024;
-export const logMaxFilesDefault = 5;
-export const logCheckMsDefault = 10_000;
 const callDeadlineMs = 10_000;
 
 export interface RunningLog {
@@ -24,15 +20,15 @@ export interface LogRotationOptions {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly running: () => readonly RunningLog[];
-  readonly maxBytes?: number | undefined;
+  readonly maxBytes: number;
   /** Of one container, the one that is written included; at least 2. */
-  readonly maxFiles?: number | undefined;
-  readonly checkMs?: number | undefined;
+  readonly maxFiles: number;
+  readonly checkMs: number;
 }
 
 /** Runs until the signal fires. */
 export async function runLogRotation(options: LogRotationOptions): Promise<void> {
-  const { clock, log, signal, running, checkMs = logCheckMsDefault } = options;
+  const { clock, log, signal, running, checkMs } = options;
   while (!signal.aborted) {
     await sleep(clock, checkMs, signal).catch(() => {});
     for (const one of running()) {
@@ -48,7 +44,7 @@ export async function runLogRotation(options: LogRotationOptions): Promise<void>
 
 /** Gives true when the log was set aside. */
 export async function rotateWhenLong(options: LogRotationOptions, { containerId, path }: RunningLog): Promise<boolean> {
-  const { fs, runtime, clock, signal, maxBytes = logMaxBytesDefault, maxFiles = logMaxFilesDefault } = options;
+  const { fs, runtime, clock, signal, maxBytes, maxFiles } = options;
   const stat = await fs.stat(path);
   if (!stat || stat.sizeBytes <= maxBytes) return false;
   for (const old of excess(await rotatedLogs(fs, path), Math.max(2, maxFiles) - 2)) await fs.remove(old);

@@ -13,7 +13,7 @@ const input = (pod: V1Pod, more: Partial<AdmissionInput> = {}): AdmissionInput =
   labels: { zone: 'a', size: '4' },
   allocatable: { cpu: '2', memory: '1Gi', pods: '3' },
   pressures: [],
-  security: { appArmor: false, supplementalGroupsPolicy: false },
+  security: { appArmor: false, supplementalGroupsPolicy: false, allowedUnsafeSysctls: [] },
   ...more,
 });
 const port = (hostPort: number, more: object = {}) =>

@@ -17,7 +17,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const v1 = (): CgroupLayout => ({
   version: 'v1',
-  hierarchies: ['cpu', 'cpuacct', 'memory'].map((name) => ({ path: join(root, name), controllers: [name] })),
+  hierarchies: ['cpu', 'cpuacct', 'memory', 'pids'].map((name) => ({ path: join(root, name), controllers: [name] })),
 });
 const v2 = (): CgroupLayout => ({ version: 'v2', hierarchies: [{ path: root, controllers: [] }] });
 /** Files as the kernel makes them: they are there before anybody writes. */
@@ -28,12 +28,14 @@ function group(path: string, files: Readonly<Record<string, string>>): void {
 const text = (path: string) => readFileSync(join(root, path), 'utf8');
 
 describe('limits', () => {
-  const limits = { cpuShares: 512, cpuQuotaUs: 50_000, memoryBytes: 1024 ** 2 };
+  const limits = { cpuShares: 512, cpuQuotaUs: 50_000, cpuPeriodUs: 100_000, memoryBytes: 1024 ** 2, processes: 30 };
 
   test('go to the hierarchies of v1', async () => {
     group('cpu/k/pod1', { 'cpu.shares': '', 'cpu.cfs_period_us': '', 'cpu.cfs_quota_us': '' });
     group('memory/k/pod1', { 'memory.limit_in_bytes': '' });
+    group('pids/k/pod1', { 'pids.max': '' });
     expect(await writeLimits(systemFiles, v1(), { path: '/k/pod1', limits })).toEqual([]);
+    expect(text('pids/k/pod1/pids.max')).toBe('30');
     expect([text('cpu/k/pod1/cpu.shares'), text('cpu/k/pod1/cpu.cfs_quota_us')]).toEqual(['512', '50000']);
     expect(text('memory/k/pod1/memory.limit_in_bytes')).toBe('1048576');
   });
@@ -41,16 +43,17 @@ describe('limits', () => {
   test('go to the one tree of v2, whose groups hand their controllers on', async () => {
     group('', { 'cgroup.subtree_control': '' });
     group('k', { 'cgroup.subtree_control': '' });
-    group('k/pod1', { 'cpu.weight': '', 'cpu.max': '', 'memory.max': '' });
+    group('k/pod1', { 'cpu.weight': '', 'cpu.max': '', 'memory.max': '', 'pids.max': '' });
     expect(await writeLimits(systemFiles, v2(), { path: '/k/pod1', limits })).toEqual([]);
     expect([text('k/pod1/cpu.weight'), text('k/pod1/cpu.max'), text('k/pod1/memory.max')]).toEqual(['20', '50000 100000', '1048576']);
+    expect(text('k/pod1/pids.max')).toBe('30');
     expect(text('k/cgroup.subtree_control')).toContain('+memory');
   });
 
   test('that the kernel refuses are told, and the others are set', async () => {
     group('cpu/k/pod1', { 'cpu.shares': '' });
     group('memory/k/pod1', { 'memory.limit_in_bytes': '' });
-    expect(await writeLimits(systemFiles, v1(), { path: '/k/pod1', limits })).toHaveLength(2);
+    expect(await writeLimits(systemFiles, v1(), { path: '/k/pod1', limits })).toHaveLength(3);
     expect(text('memory/k/pod1/memory.limit_in_bytes')).toBe('1048576');
   });
 
@@ -61,12 +64,24 @@ describe('limits', () => {
   ])('%i shares weigh %i', (shares, weight) => expect(cpuWeight(shares)).toBe(weight));
 
   test("of a pod are the sum of its containers', or its own", () => {
+    const node = { cpuQuota: { enforced: true, periodUs: 100_000 }, podPidsLimit: 9 };
     const half = { requests: { cpu: '250m' }, limits: { cpu: '500m', memory: '1Mi' } };
     const both = aPod({ containers: [aContainer('a', { resources: half }), aContainer('b', { resources: half })] });
-    expect(podGroupLimits(both)).toEqual({ cpuShares: 512, cpuQuotaUs: 100_000, memoryBytes: 2 * 1024 ** 2 });
-    expect(podGroupLimits(aPod())).toEqual({ cpuShares: 2, cpuQuotaUs: undefined, memoryBytes: undefined });
+    expect(podGroupLimits(both, node)).toEqual({
+      cpuShares: 512,
+      cpuQuotaUs: 100_000,
+      cpuPeriodUs: 100_000,
+      memoryBytes: 2 * 1024 ** 2,
+      processes: 9,
+    });
+    expect(podGroupLimits(aPod(), { ...node, podPidsLimit: undefined })).toMatchObject({
+      cpuShares: 2,
+      cpuQuotaUs: undefined,
+      memoryBytes: undefined,
+      processes: undefined,
+    });
     const whole = aPod({ resources: { limits: { memory: '5Mi' }, requests: { cpu: '1' } } });
-    expect(podGroupLimits(whole)).toEqual({ cpuShares: 1024, cpuQuotaUs: undefined, memoryBytes: 5 * 1024 ** 2 });
+    expect(podGroupLimits(whole, node)).toMatchObject({ cpuShares: 1024, cpuQuotaUs: undefined, memoryBytes: 5 * 1024 ** 2 });
   });
 });
 

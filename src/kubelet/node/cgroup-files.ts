@@ -8,7 +8,10 @@ import type { CgroupLayout } from '../containerd/cgroups.ts';
 export interface GroupLimits {
   readonly cpuShares: number;
   readonly cpuQuotaUs: number | undefined;
+  readonly cpuPeriodUs: number;
   readonly memoryBytes: number | undefined;
+  /** And threads. */
+  readonly processes: number | undefined;
 }
 
 /** What a group's processes have used and use. */
@@ -32,8 +35,6 @@ export interface MemoryDetails {
   readonly majorPageFaults: number;
 }
 
-const periodUs = 100_000;
-
 export const hierarchyOf = (layout: CgroupLayout, controller: string): string | undefined =>
   layout.version === 'v2'
     ? layout.hierarchies[0]?.path
@@ -44,19 +45,21 @@ export const cpuWeight = (shares: number): number => 1 + Math.floor(((shares - 2
 
 /** Files to write, by the controller that they belong to. */
 function limitFiles(layout: CgroupLayout, limits: GroupLimits): readonly (readonly [controller: string, file: string, text: string])[] {
-  const { cpuShares, cpuQuotaUs, memoryBytes } = limits;
+  const { cpuShares, cpuQuotaUs, cpuPeriodUs, memoryBytes, processes } = limits;
   if (layout.version === 'v2') {
     return [
       ['cpu', 'cpu.weight', String(cpuWeight(cpuShares))],
-      ['cpu', 'cpu.max', `${cpuQuotaUs ?? 'max'} ${periodUs}`],
+      ['cpu', 'cpu.max', `${cpuQuotaUs ?? 'max'} ${cpuPeriodUs}`],
       ['memory', 'memory.max', String(memoryBytes ?? 'max')],
+      ['pids', 'pids.max', String(processes ?? 'max')],
     ];
   }
   return [
     ['cpu', 'cpu.shares', String(cpuShares)],
-    ['cpu', 'cpu.cfs_period_us', String(periodUs)],
+    ['cpu', 'cpu.cfs_period_us', String(cpuPeriodUs)],
     ['cpu', 'cpu.cfs_quota_us', String(cpuQuotaUs ?? -1)],
     ['memory', 'memory.limit_in_bytes', String(memoryBytes ?? -1)],
+    ['pids', 'pids.max', String(processes ?? 'max')],
   ];
 }
 

@@ -2,6 +2,8 @@
 import {
   formatQuantity,
   formatTime,
+  milliQuantityOf,
+  milliValueOf,
   quantityOf,
   type V1ContainerImage,
   type V1Node,
@@ -9,8 +11,11 @@ import {
   type V1NodeCondition,
   type V1NodeStatus,
   type V1NodeSystemInfo,
+  wholeValueOf,
 } from '../../api/mod.ts';
+import type { KubeletSettings } from '../configuration/settings.ts';
 import type { Image, RuntimeFeatures } from '../cri/runtime.ts';
+import { type Signal, thresholdValue } from '../eviction/thresholds.ts';
 
 /** What a node is and has, found out once by whoever starts the kubelet. */
 export interface MachineFacts {
@@ -44,7 +49,7 @@ export interface NodeInput {
   readonly labels: Readonly<Record<string, string>>;
   readonly listenPort: number | undefined;
   readonly version: string;
-  readonly maxPods: number;
+  readonly settings: Pick<KubeletSettings, 'maxPods' | 'systemReserved' | 'kubeReserved' | 'eviction'>;
 }
 
 /** Why the node is not ready, in upstream's words; undefined when it is. */
@@ -80,7 +85,7 @@ export function nodeLabels({ nodeName, machine, labels }: NodeInput): Record<str
 /** As the API stores it: what is written is compared with what stands. */
 const inKi = (bytes: number): string => formatQuantity(quantityOf(Math.floor(bytes / 1024) * 1024, 'BinarySI'));
 
-export function capacityOf({ machine, maxPods }: NodeInput): Record<string, string> {
+export function capacityOf({ machine, settings: { maxPods } }: NodeInput): Record<string, string> {
   return {
     cpu: String(machine.cpus),
     'ephemeral-storage': inKi(machine.ephemeralStorageBytes),
@@ -91,15 +96,21 @@ export function capacityOf({ machine, maxPods }: NodeInput): Record<string, stri
   };
 }
 
-/** A tenth of the disk, and what eviction would keep free of memory, are not for pods. */
-const memoryReserveBytes = 100 * 1024 * 1024;
-
+/** What is reserved, and what eviction would keep free, is not for pods. */
 export function allocatableOf(input: NodeInput): Record<string, string> {
-  const { machine } = input;
+  const { machine, settings } = input;
+  const { systemReserved, kubeReserved, eviction } = settings;
+  const left = (resource: string, has: number, signal?: Signal) => {
+    const hard = eviction.thresholds.find((one) => one.signal === signal && one.graceMs === undefined);
+    const reserved = [systemReserved, kubeReserved].reduce((sum, list) => sum + wholeValueOf(list[resource] ?? '0'), 0);
+    return Math.max(0, has - reserved - (hard ? thresholdValue(hard.value, has) : 0));
+  };
+  const cpuMilli = [systemReserved, kubeReserved].reduce((rest, { cpu = '0' }) => rest - milliValueOf(cpu), machine.cpus * 1000);
   return {
     ...capacityOf(input),
-    'ephemeral-storage': String(Math.floor(machine.ephemeralStorageBytes * 0.9)),
-    memory: inKi(Math.max(0, machine.memoryBytes - memoryReserveBytes)),
+    cpu: formatQuantity(milliQuantityOf(Math.max(0, cpuMilli))),
+    'ephemeral-storage': String(left('ephemeral-storage', machine.ephemeralStorageBytes, 'nodefs.available')),
+    memory: inKi(left('memory', machine.memoryBytes, 'memory.available')),
   };
 }
 

@@ -3,8 +3,8 @@ import type { V1PodSpec } from '../../api/mod.ts';
 import { aContainer, aPod } from '../pod/plan.fake.ts';
 import { admitSecurity } from './security-admission.ts';
 
-const able = { appArmor: true, supplementalGroupsPolicy: true };
-const unable = { appArmor: false, supplementalGroupsPolicy: false };
+const able = { appArmor: true, supplementalGroupsPolicy: true, allowedUnsafeSysctls: ['net.core.somaxconn', 'kernel.shm*'] };
+const unable = { appArmor: false, supplementalGroupsPolicy: false, allowedUnsafeSysctls: [] };
 const sysctl = (name: string, more: Partial<V1PodSpec> = {}): Partial<V1PodSpec> => ({
   ...more,
   securityContext: { sysctls: [{ name, value: '1' }] },
@@ -16,6 +16,8 @@ test.each<[string, Partial<V1PodSpec>, typeof able, [string, string] | undefined
   ['a safe sysctl', sysctl('kernel.shm_rmid_forced'), unable, undefined],
   ['a safe one with slashes', sysctl('kernel/shm_rmid_forced'), unable, undefined],
   ['an unsafe one', sysctl('kernel.msgmax'), able, ['SysctlForbidden', 'forbidden sysctl: "kernel.msgmax" not allowlisted']],
+  ['an unsafe one that the node allows by name', sysctl('net/core/somaxconn'), able, undefined],
+  ['and by its beginning', sysctl('kernel.shmmax'), able, undefined],
   [
     'one of the host’s network',
     sysctl('net.ipv4.tcp_syncookies', { hostNetwork: true }),

@@ -1,15 +1,14 @@
 // The machine is about to go: its pods are ended in good order, ordinary ones first, those that keep the machine running last.
 // Source: https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/#graceful-node-shutdown
+import type { V1Pod } from '../../api/mod.ts';
 import { type Clock, sleep } from '../../base/mod.ts';
+import { criticalPriority, type ShutdownPhase } from '../configuration/settings.ts';
 import { isCritical } from '../pod/spec.ts';
 import type { PodWorker } from '../pod/worker.ts';
 
-export interface NodeShutdown {
+export interface MachineEnd {
   /** Fires when the machine is about to go. */
   readonly signal: AbortSignal;
-  /** How long ordinary pods may take; then how long critical ones may. */
-  readonly graceMs: number;
-  readonly criticalGraceMs: number;
   /** Called when every pod has ended, or its time is over. */
   readonly done: () => void;
 }
@@ -21,21 +20,30 @@ export const shutdownRejection = { reason: 'NodeShutdown', message: 'Pod was rej
 const lookMs = 50;
 
 export interface ShutdownOptions {
-  readonly shutdown: NodeShutdown;
+  /** In the order of their turn. */
+  readonly phases: readonly ShutdownPhase[];
   readonly workers: () => readonly PodWorker[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /** Ends the node's pods. Resolves when the API knows of their ends, or when the time is over. */
-export async function endPods({ shutdown, workers, clock, signal }: ShutdownOptions): Promise<void> {
-  for (const critical of [false, true]) {
-    const graceMs = critical ? shutdown.criticalGraceMs : shutdown.graceMs;
+export async function endPods({ phases, workers, clock, signal }: ShutdownOptions): Promise<void> {
+  for (const [turn, { graceMs }] of phases.entries()) {
     const untilMs = clock.monotonicMs() + graceMs;
-    const these = workers().filter((worker) => isCritical(worker.view.pod) === critical);
+    const these = workers().filter((worker) => turnOf(worker.view.pod, phases) === turn);
     for (const worker of these) worker.end({ reason: 'Terminated', message: shutdownMessage, graceSeconds: Math.floor(graceMs / 1000) });
     while (these.some(isLeft) && clock.monotonicMs() < untilMs && !signal.aborted) await sleep(clock, lookMs, signal);
   }
+}
+
+/** The last phase that is not above the pod; the first one for whoever is below all. */
+function turnOf(pod: V1Pod, phases: readonly ShutdownPhase[]): number {
+  const priority = isCritical(pod) ? Math.max(criticalPriority, pod.spec?.priority ?? 0) : (pod.spec?.priority ?? 0);
+  return Math.max(
+    0,
+    phases.findLastIndex((phase) => phase.priority <= priority),
+  );
 }
 
 /** What the API has of a pod comes back to its worker: only then its end is told. */

@@ -30,6 +30,8 @@ export interface PodContext {
   readonly references: ReferenceCache;
   readonly probes: ProbePorts;
   readonly machine: MachineLimits;
+  readonly podPidsLimit: number | undefined;
+  readonly restartDelayMaxMs: number;
   readonly cgroupRoot: string;
   readonly clusterDns: ClusterDns | undefined;
   /** The machine's own resolv.conf. */

@@ -128,7 +128,7 @@ export function restartOf(run: ContainerStatus, { hashes, replaced, nowMs }: Pic
 }
 
 function start(out: PlanBuilder, container: SpecContainer, sandboxId: string): void {
-  const { observed, hashes, replaced } = out.input;
+  const { observed, hashes, replaced, restartDelayMaxMs } = out.input;
   const { name } = container.spec;
   const run = latestRun(observed, name);
   const base = { do: 'startContainer', name, sandboxId } as const;
@@ -149,7 +149,12 @@ function start(out: PlanBuilder, container: SpecContainer, sandboxId: string): v
   const knownMs = restartDelayOf(run);
   if (restart.is === 'waiting') out.wakeAt(restart.atMs);
   else if (isChanged(run, hashes)) begin(out, { ...base, attempt, delayMs: 0 });
-  else begin(out, { ...base, attempt, delayMs: replaced?.has(run.id) ? knownMs : nextDelayMs({ ...run, delayMs: knownMs }) });
+  else
+    begin(out, {
+      ...base,
+      attempt,
+      delayMs: replaced?.has(run.id) ? knownMs : nextDelayMs({ ...run, delayMs: knownMs }, restartDelayMaxMs),
+    });
 }
 
 /** One start at a time: a container begins when the one before it has been started, its postStart hook included. */

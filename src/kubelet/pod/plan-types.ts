@@ -88,6 +88,8 @@ export interface PlanInput {
   readonly replaced?: ReadonlySet<string>;
   /** Whether changed resources may be put in force now. Undefined when none are changed. */
   readonly resize?: ResizeVerdict | undefined;
+  /** The longest pause before a container that crashes is started again. */
+  readonly restartDelayMaxMs: number;
   readonly nowMs: number;
 }
 

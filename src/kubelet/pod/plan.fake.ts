@@ -75,6 +75,7 @@ export function planInput(pod: V1Pod, observed: Observed, more: Partial<PlanInpu
     failures: new Map(),
     busy: new Map(),
     hashes: new Map(containersOf(pod).map(({ spec }) => [spec.name, containerHash(spec)])),
+    restartDelayMaxMs: 300_000,
     nowMs: 3000,
     ...more,
   };

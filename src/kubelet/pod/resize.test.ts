@@ -67,7 +67,7 @@ describe('changed resources', () => {
       labels: {},
       allocatable: { cpu: '4', pods: '10' },
       pressures: [],
-      security: { appArmor: false, supplementalGroupsPolicy: false },
+      security: { appArmor: false, supplementalGroupsPolicy: false, allowedUnsafeSysctls: [] },
     };
     expect(admitResize({ ...input, pod: pod({ requests: { cpu } }) })).toEqual(expected);
   });

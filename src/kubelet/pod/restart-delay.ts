@@ -1,9 +1,8 @@
 // The crash back-off as a pure function of what the runtime's listing says, so that a restart of the kubelet loses nothing.
 
-export const restartDelayBaseMs = 10_000;
-export const restartDelayMaxMs = 300_000;
+const baseMs = 10_000;
 /** A container that ran for this long starts again without delay, and with a fresh back-off. */
-export const restartDelayResetMs = 600_000;
+const restartDelayResetMs = 600_000;
 
 /** An exited container: when it ran, and the delay it was created with (see `restartDelayAnnotation`). */
 export interface ExitedRun {
@@ -22,11 +21,11 @@ export function restartAtMs(run: ExitedRun): number {
 /**
  * The delay that the next run carries, should it exit too.
  *
- * Runs that exit at once carry 0, 10 s, 20 s, 40 s, ... 5 min.
+ * Runs that exit at once carry 0, 10 s, 20 s, 40 s, ... `maxMs`.
  */
-export function nextDelayMs(run: ExitedRun): number {
-  if (run.delayMs === 0 || ranLong(run)) return restartDelayBaseMs;
-  return Math.min(restartDelayMaxMs, run.delayMs * 2);
+export function nextDelayMs(run: ExitedRun, maxMs: number): number {
+  if (run.delayMs === 0 || ranLong(run)) return Math.min(maxMs, baseMs);
+  return Math.min(maxMs, run.delayMs * 2);
 }
 
 /** A duration as Go prints it, which upstream's messages do: `10s`, `1m20s`, `5m0s`, `1.2s`, `300ms`. */

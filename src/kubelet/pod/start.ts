@@ -67,7 +67,8 @@ function checkUserNamespace(pod: V1Pod, handler: string): void {
 
 /** A host that refuses a limit runs the pod without it: its containers have limits of their own. */
 export async function limitPod(context: PodContext, pod: V1Pod): Promise<void> {
-  const refused = await context.cgroups.limit(cgroupParentOf(context.cgroupRoot, pod), podGroupLimits(pod));
+  const limits = podGroupLimits(pod, { cpuQuota: context.machine.cpuQuota, podPidsLimit: context.podPidsLimit });
+  const refused = await context.cgroups.limit(cgroupParentOf(context.cgroupRoot, pod), limits);
   if (refused.length > 0) context.log.info('The kernel refused limits of a pod', { pod: pod.metadata?.name, refused: refused.join('; ') });
 }
 

@@ -330,6 +330,7 @@ class Worker implements PodWorker {
         resources: this.#resources,
         resize: this.#resize,
         replaced: this.#replaced,
+        restartDelayMaxMs: this.#context.restartDelayMaxMs,
         nowMs,
       });
       if (made.finished) this.#take({ is: 'finished', nowMs, graceSeconds: graceSecondsFor(this.#pod) });

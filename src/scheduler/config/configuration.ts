@@ -1,8 +1,7 @@
 // KubeSchedulerConfiguration, kubescheduler.config.k8s.io/v1: profiles, their plugins and arguments, as the scheduler takes them.
 // Source: https://kubernetes.io/docs/reference/scheduling/config/
-import { duplicate, type FieldError, invalidValue, required } from '../../api/mod.ts';
+import { ConfigFields, duplicate, type FieldError, invalidValue, required } from '../../api/mod.ts';
 import { type ExtenderConfiguration, readExtenders, withTlsFiles } from './extenders.ts';
-import { Fields } from './fields.ts';
 import { defaultArgs, type PluginArgs, readPluginArgs } from './plugin-args.ts';
 
 export const extensionPoints = [
@@ -88,7 +87,7 @@ const secondsMax = 24 * 60 * 60;
 /** Reads a decoded document, but for which plugins there are. Throws {@link SchedulerConfigurationError}. */
 export function parseSchedulerConfiguration(value: unknown): SchedulerConfiguration {
   const errors: FieldError[] = [];
-  const fields = new Fields(value, '', errors);
+  const fields = new ConfigFields(value, '', errors);
   if (fields.text('apiVersion') !== apiVersion) errors.push(invalidValue('apiVersion', fields.raw('apiVersion'), `must be ${apiVersion}`));
   if (fields.text('kind') !== kind) errors.push(invalidValue('kind', fields.raw('kind'), `must be ${kind}`));
   // How upstream's process connects, elects and debugs: there is nothing of the kind to set here.
@@ -132,7 +131,7 @@ function leaving(profile: ProfileConfiguration, extenders: readonly ExtenderConf
 }
 
 function readProfile(value: unknown, path: string, errors: FieldError[]): ProfileConfiguration {
-  const fields = new Fields(value, path, errors);
+  const fields = new ConfigFields(value, path, errors);
   const schedulerName = fields.text('schedulerName') ?? '';
   if (schedulerName === '') errors.push(required(fields.at('schedulerName')));
   const percentage = fields.integer('percentageOfNodesToScore', { min: 0, max: 100, default: 0 });
@@ -146,9 +145,9 @@ function readProfile(value: unknown, path: string, errors: FieldError[]): Profil
   return { schedulerName, percentageOfNodesToScore: given ? percentage : undefined, plugins: sets, args, path };
 }
 
-function readSet(fields: Fields): PluginSet {
+function readSet(fields: ConfigFields): PluginSet {
   const read = (value: unknown, path: string): PluginRef => {
-    const one = new Fields(value, path, fields.errors);
+    const one = new ConfigFields(value, path, fields.errors);
     const ref = { name: one.requiredText('name'), weight: one.integer('weight', { min: 0, max: 2 ** 31 - 1, default: 0 }) };
     one.end();
     return ref;

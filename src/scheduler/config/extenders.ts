@@ -1,8 +1,7 @@
 // Extenders of a KubeSchedulerConfiguration: webhooks that filter, score, preempt and bind beside the plugins.
 // Source: https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/#kubescheduler-config-k8s-io-v1-Extender
-import { type FieldError, invalidValue, qualifiedNameProblems } from '../../api/mod.ts';
+import { ConfigFields, type FieldError, invalidValue, qualifiedNameProblems } from '../../api/mod.ts';
 import { parseDurationMs } from '../../base/mod.ts';
-import { Fields } from './fields.ts';
 
 /** PEM texts, or the files that hold them. */
 export interface ExtenderTls {
@@ -40,16 +39,16 @@ export interface ExtenderConfiguration {
 
 const timeoutDefaultMs = 5_000;
 
-export function readExtenders(fields: Fields): readonly ExtenderConfiguration[] {
+export function readExtenders(fields: ConfigFields): readonly ExtenderConfiguration[] {
   const { errors } = fields;
-  const extenders = fields.list('extenders', (value, path) => readExtender(new Fields(value, path, errors)));
+  const extenders = fields.list('extenders', (value, path) => readExtender(new ConfigFields(value, path, errors)));
   const binders = extenders.filter(({ bindVerb }) => bindVerb !== '');
   if (binders.length > 1)
     errors.push(invalidValue('extenders', `found ${binders.length} extenders implementing bind`, 'only one extender can implement bind'));
   return extenders;
 }
 
-function readExtender(fields: Fields): ExtenderConfiguration {
+function readExtender(fields: ConfigFields): ExtenderConfiguration {
   const { errors, path } = fields;
   const urlPrefix = fields.requiredText('urlPrefix');
   if (urlPrefix !== '' && !isHttpUrl(urlPrefix))
@@ -90,7 +89,7 @@ function isHttpUrl(text: string): boolean {
   }
 }
 
-function readTimeout(fields: Fields): number {
+function readTimeout(fields: ConfigFields): number {
   const text = fields.text('httpTimeout');
   if (text === undefined) return timeoutDefaultMs;
   const ms = parseDurationMs(text);
@@ -101,10 +100,10 @@ function readTimeout(fields: Fields): number {
   return ms === 0 ? timeoutDefaultMs : ms;
 }
 
-function readManaged(fields: Fields): readonly { readonly name: string; readonly ignored: boolean }[] {
+function readManaged(fields: ConfigFields): readonly { readonly name: string; readonly ignored: boolean }[] {
   const seen = new Set<string>();
   return fields.list('managedResources', (value, path) => {
-    const one = new Fields(value, path, fields.errors);
+    const one = new ConfigFields(value, path, fields.errors);
     const name = one.requiredText('name');
     const ignored = one.flag('ignoredByScheduler');
     one.end();
@@ -125,7 +124,7 @@ function resourceProblems(name: string): readonly string[] {
   return isExtended ? [] : ['is an invalid extended resource name'];
 }
 
-function readTls(fields: Fields, https: boolean): ExtenderTls | undefined {
+function readTls(fields: ConfigFields, https: boolean): ExtenderTls | undefined {
   const given = fields.has('tlsConfig');
   const of = fields.object('tlsConfig');
   const files: Partial<Record<'ca' | 'cert' | 'key', string>> = {};
@@ -148,7 +147,7 @@ function readTls(fields: Fields, https: boolean): ExtenderTls | undefined {
   return { ...pems, files, serverName, insecure: insecure || (https && !has('ca')) };
 }
 
-function decoded(fields: Fields, name: string, base64: string): string | undefined {
+function decoded(fields: ConfigFields, name: string, base64: string): string | undefined {
   const text = Buffer.from(base64, 'base64').toString('utf8');
   if (text.includes('-----BEGIN')) return text;
   fields.errors.push(invalidValue(fields.at(name), `${base64.slice(0, 16)}...`, 'must be PEM in base64'));

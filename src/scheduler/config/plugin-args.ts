@@ -1,8 +1,14 @@
 // What may be set of each plugin, with upstream's defaults and limits.
 // Source: https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/
-import { type FieldError, invalidValue, required, type V1NodeAffinity, type V1TopologySpreadConstraint } from '../../api/mod.ts';
+import {
+  ConfigFields,
+  type FieldError,
+  invalidValue,
+  required,
+  type V1NodeAffinity,
+  type V1TopologySpreadConstraint,
+} from '../../api/mod.ts';
 import { parseDurationMs } from '../../base/mod.ts';
-import { Fields } from './fields.ts';
 
 export interface WeightedResource {
   readonly name: string;
@@ -56,7 +62,7 @@ export const defaultArgs: PluginArgs = {
 
 const int32Max = 2 ** 31 - 1;
 
-type Reader<T> = (fields: Fields) => T;
+type Reader<T> = (fields: ConfigFields) => T;
 
 const readers: { readonly [Name in keyof PluginArgs]: Reader<PluginArgs[Name]> } = {
   NodeResourcesFit: readFit,
@@ -77,12 +83,12 @@ const readers: { readonly [Name in keyof PluginArgs]: Reader<PluginArgs[Name]> }
 };
 
 /** How long a search for devices may take is bounded by its steps here: `filterTimeout` is read, so that a wrong one is told. */
-function readDynamicResources(fields: Fields): PluginArgs['DynamicResources'] {
+function readDynamicResources(fields: ConfigFields): PluginArgs['DynamicResources'] {
   readDuration(fields, 'filterTimeout', { minMs: 0, otherwiseMs: 10_000 });
   return { bindingTimeoutMs: readDuration(fields, 'bindingTimeout', { minMs: 1_000, otherwiseMs: 600_000 }) };
 }
 
-function readDuration(fields: Fields, name: string, of: { readonly minMs: number; readonly otherwiseMs: number }): number {
+function readDuration(fields: ConfigFields, name: string, of: { readonly minMs: number; readonly otherwiseMs: number }): number {
   const text = fields.text(name);
   const ms = text === undefined ? of.otherwiseMs : parseDurationMs(text);
   if (ms !== undefined && ms >= of.minMs) return ms;
@@ -93,11 +99,11 @@ function readDuration(fields: Fields, name: string, of: { readonly minMs: number
 const hasArgs = (name: string): name is keyof PluginArgs => Object.hasOwn(readers, name);
 
 /** The `pluginConfig` of a profile over the defaults. */
-export function readPluginArgs(profile: Fields): PluginArgs {
+export function readPluginArgs(profile: ConfigFields): PluginArgs {
   const args: { -readonly [Name in keyof PluginArgs]: PluginArgs[Name] } = { ...defaultArgs };
   const seen = new Set<string>();
   profile.list('pluginConfig', (value, path) => {
-    const one = new Fields(value, path, profile.errors);
+    const one = new ConfigFields(value, path, profile.errors);
     const name = one.requiredText('name');
     const fields = one.object('args');
     one.end();
@@ -117,7 +123,7 @@ export function readPluginArgs(profile: Fields): PluginArgs {
   return args;
 }
 
-function readFit(fields: Fields): FitArgs {
+function readFit(fields: ConfigFields): FitArgs {
   const of = fields.object('scoringStrategy');
   const strategy = of.choice('type', strategies, 'LeastAllocated');
   const resources = readResources(of, { min: 1, max: 100 });
@@ -136,7 +142,7 @@ function readFit(fields: Fields): FitArgs {
   };
 }
 
-function readGroups(fields: Fields): readonly string[] {
+function readGroups(fields: ConfigFields): readonly string[] {
   const groups = fields.texts('ignoredResourceGroups');
   groups.forEach((group, i) => {
     if (group.includes('/'))
@@ -145,10 +151,10 @@ function readGroups(fields: Fields): readonly string[] {
   return groups;
 }
 
-function readResources(fields: Fields, weights: { readonly min: number; readonly max: number }): readonly WeightedResource[] {
+function readResources(fields: ConfigFields, weights: { readonly min: number; readonly max: number }): readonly WeightedResource[] {
   const seen = new Set<string>();
   const resources = fields.list('resources', (value, path) => {
-    const one = new Fields(value, path, fields.errors);
+    const one = new ConfigFields(value, path, fields.errors);
     const name = one.requiredText('name');
     const weight = one.integer('weight', { ...weights, default: 1 });
     one.end();
@@ -159,9 +165,9 @@ function readResources(fields: Fields, weights: { readonly min: number; readonly
   return resources.length > 0 ? resources : cpuAndMemory;
 }
 
-function readShape(fields: Fields): readonly ShapePoint[] {
+function readShape(fields: ConfigFields): readonly ShapePoint[] {
   const shape = fields.list('shape', (value, path) => {
-    const one = new Fields(value, path, fields.errors);
+    const one = new ConfigFields(value, path, fields.errors);
     const point = {
       utilization: one.integer('utilization', { min: 0, max: 100, default: 0 }),
       score: one.integer('score', { min: 0, max: 10, default: 0 }),
@@ -179,7 +185,7 @@ function readShape(fields: Fields): readonly ShapePoint[] {
   return shape;
 }
 
-function readSpread(fields: Fields): PluginArgs['PodTopologySpread'] {
+function readSpread(fields: ConfigFields): PluginArgs['PodTopologySpread'] {
   const type = fields.choice('defaultingType', ['System', 'List'], 'System');
   const constraints = fields.list('defaultConstraints', (value, path) => readConstraint(value, path, fields.errors));
   if (type === 'List') return { defaultConstraints: constraints };
@@ -191,7 +197,7 @@ function readSpread(fields: Fields): PluginArgs['PodTopologySpread'] {
 }
 
 function readConstraint(value: unknown, path: string, errors: FieldError[]): V1TopologySpreadConstraint {
-  const one = new Fields(value, path, errors);
+  const one = new ConfigFields(value, path, errors);
   const constraint = {
     maxSkew: one.integer('maxSkew', { min: 1, max: int32Max, default: 1 }),
     topologyKey: one.requiredText('topologyKey'),
@@ -207,7 +213,7 @@ function readConstraint(value: unknown, path: string, errors: FieldError[]): V1T
   return constraint;
 }
 
-function readAffinity(fields: Fields): V1NodeAffinity | undefined {
+function readAffinity(fields: ConfigFields): V1NodeAffinity | undefined {
   if (!fields.has('addedAffinity')) return undefined;
   const affinity = fields.object('addedAffinity');
   const requiredTerms = affinity.object('requiredDuringSchedulingIgnoredDuringExecution');
@@ -217,7 +223,7 @@ function readAffinity(fields: Fields): V1NodeAffinity | undefined {
     requiredTerms.end();
   }
   affinity.list('preferredDuringSchedulingIgnoredDuringExecution', (value, path) => {
-    const one = new Fields(value, path, fields.errors);
+    const one = new ConfigFields(value, path, fields.errors);
     one.integer('weight', { min: 1, max: 100, default: 1 });
     if (!one.has('preference')) fields.errors.push(required(one.at('preference')));
     one.end();
@@ -226,7 +232,7 @@ function readAffinity(fields: Fields): V1NodeAffinity | undefined {
   return fields.raw('addedAffinity') as V1NodeAffinity;
 }
 
-function readPreemption(fields: Fields): PluginArgs['DefaultPreemption'] {
+function readPreemption(fields: ConfigFields): PluginArgs['DefaultPreemption'] {
   const minCandidateNodesPercentage = fields.integer('minCandidateNodesPercentage', { min: 0, max: 100, default: 10 });
   const minCandidateNodesAbsolute = fields.integer('minCandidateNodesAbsolute', { min: 0, max: int32Max, default: 100 });
   if (minCandidateNodesPercentage === 0 && minCandidateNodesAbsolute === 0) {

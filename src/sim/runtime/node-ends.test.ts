@@ -41,7 +41,7 @@ test('a critical pod that no preemption helps is refused', async () => {
 test('before the machine goes ordinary pods end, then critical ones; late ones are refused', async () => {
   const machine = new AbortController();
   const done = vi.fn();
-  const shutdown = { signal: machine.signal, graceMs: 20_000, criticalGraceMs: 10_000, done };
+  const shutdown = { signal: machine.signal, done };
   const { api, until } = begin({ kubelet: { shutdown } });
   api.put('pods', testPod('ordinary'));
   api.put('pods', testPod('critical', critical));

@@ -4,13 +4,21 @@ import type { GrowingFile } from '../../../base/ports/file-follow.ts';
 import { parseLogLine } from './log-line.ts';
 import { type LogQuery, readLogs } from './read-logs.ts';
 
-function fileOf(text: string): GrowingFile & { grow(more: string): void } {
+/** `later`: what is written to it while its reader waits, one piece after another. */
+function fileOf(text: string, later: string[] = []): GrowingFile & { grow(more: string): void } {
   let bytes = Buffer.from(text);
   let wake = () => {};
   return {
     read: async (position, maxBytes) => bytes.subarray(position, position + maxBytes),
     sizeBytes: async () => bytes.length,
-    changed: () => new Promise((resolve) => (wake = resolve)),
+    async changed(atMostMs) {
+      const more = later.shift();
+      if (more !== undefined) bytes = Buffer.concat([bytes, Buffer.from(more)]);
+      if (more !== undefined || atMostMs < 1000) return more !== undefined;
+      return new Promise((resolve) => {
+        wake = () => resolve(true);
+      });
+    },
     close: async () => {},
     grow(more) {
       bytes = Buffer.concat([bytes, Buffer.from(more)]);
@@ -68,6 +76,40 @@ describe('readLogs()', () => {
     running = false;
     file.grow(line(2, 'two').slice(20));
     await following;
+    expect(text).toBe('one\ntwo\n');
+  });
+
+  test.each([
+    ['of a container that has ended', undefined],
+    ['of a file that has been rotated', line(4, 'four')],
+  ])('what is written late to the log %s is read', async (_what, following) => {
+    let next = following === undefined ? undefined : fileOf(following);
+    const source = {
+      file: fileOf(line(1, 'one'), [line(2, 'two'), line(3, 'three')]),
+      isRunning: async () => false,
+      signal: new AbortController().signal,
+      next: async () => {
+        const found = next;
+        next = undefined;
+        return found;
+      },
+    };
+    let text = '';
+    for await (const part of readLogs(source, { ...all, follow: true })) text += Buffer.from(part).toString();
+    expect(text).toBe(`one\ntwo\nthree\n${following === undefined ? '' : 'four\n'}`);
+  });
+
+  test('a log that is rotated with its container’s last words is read to the end', async () => {
+    const last = fileOf(line(2, 'two'));
+    const looks: (GrowingFile | undefined)[] = [undefined, last];
+    const source = {
+      file: fileOf(line(1, 'one')),
+      isRunning: async () => false,
+      signal: new AbortController().signal,
+      next: async () => looks.shift(),
+    };
+    let text = '';
+    for await (const part of readLogs(source, { ...all, follow: true })) text += Buffer.from(part).toString();
     expect(text).toBe('one\ntwo\n');
   });
 

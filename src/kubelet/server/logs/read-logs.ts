@@ -7,7 +7,7 @@ const newline = 0x0a;
 const blockBytes = 64 * 1024;
 /** A line of the file that is longer than this is taken in pieces of this size: no reader holds more. */
 const lineMaxBytes = 256 * 1024;
-/** After a rotation: how long the runtime may take to write to the new file alone. */
+/** After a rotation, and after the container's end: the runtime is done with a file that has not changed for so long. */
 const settleMs = 200;
 /** While following, how long the kernel's notices are trusted before the file is looked at all the same. */
 const followCheckMs = 1_000;
@@ -55,6 +55,7 @@ export async function* readLogs(source: LogSource, query: LogQuery): AsyncGenera
 async function* readBlocks(source: LogSource, start: number, follow: boolean): AsyncGenerator<Uint8Array> {
   const { signal, isRunning } = source;
   let { file } = source;
+  let next: GrowingFile | undefined;
   let position = start;
   async function* rest(): AsyncGenerator<Uint8Array> {
     for (let block = await file.read(position, blockBytes); block.length > 0; block = await file.read(position, blockBytes)) {
@@ -63,36 +64,31 @@ async function* readBlocks(source: LogSource, start: number, follow: boolean): A
       if (signal.aborted) return;
     }
   }
+  // What the runtime has under way when a log is rotated, or its container has ended, is written to the old file still.
+  async function* settled(): AsyncGenerator<Uint8Array> {
+    while (await file.changed(settleMs, signal)) yield* rest();
+    yield* rest();
+  }
   try {
     while (!signal.aborted) {
       yield* rest();
       if (!follow || signal.aborted) return;
-      const next = await source.next?.(file);
-      if (next) {
-        // What the runtime had under way went to the old file.
-        await pause(file, signal);
-        yield* rest();
-        await leave(source, file);
-        file = next;
-        position = 0;
+      next = await source.next?.(file);
+      if (!next && (await isRunning())) {
+        await file.changed(followCheckMs, signal);
         continue;
       }
-      // What was written between the last read and the container's end is read before following ends.
-      if (!(await isRunning())) {
-        yield* rest();
-        return;
-      }
-      await file.changed(followCheckMs, signal);
+      yield* settled();
+      // The last thing that happened may have been a rotation.
+      next ??= await source.next?.(file);
+      if (!next) return;
+      await leave(source, file);
+      [file, next, position] = [next, undefined, 0];
     }
   } finally {
     await leave(source, file);
+    await next?.close();
   }
-}
-
-async function pause(file: GrowingFile, signal: AbortSignal): Promise<void> {
-  // The first call may return at once, for what has changed before.
-  await file.changed(settleMs, signal);
-  await file.changed(settleMs, signal);
 }
 
 /** Closes a file that the reader itself has got. */

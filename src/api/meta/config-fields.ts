@@ -1,5 +1,5 @@
 // Reads a configuration field by field: what is missing, of the wrong type, out of range or unknown is told by its path.
-import { type FieldError, invalidValue, notSupported, required } from '../../api/mod.ts';
+import { type FieldError, invalidValue, notSupported, required } from './field-error.ts';
 
 export interface IntegerRange {
   readonly min: number;
@@ -10,7 +10,7 @@ export interface IntegerRange {
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** One object of the configuration. Every field that nobody asked for when `end` is called is an error. */
-export class Fields {
+export class ConfigFields {
   readonly path: string;
   readonly errors: FieldError[];
   readonly #values: Readonly<Record<string, unknown>>;
@@ -85,8 +85,8 @@ export class Fields {
     });
   }
 
-  object(name: string): Fields {
-    return new Fields(this.raw(name), this.at(name), this.errors);
+  object(name: string): ConfigFields {
+    return new ConfigFields(this.raw(name), this.at(name), this.errors);
   }
 
   /** Fields that are known and mean nothing here. */

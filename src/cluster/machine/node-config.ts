@@ -1,0 +1,36 @@
+// What a node is told by files: --kubelet-config, upstream's KubeletConfiguration.
+import { loadYaml } from '../../api/codec/mod.ts';
+import type { FileSystem } from '../../base/ports/fs.ts';
+import type { KubeletSettings } from '../../kubelet/mod.ts';
+import { MachineError } from './data-dir.ts';
+
+/** The files' paths. */
+export interface NodeFiles {
+  readonly kubeletConfig?: string | undefined;
+}
+
+export interface NodeConfig {
+  readonly settings?: KubeletSettings | undefined;
+}
+
+/** Throws {@link MachineError} that names the flag, the field, its value, and what is wanted. */
+export async function readNodeConfig(fs: FileSystem, files: NodeFiles): Promise<NodeConfig> {
+  if (files.kubeletConfig === undefined) return {};
+  const { readKubeletConfiguration } = await import('../../kubelet/mod.ts');
+  return { settings: await readDocument(fs, { flag: '--kubelet-config', path: files.kubeletConfig }, readKubeletConfiguration) };
+}
+
+async function readDocument<T>(
+  fs: FileSystem,
+  { flag, path }: { readonly flag: string; readonly path: string },
+  read: (value: unknown) => T,
+): Promise<T> {
+  const text = await fs.readText(path);
+  if (text === undefined) throw new MachineError(`${flag}: ${path} does not exist.`);
+  const { parseYamlDocuments } = await loadYaml();
+  try {
+    return read(parseYamlDocuments(text)[0]);
+  } catch (error) {
+    throw new MachineError(`${flag}: ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
