@@ -62,7 +62,7 @@ export interface KubeletOptions {
   /** What the machine has left; default: asked of the storage's disk. */
   readonly evictionPorts?: EvictionPorts;
   /** Absent: the node does not end its pods before the machine goes. */
-  readonly shutdown?: MachineEnd;
+  readonly shutdown?: MachineEnd | undefined;
   /** The node's pods. Default: out of `informers`. Many kubelets in one process share one `createPodRouter`. */
   readonly podSource?: PodSource;
   /** Config maps and secrets. Default: out of `informers`, which then hold everybody's. */

@@ -187,11 +187,22 @@ async function kubeletDirectories({ paths, ports }: NodeOptions): Promise<{ read
   return { pods, logs: join(paths.kubelet, 'logs') };
 }
 
+const kubeletRecorder = ({ api, ports, identity, signal }: NodeAgentOptions, log: Logger) =>
+  createEventRecorder({
+    client: api.client,
+    clock: ports.clock,
+    random: ports.random.child('kubelet-events'),
+    log,
+    signal,
+    component: 'kubelet',
+    host: identity.nodeName,
+  });
+
 /** Starts the kubelet and its port, and what serves pods beside it. */
 export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { ports, identity, requirements, node, api, signal } = options;
   const { clock, random } = ports;
-  const { client } = api;
+  const { client, informers } = api;
   const log = options.log.with({ component: 'kubelet' });
   const server = await startKubeletServer({
     host: '::',
@@ -204,22 +215,14 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     log,
     signal,
   });
-  const recorder = createEventRecorder({
-    client,
-    clock,
-    random: random.child('kubelet-events'),
-    log,
-    signal,
-    component: 'kubelet',
-    host: identity.nodeName,
-  });
+  const recorder = kubeletRecorder(options, log);
   const csi = storageDrivers(options, { recorder, log });
   const storage = await nodeStorage(options, csi);
   const kubelet = (stop: AbortSignal) =>
     runKubelet({
       nodeName: identity.nodeName,
       client,
-      informers: api.informers,
+      informers,
       references: api.references,
       recorder,
       runtime: node.runtime,
@@ -235,7 +238,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       machine: machineFacts(options),
       listenPort: server.port,
       version: options.version,
-      ...(options.power ? { shutdown: options.power } : {}),
+      shutdown: options.power,
       settings: options.settings,
       onReady: (handle) => {
         server.attach(handle);
@@ -250,8 +253,8 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
   const services = startNetworkServices({
     ...options,
     ...options.services,
-    informers: api.informers,
-    policyInformers: api.policyInformers ?? api.informers,
+    informers,
+    policyInformers: api.policyInformers ?? informers,
     network,
     programs: programs.paths,
     onOverhead: (bytes) => (bytes === (options.overheadBytes ?? 0) ? Promise.resolve() : node.setOverhead(bytes)),
