@@ -11,6 +11,8 @@ import type { Attempt, History, Read, Told, Watched } from './history.ts';
 
 export interface KillRounds {
   readonly rounds: number;
+  /** No round begins after so long. Default: all of them. */
+  readonly maxMs?: number | undefined;
   readonly seed: number;
   readonly writers: number;
   readonly watchers: number;
@@ -211,12 +213,21 @@ class WatchError extends Error {
 }
 
 /** Runs the rounds, and gives everything that clients saw. Throws when the server does not start, or a watcher cannot resume. */
-export async function killRounds({ rounds, seed, writers, watchers, flags = [] }: KillRounds): Promise<History> {
+export async function killRounds({
+  rounds,
+  maxMs = Number.POSITIVE_INFINITY,
+  seed,
+  writers,
+  watchers,
+  flags = [],
+}: KillRounds): Promise<History & { readonly rounds: number }> {
   const random = new SeededRandom(seed);
   const server = new Server(flags);
   const proof: Proof = { server, attempts: [], reads: [], writing: true, watching: true };
   const watched = Array.from({ length: watchers }, (_, i) => ({ watcher: `watcher ${i}`, told: [] as Told[] }));
   let failure: unknown;
+  let round = 0;
+  const endMs = performance.now() + maxMs;
   const caught = (running: Promise<void>) =>
     running.catch((error) => {
       failure ??= error;
@@ -226,7 +237,7 @@ export async function killRounds({ rounds, seed, writers, watchers, flags = [] }
     const from = await prepare(server);
     const watching = watched.map(({ told }, i) => caught(watch(proof, told, random.child(`watcher ${i}`), from)));
     const writing = Array.from({ length: writers }, (_, i) => caught(write(proof, `writer ${i}`, random.child(`writer ${i}`))));
-    for (let round = 0; round < rounds && failure === undefined; round++) {
+    for (; round < rounds && performance.now() < endMs && failure === undefined; round++) {
       // After so many writes more: a slow machine has slow rounds, not empty ones.
       const enough = proof.attempts.length + 20 + random.below(200);
       while (proof.attempts.length < enough && failure === undefined) await pause(1);
@@ -239,7 +250,7 @@ export async function killRounds({ rounds, seed, writers, watchers, flags = [] }
     proof.watching = false;
     await Promise.all(watching);
     if (failure !== undefined) throw failure;
-    return { attempts: proof.attempts, reads: proof.reads, watched, standing };
+    return { attempts: proof.attempts, reads: proof.reads, watched, standing, rounds: round };
   } finally {
     proof.writing = false;
     proof.watching = false;
