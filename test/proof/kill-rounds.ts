@@ -22,7 +22,7 @@ export interface KillRounds {
 
 const collection = '/api/v1/namespaces/proof/configmaps';
 const keysCount = 40;
-const readyMaxMs = 30_000;
+const readyMaxMs = 120_000;
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface ConfigMap {
