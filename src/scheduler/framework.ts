@@ -29,6 +29,7 @@ export type CycleState = Map<string, unknown>;
 export type ClusterEvent =
   | { readonly is: 'nodeAdded'; readonly node: V1Node }
   | { readonly is: 'nodeChanged'; readonly old: V1Node; readonly node: V1Node }
+  | { readonly is: 'nodeGone'; readonly node: V1Node }
   | { readonly is: 'podBound'; readonly pod: V1Pod }
   | { readonly is: 'podGone'; readonly pod: V1Pod }
   | { readonly is: 'podChanged'; readonly old: V1Pod; readonly pod: V1Pod };

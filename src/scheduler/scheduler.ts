@@ -129,7 +129,11 @@ class Scheduler {
   }
 
   nodeChanged(old: V1Node | undefined, next: V1Node | undefined): void {
-    if (!next) return this.#cache.removeNode(old?.metadata?.name ?? '');
+    if (!next) {
+      this.#cache.removeNode(old?.metadata?.name ?? '');
+      if (old) this.#queue.happened({ is: 'nodeGone', node: old });
+      return;
+    }
     this.#cache.setNode(next);
     if (!old) this.#queue.happened({ is: 'nodeAdded', node: next });
     else if (differs(old, next)) this.#queue.happened({ is: 'nodeChanged', old, node: next });

@@ -1,7 +1,7 @@
 // InterPodAffinity: near or far from other pods, by topology domain; and what pods that run already ask of those to come.
-import type { V1Pod } from '../../api/mod.ts';
+import { equal, type V1Pod } from '../../api/mod.ts';
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
-import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
+import { type ClusterEvent, type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import { type CompiledTerm, type NamespaceLabels, preferredTerms, requiredTerms } from '../pod-affinity-terms.ts';
 import type { PodGroup } from '../pod-groups.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -119,6 +119,25 @@ function wishes(pod: V1Pod, snapshot: Snapshot, { namespaceLabels, termsOf, args
   return scores;
 }
 
+const speaksOf = (terms: readonly CompiledTerm[], { metadata }: V1Pod): boolean =>
+  terms.some((term) => term.matches(metadata?.namespace ?? '', metadata?.labels ?? noLabels));
+
+function mayHelp(pod: V1Pod, event: ClusterEvent, namespaceLabels: NamespaceLabels): boolean {
+  if (event.is === 'nodeGone') return false;
+  if (event.is === 'nodeChanged') return !equal(event.old.metadata?.labels, event.node.metadata?.labels);
+  const affinity = requiredTerms(pod, 'podAffinity', namespaceLabels);
+  if (event.is === 'nodeAdded') return affinity.every(({ topologyKey }) => event.node.metadata?.labels?.[topologyKey] !== undefined);
+  if (event.is === 'podBound') return speaksOf(affinity, event.pod);
+  const antiAffinity = requiredTerms(pod, 'podAntiAffinity', namespaceLabels);
+  if (event.is === 'podChanged') {
+    if (equal(event.old.metadata?.labels, event.pod.metadata?.labels)) return false;
+    return speaksOf(affinity, event.pod) || speaksOf(antiAffinity, event.old);
+  }
+  if (speaksOf(antiAffinity, event.pod) || speaksOf(requiredTerms(event.pod, 'podAntiAffinity', namespaceLabels), pod)) return true;
+  // With the last of those it wants to be near gone, it may be the first of them itself.
+  return speaksOf(affinity, event.pod) && speaksOf(affinity, pod);
+}
+
 export const interPodAffinity = (
   namespaceLabels: NamespaceLabels,
   args: PluginArgs['InterPodAffinity'] = defaultArgs.InterPodAffinity,
@@ -126,8 +145,9 @@ export const interPodAffinity = (
   const of: Affinities = { namespaceLabels, termsOf: createTermsOf(namespaceLabels), args };
   return {
     name,
-    helpedBy: 'a pod comes, goes or changes, a node is added or changes its labels',
-    mayHelp: (_pod, event) => event.is !== 'nodeChanged' || event.old.metadata?.labels !== event.node.metadata?.labels,
+    helpedBy:
+      'a pod that its terms speak of, or whose terms speak of it, comes, goes or changes its labels, or a node is added or changes its labels',
+    mayHelp: (pod, event) => mayHelp(pod, event, namespaceLabels),
     preFilter: (state, pod, snapshot) => {
       const filter = filterState(pod, snapshot, of);
       if (!filter) return skip;

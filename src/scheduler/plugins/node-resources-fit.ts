@@ -1,5 +1,5 @@
 // NodeResourcesFit: the node has room for what the pod asks for; by default a node with more room left is liked better.
-import type { V1Pod } from '../../api/mod.ts';
+import type { V1Node, V1Pod } from '../../api/mod.ts';
 import { defaultArgs, type FitArgs } from '../config/plugin-args.ts';
 import { type Plugin, success, unresolvable, unschedulable } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
@@ -52,6 +52,15 @@ function createRequests({ ignoredResources, ignoredResourceGroups }: FitArgs): (
   return (pod) => new Map([...podRequests(pod)].filter(([name]) => !isIgnored(name)));
 }
 
+function couldHold(requests: Resources, node: V1Node): boolean {
+  const offered = toResources(node.status?.allocatable);
+  return [...requests].every(([name, wanted]) => wanted <= (offered.get(name) ?? 0));
+}
+
+/** Whether there is more now of anything that is wanted. */
+const offersMore = (wanted: Resources, before: Resources, now: Resources): boolean =>
+  [...wanted.keys()].some((name) => (now.get(name) ?? 0) > (before.get(name) ?? 0));
+
 export function createNodeResourcesFit(args: FitArgs = defaultArgs.NodeResourcesFit): Plugin {
   const requestsOf = createRequests(args);
   const score = createResourceScore(args);
@@ -61,14 +70,18 @@ export function createNodeResourcesFit(args: FitArgs = defaultArgs.NodeResources
     mayHelp: (pod, event) => {
       switch (event.is) {
         case 'podGone':
-        case 'podChanged':
           return true;
+        case 'podChanged':
+          return offersMore(requestsOf(pod), requestsOf(event.pod), requestsOf(event.old));
         case 'nodeAdded':
+          return couldHold(requestsOf(pod), event.node);
         case 'nodeChanged': {
-          const offered = toResources(event.node.status?.allocatable);
-          return [...requestsOf(pod)].every(([name, wanted]) => wanted <= (offered.get(name) ?? 0));
+          const wanted = new Map([...requestsOf(pod), ['pods', 1]]);
+          const [before, now] = [event.old, event.node].map((node) => toResources(node.status?.allocatable));
+          return couldHold(requestsOf(pod), event.node) && offersMore(wanted, before ?? new Map(), now ?? new Map());
         }
         case 'podBound':
+        case 'nodeGone':
           return false;
       }
     },

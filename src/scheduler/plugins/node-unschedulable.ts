@@ -8,7 +8,8 @@ export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
   helpedBy: 'a node is added or uncordoned',
   mayHelp: (_pod, event) =>
-    event.is === 'nodeAdded' || (event.is === 'nodeChanged' && event.old.spec?.unschedulable === true && !event.node.spec?.unschedulable),
+    (event.is === 'nodeAdded' && event.node.spec?.unschedulable !== true) ||
+    (event.is === 'nodeChanged' && event.old.spec?.unschedulable === true && !event.node.spec?.unschedulable),
   applies: (_pod, snapshot) => snapshot.tainted > 0,
   filter: (_state, pod, info) =>
     info.node?.spec?.unschedulable && !(pod.spec?.tolerations ?? []).some((toleration) => tolerates(toleration, taint))

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
 import {
   compileSelector,
+  equal,
   findUntolerated,
   type LabelSelector,
   matchesRequiredAffinity,
@@ -11,7 +12,7 @@ import {
   type V1TopologySpreadConstraint,
 } from '../../api/mod.ts';
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
-import { type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
+import { type ClusterEvent, type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import type { PodGroup } from '../pod-groups.ts';
 import type { Snapshot } from '../snapshot.ts';
 
@@ -174,6 +175,30 @@ function createConstraintsOf(
   };
 }
 
+function mayHelp(pod: V1Pod, event: ClusterEvent, constraints: readonly Constraint[]): boolean {
+  const hasKeys = ({ metadata }: V1Node) => constraints.every(({ topologyKey }) => metadata?.labels?.[topologyKey] !== undefined);
+  switch (event.is) {
+    case 'nodeAdded':
+    case 'nodeGone':
+      return hasKeys(event.node);
+    case 'nodeChanged': {
+      const { old, node } = event;
+      if (!hasKeys(old) && !hasKeys(node)) return false;
+      const labels = [old.metadata?.labels, node.metadata?.labels] as const;
+      if (hasNodeAffinity(pod) && !equal(...labels)) return true;
+      if (constraints.some(({ topologyKey }) => labels[0]?.[topologyKey] !== labels[1]?.[topologyKey])) return true;
+      return constraints.some(({ honorTaints }) => honorTaints) && !equal(old.spec?.taints, node.spec?.taints);
+    }
+    default: {
+      const { metadata } = event.pod;
+      if (metadata?.namespace !== pod.metadata?.namespace) return false;
+      const counts = (one: V1Pod) => constraints.some(({ matches }) => matches(ownLabels(one)));
+      if (event.is !== 'podChanged') return counts(event.pod);
+      return !equal(event.old.metadata?.labels, metadata?.labels) && (counts(event.pod) || counts(event.old));
+    }
+  }
+}
+
 export const podTopologySpread = (
   defaultSelector: DefaultSelector,
   { defaultConstraints = systemDefaults }: PluginArgs['PodTopologySpread'] = defaultArgs.PodTopologySpread,
@@ -181,11 +206,8 @@ export const podTopologySpread = (
   const constraintsFor = createConstraintsOf(defaultSelector, defaultConstraints);
   return {
     name,
-    helpedBy: 'a pod of its namespace comes, goes or changes, or a node is added or changes',
-    mayHelp: (pod, event) => {
-      if (event.is === 'nodeAdded' || event.is === 'nodeChanged') return true;
-      return event.pod.metadata?.namespace === pod.metadata?.namespace;
-    },
+    helpedBy: 'a pod that its constraints count comes, goes or changes its labels, or a node comes, goes or changes its domains',
+    mayHelp: (pod, event) => mayHelp(pod, event, constraintsFor(pod, 'DoNotSchedule')),
     preFilter: (state, pod, snapshot) => {
       const hard = constraintsFor(pod, 'DoNotSchedule');
       if (hard.length === 0) return skip;
