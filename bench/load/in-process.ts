@@ -50,7 +50,7 @@ async function addNodes(client: Client, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const name = `node-${i}`;
     const labels = { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': `zone-${i % 3}` };
-    const made = await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } });
+    await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } });
     const condition = {
       type: 'Ready',
       status: 'True',
@@ -59,7 +59,9 @@ async function addNodes(client: Client, count: number): Promise<void> {
       lastHeartbeatTime: now,
       lastTransitionTime: now,
     };
-    await client.updateStatus(nodes, { ...made, status: { capacity: resources, allocatable: resources, conditions: [condition] } });
+    const status = { capacity: resources, allocatable: resources, conditions: [condition] };
+    // Without its revision: the controllers write to it as well.
+    await client.patch(nodes, { name }, 'application/merge-patch+json', { status }, { subresource: 'status' });
   }
 }
 
@@ -84,8 +86,18 @@ const wishes: Readonly<Record<string, (i: number) => object>> = {
   }),
 };
 
+/** Each node gets two pods that leave no room for one of those that are to come. They go at once when they are told to. */
+async function fill(client: Client, nodeCount: number): Promise<void> {
+  const containers = [{ name: 'app', image: 'app:1', resources: { requests: { cpu: '15' } } }];
+  for (let i = 0; i < 2 * nodeCount; i++) {
+    const spec = { nodeName: `node-${i % nodeCount}`, terminationGracePeriodSeconds: 0, containers };
+    await client.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: `low-${i}`, namespace: 'default' }, spec });
+  }
+}
+
 async function scheduler(nodeCount: number, podCount: number, kind: string): Promise<object> {
   const wish = wishes[kind] ?? wishes.plain;
+  const preempts = kind === 'preemption';
   const cluster = await startCluster({ nodes: 0 });
   const { client, informers } = cluster;
   await addNodes(client, nodeCount);
@@ -95,6 +107,7 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
       .list()
       .filter((node) => (node.spec?.taints ?? []).length === 0).length;
   while (untainted() < nodeCount) await new Promise((resolve) => setTimeout(resolve, 20));
+  if (preempts) await fill(client, nodeCount);
   let bound = 0;
   let finish = () => {};
   const all = new Promise<void>((resolve) => {
@@ -103,13 +116,14 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
   let firstMs = 0;
   let lastMs = 0;
   informers.of(pods).onChange(({ old, next }) => {
-    if (!next?.spec?.nodeName || old?.spec?.nodeName) return;
+    if (!next?.spec?.nodeName || old?.spec?.nodeName || (preempts && !next.spec.priority)) return;
     bound++;
     lastMs = performance.now();
     if (bound === 1) firstMs = lastMs;
     if (bound === podCount) finish();
   });
-  const requests = { cpu: '100m', memory: '128Mi' };
+  const requests = preempts ? { cpu: '20' } : { cpu: '100m', memory: '128Mi' };
+  const priority = preempts ? { priorityClassName: 'system-cluster-critical' } : {};
   const startedMs = performance.now();
   let next = 0;
   const create = async () => {
@@ -118,7 +132,7 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
         apiVersion: 'v1',
         kind: 'Pod',
         metadata: { name: `pod-${i}`, namespace: 'default', labels: { app: 'bench', workload: `w-${i % 10}` } },
-        spec: { containers: [{ name: 'app', image: 'app:1', resources: { requests } }], ...wish?.(i) },
+        spec: { containers: [{ name: 'app', image: 'app:1', resources: { requests } }], ...priority, ...wish?.(i) },
       });
     }
   };

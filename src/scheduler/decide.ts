@@ -143,6 +143,19 @@ export function refusalOn(pod: V1Pod, node: NodeInfo, options: LookOptions, stat
   return firstRefusal(pod, state, node, filtersOf(options, narrowed));
 }
 
+/**
+ * As {@link refusalOn}, for many looks at one pod while others are pretended gone, and back again: what pre-filters compute is
+ * computed once where no filter that runs counts pods. (A filter that had nothing to say before pods went has nothing to say then.)
+ */
+export function createRefusalOn(pod: V1Pod, options: LookOptions): (node: NodeInfo) => Verdict | undefined {
+  const state: CycleState = new Map();
+  const narrowed = preFilter(pod, state, options);
+  if ('is' in narrowed) return (node) => refusalOn(pod, node, options);
+  const filters = filtersOf(options, narrowed);
+  if (filters.some(({ plugin }) => plugin.countsPods)) return (node) => refusalOn(pod, node, options);
+  return (node) => (narrowed.only?.has(node.name) === false ? unschedulable() : firstRefusal(pod, state, node, filters));
+}
+
 function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: readonly EnabledPlugin[]): Verdict | undefined {
   for (const { plugin } of filters) {
     const verdict = plugin.filter?.(state, pod, node);

@@ -63,6 +63,8 @@ export interface Plugin {
     pod: V1Pod,
     snapshot: Snapshot,
   ) => Verdict | { readonly is: 'success'; readonly nodes: readonly string[] };
+  /** What `preFilter` computes depends on where pods are: it is computed anew when one is pretended gone or there. */
+  readonly countsPods?: true;
   /** For each node: may the pod run there? */
   readonly filter?: (state: CycleState, pod: V1Pod, node: NodeInfo) => Verdict;
   /** When no node fits: may say which pods would have to go, and where there would be room then. Decides only: the scheduler acts. */

@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { compileLabelSelector, timeMs, type V1LabelSelector, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
 import type { PluginArgs } from './config/plugin-args.ts';
-import { type LookOptions, refusalOn, refusalWithNominated } from './decide.ts';
+import { createRefusalOn, refusalWithNominated } from './decide.ts';
 import type { Candidate, PostFilterRequest, PostFilterResult } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 
@@ -26,9 +26,10 @@ export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilt
   const wanted = Math.max(args.minCandidateNodesAbsolute, Math.floor((total * args.minCandidateNodesPercentage) / 100));
   const offset = helpful.length > 0 ? request.random.below(helpful.length) : 0;
   const candidates: Candidate[] = [];
+  const refuses = createRefusals(pod, request);
   for (let i = 0; i < helpful.length && candidates.length < wanted; i++) {
     const node = helpful[(offset + i) % helpful.length] as NodeInfo;
-    const candidate = victimsOn(pod, node, request);
+    const candidate = victimsOn(pod, node, { ...request, refuses });
     if (candidate) candidates.push(candidate);
   }
   const best = leastHarm(candidates);
@@ -61,14 +62,13 @@ function futile(total: number, reasons: ReadonlyMap<string, number>): PostFilter
 }
 
 /** With every pod of lower priority gone, does it fit? Then those that can stay do, the most important first. */
-function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Candidate | undefined {
-  const { plugins, order, snapshot } = request;
-  const look = { plugins, order, snapshot };
+function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest & { readonly refuses: Refuses }): Candidate | undefined {
+  const { snapshot, refuses } = request;
   const lower = [...node.pods.values()].map((placed) => placed.pod).filter((placed) => priorityOf(placed) < priorityOf(pod));
   if (lower.length === 0) return undefined;
   const putBack = new Map(lower.map((victim) => [victim, snapshot.pretendGone(victim)] as const));
   try {
-    if (refusalWithOthers(pod, node, look)) return undefined;
+    if (refuses(node)) return undefined;
     const { violating, others } = splitByBudgets(lower, request.budgets);
     const victims: V1Pod[] = [];
     let violations = 0;
@@ -78,7 +78,7 @@ function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Cand
     ] as const) {
       for (const candidate of [...group].sort(moreImportant)) {
         putBack.get(candidate)?.();
-        if (!refusalWithOthers(pod, node, look)) {
+        if (!refuses(node)) {
           putBack.delete(candidate);
           continue;
         }
@@ -93,8 +93,14 @@ function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest): Cand
   }
 }
 
-const refusalWithOthers = (pod: V1Pod, node: NodeInfo, look: LookOptions) =>
-  refusalOn(pod, node, look) ?? refusalWithNominated(pod, node, look);
+type Refuses = (node: NodeInfo) => boolean;
+
+/** Whether the pod does not fit on a node as things are pretended to be, pods that are nominated there counted. */
+function createRefusals(pod: V1Pod, { plugins, order, snapshot }: PreemptionRequest): Refuses {
+  const look = { plugins, order, snapshot };
+  const refusal = createRefusalOn(pod, look);
+  return (node) => (refusal(node) ?? refusalWithNominated(pod, node, look)) !== undefined;
+}
 
 /** Higher priority first; of equals the one that has run longest. */
 const moreImportant = (a: V1Pod, b: V1Pod): number => priorityOf(b) - priorityOf(a) || startMsOf(a) - startMsOf(b);

@@ -148,6 +148,7 @@ export const interPodAffinity = (
     helpedBy:
       'a pod that its terms speak of, or whose terms speak of it, comes, goes or changes its labels, or a node is added or changes its labels',
     mayHelp: (pod, event) => mayHelp(pod, event, namespaceLabels),
+    countsPods: true,
     preFilter: (state, pod, snapshot) => {
       const filter = filterState(pod, snapshot, of);
       if (!filter) return skip;

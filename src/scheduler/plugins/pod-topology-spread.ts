@@ -208,6 +208,7 @@ export const podTopologySpread = (
     name,
     helpedBy: 'a pod that its constraints count comes, goes or changes its labels, or a node comes, goes or changes its domains',
     mayHelp: (pod, event) => mayHelp(pod, event, constraintsFor(pod, 'DoNotSchedule')),
+    countsPods: true,
     preFilter: (state, pod, snapshot) => {
       const hard = constraintsFor(pod, 'DoNotSchedule');
       if (hard.length === 0) return skip;

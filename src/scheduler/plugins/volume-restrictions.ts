@@ -19,6 +19,7 @@ export const volumeRestrictions = (caches: VolumeCaches): Plugin => ({
   helpedBy: 'a pod that uses the same volume goes, or a claim or volume changes',
   mayHelp: (pod, event) => event.is === 'podGone' && shares(pod, event.pod, claimNamesOf(pod)),
   objectMayHelp: concerns,
+  countsPods: true,
   preFilter: (state, pod, snapshot) => {
     const found = hasClaims(pod) ? claimsOf(caches, pod) : undefined;
     if (found?.is !== 'found') return skip;
