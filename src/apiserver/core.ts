@@ -22,7 +22,7 @@ import {
 } from '../client/mod.ts';
 import type { Store } from '../store/mod.ts';
 import { type Access, type AuthorizationModes, createAccess } from './access.ts';
-import { type AdmissionPlugin, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
+import { type AdmissionPlugin, type AdmissionSettings, createAdmissionChain, defaultAdmission, inOrder } from './admission/mod.ts';
 import { admissionPolicies, createPolicyMetrics } from './admission/policies/mod.ts';
 import type { CallAudit } from './audit/calls.ts';
 import type { TokenAuthenticator } from './authn/authenticate.ts';
@@ -91,6 +91,8 @@ export interface ApiCoreOptions {
   readonly authorizationModes?: AuthorizationModes | undefined;
   /** Names of admission plugins that run only where they are named. */
   readonly enabledAdmission?: readonly string[];
+  /** What an AdmissionConfiguration says of the plugins. */
+  readonly admissionSettings?: AdmissionSettings | undefined;
   /** Names of admission plugins that do not run. */
   readonly disabledAdmission?: readonly string[];
   /** Asked by `handler` for every call; the HTTP edge has its own. Default: everything is allowed. */
@@ -280,7 +282,7 @@ function pluginsOf(options: ApiCoreOptions, registry: Registry, access: Access):
   const judging = { registry, authorizer, namespace, decode: decodeChanged };
   const webhooks = admissionWebhooks({ ...judging, client, clock, random: random.child('webhooks'), log, metrics });
   return inOrder([
-    ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens }),
+    ...defaultAdmission({ registry, authorizer, clock, random: random.child('admission'), tokens, settings: options.admissionSettings }),
     ...access.admission,
     ...admissionPolicies({ ...judging, observe: createPolicyMetrics(metrics) }),
     webhooks.mutating,

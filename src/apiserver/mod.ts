@@ -1,6 +1,7 @@
 // The door of apiserver/: everything between a socket and the store.
 
 export { type Access, type AuthorizationMode, type AuthorizationModes, defaultIssuer as ownIssuer } from './access.ts';
+export type { AdmissionSettings, EventLimit, LimitedResource, PodSecuritySettings } from './admission/mod.ts';
 export type { AggregationOptions } from './aggregation/aggregator.ts';
 export { createAudit } from './audit/audit.ts';
 export { type CallAudit, createCallAudit } from './audit/calls.ts';

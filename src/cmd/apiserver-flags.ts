@@ -25,6 +25,8 @@ export interface ApiServerFlags {
   readonly access: AccessSettings;
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
+  /** The file of an AdmissionConfiguration. */
+  readonly admissionConfig?: string;
   readonly tokenFile: string | undefined;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
@@ -47,6 +49,7 @@ const flags = {
   ...accessFlags,
   'enable-admission-plugins': text,
   'disable-admission-plugins': text,
+  'admission-control-config-file': text,
   'token-auth-file': text,
   'anonymous-auth': text,
   'runtime-config': text,
@@ -73,6 +76,7 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     access: accessOf(values),
     enableAdmission: list(values['enable-admission-plugins']),
     disableAdmission: list(values['disable-admission-plugins']),
+    ...admissionConfigOf(values['admission-control-config-file']),
     tokenFile: pathFlag(values['token-auth-file']),
     anonymous: booleanFlag('--anonymous-auth', values['anonymous-auth']),
     runtimeConfig: list(values['runtime-config']).map(runtimeSetting),
@@ -90,6 +94,11 @@ const inFlightFlag = (name: string, value: string | undefined, usual: number): n
 function addressFlag(value = '127.0.0.1'): string {
   if (isIP(value) === 0) throw new CommandError(`--bind-address: got "${value}", wants an IP address, such as 127.0.0.1 or 0.0.0.0.`);
   return value;
+}
+
+function admissionConfigOf(path: string | undefined): { readonly admissionConfig?: string } {
+  if (path === '') throw new CommandError('--admission-control-config-file: got nothing, wants the path of a file.');
+  return path === undefined ? {} : { admissionConfig: path };
 }
 
 function pathFlag(value: string | undefined): string | undefined {

@@ -105,6 +105,7 @@ ${storage}${access}  --secure-port N                    default 6443, or what th
                                      Left out: they may read health and version
   --token-auth-file FILE             lines of token,user,uid,"group1,group2"
   --enable-admission-plugins P,...   AlwaysPullImages, PodNodeSelector, ... beside the default ones
+  --admission-control-config-file FILE  an AdmissionConfiguration: PodSecurity, ResourceQuota, EventRateLimit
   --disable-admission-plugins P,...
   --runtime-config K=B,...           GROUP/VERSION, api/all, api/ga, api/beta, api/alpha = true or false
   --max-requests-inflight N          requests under way that read (default 400); shared out by priority levels together with

@@ -1,5 +1,13 @@
 // The plugins that come with the server.
-import type { Draft, KubeObject, V1LimitRange, V1Pod, V1ResourceQuota } from '../../api/mod.ts';
+import {
+  apiVersionOf,
+  type Draft,
+  type KindDefinition,
+  type KubeObject,
+  type V1LimitRange,
+  type V1Pod,
+  type V1ResourceQuota,
+} from '../../api/mod.ts';
 import type { Clock, Random } from '../../base/mod.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -8,17 +16,20 @@ import { appears } from '../watch-cache/appears.ts';
 import type { CacheEntry } from '../watch-cache/mod.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import type { AdmissionPlugin } from './chain.ts';
+import { eventRateLimit } from './event-rate-limit.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { defaultIngressClass } from './networking.ts';
 import { taintNodesByCondition } from './node-taints.ts';
 import { optionalAdmission } from './optional.ts';
+import { ownerReferencesPermission } from './owner-references.ts';
 import { defaultTolerationSeconds, podPriority } from './pod-defaults.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { type ResourceQuotaOptions, resourceQuota } from './quota/resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { podServiceAccount, type ServiceAccountLookup } from './service-account.ts';
+import type { AdmissionSettings } from './settings.ts';
 import { defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
 
 /** How long a pod waits for the default account of a new namespace. */
@@ -31,9 +42,12 @@ export interface DefaultAdmissionOptions {
   readonly random: Random;
   /** Pods get service account tokens. */
   readonly tokens: boolean;
+  /** What an AdmissionConfiguration says. */
+  readonly settings?: AdmissionSettings | undefined;
 }
 
-export function defaultAdmission({ registry, authorizer, clock, random, tokens }: DefaultAdmissionOptions): readonly AdmissionPlugin[] {
+export function defaultAdmission(options: DefaultAdmissionOptions): readonly AdmissionPlugin[] {
+  const { registry, authorizer, clock, random, tokens, settings } = options;
   const namespaces = registry.find({ group: '', version: 'v1', resource: 'namespaces' });
   const classes = registry.find({ group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' });
   const accounts = registry.find({ group: '', version: 'v1', resource: 'serviceaccounts' });
@@ -67,13 +81,19 @@ export function defaultAdmission({ registry, authorizer, clock, random, tokens }
           podSecurity({
             namespace: (name) => namespaces.get(undefined, name)?.object,
             pods: (namespace) => pods.cache.page({ namespace }).entries.map((entry) => entry.object as V1Pod),
+            settings: settings?.podSecurity,
           }),
         ]
       : []),
     ...optionalAdmission({ namespace: (name) => namespaces?.get(undefined, name)?.object }),
-    ...(quotas ? [resourceQuota(quotaStore(registry, quotas, clock))] : []),
+    ownerReferencesPermission({ authorizer, kindOf: (apiVersion, kind) => kindIn(registry, apiVersion, kind) }),
+    { ...eventRateLimit(settings?.eventLimits ?? [], clock), optional: true },
+    ...(quotas ? [resourceQuota({ ...quotaStore(registry, quotas, clock), limited: settings?.limitedResources })] : []),
   ];
 }
+
+const kindIn = (registry: Registry, apiVersion: string, kind: string): KindDefinition | undefined =>
+  registry.resources.flatMap(({ versions }) => versions).find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);
 
 function quotaStore(registry: Registry, quotas: Resource, clock: Clock): ResourceQuotaOptions {
   const { cache } = quotas;

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { configmaps, type Draft, type KindDefinition, type KubeObject, pods, services, type V1Pod, type V1PodSpec } from '../../api/mod.ts';
 import type { AdmissionAttributes } from './chain.ts';
 import { optionalAdmission } from './optional.ts';
+import { ownerReferencesPermission } from './owner-references.ts';
+import { podTolerationRestriction } from './pod-toleration-restriction.ts';
 
 const annotations = { 'scheduler.alpha.kubernetes.io/node-selector': 'zone=a, disk=ssd' };
 const plugins = optionalAdmission({ namespace: (name) => (name === 'ns' ? { metadata: { annotations } } : undefined) });
@@ -76,4 +78,89 @@ test('DenyServiceExternalIPs: what stands may stay, and nothing is added', () =>
   );
   expect(update(service('1.1.1.1'), service('1.1.1.1', '2.2.2.2'))).not.toThrow();
   expect(update(service('1.1.1.1', '2.2.2.2'), service('1.1.1.1'))).toThrow('is denied');
+});
+
+describe('PodTolerationRestriction', () => {
+  const wide = [{ key: 'zone', operator: 'Exists' }];
+  const added = [{ key: 'team', operator: 'Equal', value: 'a', effect: 'NoSchedule' }];
+  const annotate = (more: object) => ({ metadata: { name: 'ns', annotations: more as Record<string, string> } });
+  const of = (namespace: KubeObject) => podTolerationRestriction({ namespace: () => namespace });
+  const both = annotate({
+    'scheduler.alpha.kubernetes.io/defaultTolerations': JSON.stringify(added),
+    'scheduler.alpha.kubernetes.io/tolerationsWhitelist': JSON.stringify([...wide, ...added]),
+  });
+  const attributes = {
+    operation: 'CREATE',
+    kind: pods,
+    name: 'x',
+    namespace: 'ns',
+    subresource: undefined,
+  } as unknown as AdmissionAttributes;
+  const judge = (namespace: KubeObject, tolerations: object[]): unknown => {
+    const draft = structuredClone(pod({ tolerations } as Partial<V1PodSpec>)) as Draft<KubeObject>;
+    of(namespace).mutate?.(attributes, draft);
+    of(namespace).validate?.(attributes, draft as KubeObject);
+    return (draft as V1Pod).spec?.tolerations;
+  };
+
+  test('the namespace adds its own, and lets pass what it lists', () => {
+    expect(judge(both, [])).toEqual(added);
+    expect(judge(both, [{ key: 'zone', operator: 'Equal', value: 'x' }])).toEqual([
+      { key: 'zone', operator: 'Equal', value: 'x' },
+      ...added,
+    ]);
+    expect(judge(annotate({}), [{ operator: 'Exists' }])).toEqual([{ operator: 'Exists' }]);
+  });
+
+  test('all else is refused', () => {
+    expect(() => judge(both, [{ operator: 'Exists' }])).toThrow('conflict with its namespace whitelist');
+    expect(() => judge(both, [{ ...added[0], tolerationSeconds: 5 }])).toThrow('namespace tolerations and pod tolerations conflict');
+    const broken = annotate({ 'scheduler.alpha.kubernetes.io/defaultTolerations': '{' });
+    expect(() => judge(broken, [])).toThrow('is no list of tolerations');
+  });
+});
+
+describe('OwnerReferencesPermissionEnforcement', () => {
+  const asked: string[] = [];
+  const plugin = (allowed: readonly string[]) =>
+    ownerReferencesPermission({
+      authorizer: {
+        decide(of) {
+          const what = of.as === 'resource' ? `${of.verb} ${of.resource}/${of.subresource} ${of.name}` : of.path;
+          asked.push(what);
+          return { decision: allowed.includes(what) ? 'allow' : 'noOpinion', reason: 'no' };
+        },
+      },
+      kindOf: (_apiVersion, kind) => (kind === 'Service' ? (services as unknown as KindDefinition) : undefined),
+    });
+  const owned = (...owners: object[]) => ({ metadata: { name: 'x', ownerReferences: owners } }) as KubeObject;
+  const owner = (uid: string, more: object = {}) => ({ apiVersion: 'v1', kind: 'Service', name: 's', uid, ...more });
+  const judge = async (allowed: readonly string[], next: KubeObject, old?: KubeObject) => {
+    asked.length = 0;
+    const attributes = {
+      operation: old ? 'UPDATE' : 'CREATE',
+      kind: configmaps,
+      name: 'x',
+      namespace: 'ns',
+      user: { name: 'u', groups: [] },
+      old,
+    };
+    await plugin(allowed).validate?.(attributes as unknown as AdmissionAttributes, next);
+    return [...asked];
+  };
+
+  test('who creates names owners freely, and holds none without leave', async () => {
+    expect(await judge([], owned(owner('1')))).toEqual([]);
+    await expect(judge([], owned(owner('1', { blockOwnerDeletion: true })))).rejects.toThrow("a resource you can't set finalizers on: no");
+    expect(await judge(['update services/finalizers s'], owned(owner('1', { blockOwnerDeletion: true })))).toHaveLength(1);
+    const stranger = owned(owner('1', { kind: 'Alien', blockOwnerDeletion: true }));
+    await expect(judge([], stranger)).rejects.toThrow('cannot find RESTMapping for APIVersion v1 Kind Alien');
+  });
+
+  test('who changes owners may delete the object', async () => {
+    const old = owned(owner('1', { blockOwnerDeletion: true }));
+    expect(await judge([], old, old)).toEqual([]);
+    await expect(judge([], owned(), old)).rejects.toThrow("cannot set an ownerRef on a resource you can't delete: no, <nil>");
+    expect(await judge(['delete configmaps/ x'], owned(), old)).toEqual(['delete configmaps/ x']);
+  });
 });

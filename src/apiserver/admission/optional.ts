@@ -15,6 +15,7 @@ import {
 import { isNewPod } from './attributes.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from './chain.ts';
 import { denyServiceExternalIps } from './networking.ts';
+import { podTolerationRestriction } from './pod-toleration-restriction.ts';
 
 export interface OptionalAdmissionOptions {
   readonly namespace: (name: string) => KubeObject | undefined;
@@ -27,6 +28,7 @@ export const optionalAdmission = (options: OptionalAdmissionOptions): readonly A
     limitPodHardAntiAffinityTopology,
     alwaysPullImages,
     podNodeSelector(options),
+    podTolerationRestriction(options),
     extendedResourceToleration,
     denyServiceExternalIps,
     alwaysDeny,

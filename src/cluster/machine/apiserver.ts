@@ -25,6 +25,7 @@ import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
+import { readAdmissionConfig } from './admission-config.ts';
 import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
 import { isAny, isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
@@ -51,6 +52,8 @@ export interface ApiServerAloneOptions {
   /** All plugins run unless they are disabled: these names are only checked. */
   readonly enableAdmission: readonly string[];
   readonly disableAdmission: readonly string[];
+  /** An AdmissionConfiguration. */
+  readonly admissionConfig?: string | undefined;
   readonly tokenFile: string | undefined;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
@@ -119,6 +122,7 @@ async function start(options: Start): Promise<void> {
   const store = measureStore(opened.store, metrics, clock);
   parts.push(opened.stopped);
   closing.push(() => store.close());
+  const admissionSettings = options.admissionConfig === undefined ? undefined : await readAdmissionConfig(fs, options.admissionConfig);
   const gates = await openAccess(options.access, { ports, log, metrics, signal });
   parts.push(gates.stopped);
   if (gates.server.anonymous && options.anonymous !== undefined)
@@ -135,6 +139,7 @@ async function start(options: Start): Promise<void> {
     tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
     ...gates.core,
     serviceAccountKey: openSigningKey(pki.serviceAccountKeyPem),
+    admissionSettings,
     enabledAdmission: options.enableAdmission,
     disabledAdmission: options.disableAdmission,
   });

@@ -12,6 +12,7 @@ import {
   type V1PodTemplateSpec,
 } from '../../../api/mod.ts';
 import type { AdmissionAttributes, AdmissionPlugin } from '../chain.ts';
+import type { PodSecuritySettings } from '../settings.ts';
 import { viewOf } from './check.ts';
 import { compareLevels, isPrivileged, isSame, type Policy, policyOf, prefix, type Standard, textOf } from './policy.ts';
 import { describe, violationsOf } from './standards.ts';
@@ -22,6 +23,8 @@ const podsMax = 3000;
 export interface PodSecurityOptions {
   readonly namespace: (name: string) => KubeObject | undefined;
   readonly pods: (namespace: string) => readonly V1Pod[];
+  /** Default: what labels do not say is privileged, and nobody is exempt. */
+  readonly settings?: PodSecuritySettings | undefined;
 }
 
 type Template = Pick<V1PodTemplateSpec, 'metadata' | 'spec'>;
@@ -55,8 +58,9 @@ const ignoredSubresources: ReadonlySet<string> = new Set([
 ]);
 
 export function podSecurity(options: PodSecurityOptions): AdmissionPlugin {
+  const { defaults, exempt } = options.settings ?? {};
   const policyIn = (name: string | undefined): Policy | undefined =>
-    name === undefined ? undefined : policyOf((options.namespace(name) as V1Namespace | undefined)?.metadata?.labels)?.policy;
+    name === undefined ? undefined : policyOf((options.namespace(name) as V1Namespace | undefined)?.metadata?.labels, defaults)?.policy;
   return {
     name: 'PodSecurity',
     validate(attributes, object) {
@@ -65,7 +69,7 @@ export function podSecurity(options: PodSecurityOptions): AdmissionPlugin {
       if (kind.group === '' && kind.resource === 'pods') {
         if (subresource !== undefined && ignoredSubresources.has(subresource)) return;
         const policy = policyIn(namespace);
-        if (policy) judgePod(attributes, object as V1Pod, policy);
+        if (policy && !isExempt(exempt, attributes, (object as V1Pod).spec)) judgePod(attributes, object as V1Pod, policy);
         return;
       }
       if (subresource !== undefined) return;
@@ -74,9 +78,27 @@ export function podSecurity(options: PodSecurityOptions): AdmissionPlugin {
       const templateOf = Object.hasOwn(templates, key) ? templates[key] : undefined;
       const policy = templateOf && policyIn(namespace);
       const template = policy && templateOf?.(object);
-      if (template) tell(attributes, template, policy);
+      if (template && !isExempt(exempt, attributes, template.spec)) tell(attributes, template, policy);
     },
   };
+}
+
+/** Told in the audit log. */
+function isExempt(
+  exempt: PodSecuritySettings['exempt'] | undefined,
+  { user, namespace = '', annotate }: AdmissionAttributes,
+  spec: V1Pod['spec'],
+): boolean {
+  if (!exempt) return false;
+  const by = exempt.usernames.includes(user.name)
+    ? 'user'
+    : exempt.namespaces.includes(namespace)
+      ? 'namespace'
+      : spec?.runtimeClassName !== undefined && exempt.runtimeClasses.includes(spec.runtimeClassName)
+        ? 'runtimeClass'
+        : undefined;
+  if (by !== undefined) annotate?.(`${prefix}exempt`, by);
+  return by !== undefined;
 }
 
 function judgePod(attributes: AdmissionAttributes, pod: V1Pod, policy: Policy): void {
@@ -128,11 +150,12 @@ function isSignificant(next: V1Pod, old: V1Pod): boolean {
 
 /** Labels must be right when they are new. A stricter policy is told of the pods that would no longer be let in. */
 function judgeNamespace(options: PodSecurityOptions, attributes: AdmissionAttributes, namespace: V1Namespace): void {
-  const next = policyOf(namespace.metadata?.labels);
-  const old = policyOf(attributes.old?.metadata?.labels);
+  const { defaults, exempt } = options.settings ?? {};
+  const next = policyOf(namespace.metadata?.labels, defaults);
+  const old = policyOf(attributes.old?.metadata?.labels, defaults);
   const [problem, standing] = [next, old].map((each) => (each?.errors ?? []).map(({ text }) => text).join());
   if (next && problem !== '' && problem !== standing) throw invalid({ group: '', kind: 'Namespace', name: attributes.name }, next.errors);
-  if (!next || !attributes.old || isPrivileged(next.policy.enforce)) return;
+  if (!next || !attributes.old || isPrivileged(next.policy.enforce) || exempt?.namespaces.includes(attributes.name)) return;
   const { enforce } = next.policy;
   const before: Standard = old?.policy.enforce ?? { level: 'privileged', version: 'latest' };
   if (isSame(enforce, before) || (enforce.version === before.version && compareLevels(enforce, before) <= 0)) return;

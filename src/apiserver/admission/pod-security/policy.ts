@@ -22,6 +22,7 @@ export const prefix = 'pod-security.kubernetes.io/';
 const modes = ['enforce', 'audit', 'warn'] as const;
 const labelKeys = modes.flatMap((mode) => [`${prefix}${mode}`, `${prefix}${mode}-version`]);
 const privileged: Standard = { level: 'privileged', version: 'latest' };
+const nothingSaid: Policy = { enforce: privileged, audit: privileged, warn: privileged };
 
 export const isPrivileged = (...standards: readonly Standard[]): boolean => standards.every(({ level }) => level === 'privileged');
 export const isSame = (a: Standard, b: Standard): boolean => a.level === b.level && a.version === b.version;
@@ -36,22 +37,38 @@ type Labels = Readonly<Record<string, string>>;
  * There is always a policy, also when labels are wrong: what cannot be read is enforced as restricted, and neither audited nor
  * warned of. Undefined when no label says anything, which is the ordinary case.
  */
-export function policyOf(labels: Labels | undefined): { readonly policy: Policy; readonly errors: readonly FieldError[] } | undefined {
-  if (!labels || !labelKeys.some((key) => labels[key] !== undefined)) return undefined;
+export function policyOf(
+  labels: Labels | undefined,
+  defaults: Policy = nothingSaid,
+): { readonly policy: Policy; readonly errors: readonly FieldError[] } | undefined {
+  if (!labels || !labelKeys.some((key) => labels[key] !== undefined))
+    return defaults === nothingSaid ? undefined : { policy: defaults, errors: [] };
   const errors: FieldError[] = [];
-  const enforce = standardOf(labels, 'enforce', 'restricted', errors);
-  const audit = standardOf(labels, 'audit', 'privileged', errors);
-  let warn = standardOf(labels, 'warn', 'privileged', errors);
+  const enforce = standardOf(labels, { mode: 'enforce', otherwise: 'restricted', standard: defaults.enforce }, errors);
+  const audit = standardOf(labels, { mode: 'audit', otherwise: 'privileged', standard: defaults.audit }, errors);
+  let warn = standardOf(labels, { mode: 'warn', otherwise: 'privileged', standard: defaults.warn }, errors);
   // Who enforces wants to hear of workloads whose pods will be refused.
-  if (labels[`${prefix}warn`] === undefined && levels.some((level) => level === labels[`${prefix}enforce`])) {
+  if (
+    labels[`${prefix}warn`] === undefined &&
+    levels.some((level) => level === labels[`${prefix}enforce`]) &&
+    compareLevels(enforce, warn) >= 0
+  ) {
     warn = { level: enforce.level, version: labels[`${prefix}warn-version`] === undefined ? enforce.version : warn.version };
   }
   return { policy: { enforce, audit, warn }, errors };
 }
 
-function standardOf(labels: Labels, mode: (typeof modes)[number], otherwise: Level, errors: FieldError[]): Standard {
+interface Mode {
+  readonly mode: (typeof modes)[number];
+  /** What holds where the label says nothing that is a level. */
+  readonly otherwise: Level;
+  /** What holds without labels. */
+  readonly standard: Standard;
+}
+
+function standardOf(labels: Labels, { mode, otherwise, standard }: Mode, errors: FieldError[]): Standard {
   const [levelKey, versionKey] = [`${prefix}${mode}`, `${prefix}${mode}-version`];
-  let { level, version } = privileged;
+  let { level, version } = standard;
   const text = labels[levelKey];
   if (text !== undefined) {
     const known = levels.find((each) => each === text);
@@ -59,7 +76,8 @@ function standardOf(labels: Labels, mode: (typeof modes)[number], otherwise: Lev
     level = known ?? otherwise;
   }
   const versionText = labels[versionKey];
-  if (versionText !== undefined && versionText !== 'latest') {
+  if (versionText === 'latest') version = 'latest';
+  else if (versionText !== undefined) {
     const minor = /^v1\.(0|[1-9][0-9]{0,8})$/.exec(versionText)?.[1];
     if (minor === undefined) errors.push(invalidValue(`metadata.labels[${versionKey}]`, versionText, 'must be "latest" or "v1.x"'));
     else version = Number(minor);
