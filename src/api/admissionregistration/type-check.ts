@@ -1,7 +1,13 @@
 // What CEL's type checker has to say of a validating policy, for each kind that its constraints name. It changes nothing of what the policy does.
 // Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#type-checking
-import { CelCompileError, type CelEnvironment, type CelType, compileCel, dynType } from '../cel/mod.ts';
-import type { V1ExpressionWarning, V1ValidatingAdmissionPolicy, V1ValidatingAdmissionPolicySpec } from '../generated/types.gen.ts';
+import { CelCompileError, type CelEnvironment, type CelSchema, type CelType, celTypeOfSchema, compileCel, dynType } from '../cel/mod.ts';
+import type {
+  V1CustomResourceDefinition,
+  V1ExpressionWarning,
+  V1JSONSchemaProps,
+  V1ValidatingAdmissionPolicy,
+  V1ValidatingAdmissionPolicySpec,
+} from '../generated/types.gen.ts';
 import { parseApiVersion } from '../meta/object.ts';
 import { schemaOf, typeOfKind } from '../schema/mod.ts';
 import { admissionEnvironment } from './cel-variables.ts';
@@ -13,7 +19,21 @@ export interface CheckedKind {
   readonly version: string;
   readonly kind: string;
   readonly resource: string;
+  /** Of a kind that a definition defines. */
+  readonly definedBy?: V1JSONSchemaProps | undefined;
 }
+
+/** The kinds of a definition, one a version that is served. */
+export const checkedKindsOf = ({ spec }: V1CustomResourceDefinition): readonly CheckedKind[] =>
+  spec.versions
+    .filter(({ served }) => served)
+    .map(({ name, schema }) => ({
+      group: spec.group,
+      version: name,
+      kind: spec.names.kind,
+      resource: spec.names.plural,
+      definedBy: schema?.openAPIV3Schema ?? {},
+    }));
 
 /** A policy is checked against so many kinds. */
 const kindsMax = 10;
@@ -21,9 +41,9 @@ const kindsMax = 10;
 /** Expressions that do not fit the types, each with what is wrong for which kind. Kinds without a schema are passed over. */
 export function policyTypeWarnings(policy: V1ValidatingAdmissionPolicy, served: readonly CheckedKind[]): readonly V1ExpressionWarning[] {
   const spec = policy.spec ?? {};
-  const params = paramsOf(spec);
+  const params = paramsOf(spec, served);
   const checks = kindsOf(spec, served).flatMap((kind) => {
-    const type = typeOf(kind);
+    const type = typeOf(kind, served);
     return type ? [{ called: `${kind.group}/${kind.version}, Kind=${kind.kind}`, env: environmentOf(spec, type, params) }] : [];
   });
   const warnings = (fieldRef: string, expression: string | undefined): V1ExpressionWarning[] => {
@@ -52,14 +72,20 @@ function kindsOf({ matchConstraints }: V1ValidatingAdmissionPolicySpec, served: 
   return [...found].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).slice(0, kindsMax);
 }
 
-function typeOf(of: { readonly group: string; readonly version: string; readonly kind: string }): CelType | undefined {
+type KindName = Pick<CheckedKind, 'group' | 'version' | 'kind'>;
+
+function typeOf(of: KindName, served: readonly CheckedKind[]): CelType | undefined {
+  const custom = served.find(({ group, version, kind, definedBy }) => {
+    return definedBy !== undefined && group === of.group && version === of.version && kind === of.kind;
+  });
+  if (custom?.definedBy) return celTypeOfSchema(custom.definedBy as CelSchema, { isResource: true });
   const name = typeOfKind(of);
   return name === undefined ? undefined : celTypeOfObject(schemaOf(name));
 }
 
-function paramsOf({ paramKind }: V1ValidatingAdmissionPolicySpec): CelType | undefined {
+function paramsOf({ paramKind }: V1ValidatingAdmissionPolicySpec, served: readonly CheckedKind[]): CelType | undefined {
   if (!paramKind) return undefined;
-  return typeOf({ ...parseApiVersion(paramKind.apiVersion ?? ''), kind: paramKind.kind ?? '' }) ?? dynType;
+  return typeOf({ ...parseApiVersion(paramKind.apiVersion ?? ''), kind: paramKind.kind ?? '' }, served) ?? dynType;
 }
 
 function environmentOf(spec: V1ValidatingAdmissionPolicySpec, object: CelType, params: CelType | undefined): CelEnvironment {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { policyTypeWarnings } from '../../api/admissionregistration/mod.ts';
-import { builtinKinds, type V1ValidatingAdmissionPolicy, validatingadmissionpolicies } from '../../api/mod.ts';
+import { checkedKindsOf, policyTypeWarnings } from '../../api/admissionregistration/mod.ts';
+import { builtinKinds, customresourcedefinitions, type V1ValidatingAdmissionPolicy, validatingadmissionpolicies } from '../../api/mod.ts';
 import { createWorld } from '../runtime/world.fake.ts';
 import { runValidatingAdmissionPolicyStatus } from './validatingadmissionpolicystatus.ts';
 
@@ -54,8 +54,29 @@ test('parameters and variables have types too', () => {
   );
 });
 
+test('kinds that users define have types, as objects and as parameters', () => {
+  const spec = { type: 'object', properties: { size: { type: 'integer' } } };
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec } } };
+  const definition = {
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  };
+  const served = [...builtinKinds, ...checkedKindsOf(definition)];
+  const rule = { apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['widgets'] };
+  const more = { matchConstraints: { resourceRules: [rule] }, paramKind: { apiVersion: 'example.com/v1', kind: 'Widget' } };
+  const found = (expression: string) => policyTypeWarnings(policy([{ expression }], more), served).map(({ warning }) => warning);
+  expect(found('object.spec.size > params.spec.size && object.metadata.name != ""')).toEqual([]);
+  expect(found('object.spec.colour == "red"')[0]).toMatch(/^example\.com\/v1, Kind=Widget: ERROR: <input>:1:12: undefined field 'colour'/);
+  expect(found('params.spec.colour == "red"')[0]).toMatch(/undefined field 'colour'/);
+  expect(found('object.spec.size == "1"')[0]).toMatch(/found no matching overload for '_==_'/);
+});
+
 test('the status says which generation was checked, and what was found', async () => {
-  const world = createWorld([validatingadmissionpolicies]);
+  const world = createWorld([validatingadmissionpolicies, customresourcedefinitions]);
   const running = runValidatingAdmissionPolicyStatus({ ...world.context, kinds: builtinKinds });
   await world.client.create(validatingadmissionpolicies, policy([{ expression: 'object.replicas > 1' }]));
   // The checker is loaded when it is first needed, which takes no virtual time.
