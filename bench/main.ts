@@ -11,7 +11,9 @@ import { celPart } from './parts/cel.ts';
 import { etcdPart } from './parts/etcd.ts';
 import { inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { manyPart } from './parts/many.ts';
+import { networkPart } from './parts/network.ts';
 import { nodePart } from './parts/node.ts';
+import { rolloutPart } from './parts/rollout.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
 import { watchPart } from './parts/watch.ts';
@@ -29,6 +31,8 @@ const parts: readonly Part[] = [
   watchPart,
   besidePart,
   nodePart,
+  networkPart,
+  rolloutPart,
   inProcessPart,
   schedulerPart,
   celPart,

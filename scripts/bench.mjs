@@ -32,6 +32,7 @@ await build({
     bare: 'bench/load/bare-server.ts',
     disk: 'bench/load/bare-disk.ts',
     local: 'bench/load/in-process.ts',
+    wire: 'bench/network/wire.ts',
     minke: 'src/cmd/minke.ts',
     'heavy-thread': 'src/apiserver/heavy/thread-program.ts',
   },

@@ -1,0 +1,187 @@
+// The network: what keeping rules costs, what they cost packets, and DNS, in network namespaces that the measurement makes.
+import { existsSync, readFileSync } from 'node:fs';
+import { createNft } from '../../src/network/cni/nft.ts';
+import { renderRules } from '../../src/network/cni/rules.ts';
+import { service, slice } from '../../src/network/proxy/fixtures.fake.ts';
+import { frontendsOf } from '../../src/network/proxy/model.ts';
+import { type BaseOptions, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';
+import { Program } from '../../src/network/proxy/plan.ts';
+import { createNamespaces, type Namespaces } from '../network/namespaces.ts';
+import type { Part, PartContext } from '../part.ts';
+import { cpuSeconds } from '../programs.ts';
+import { median, percentile } from '../statistics.ts';
+
+const [servicesCount, endpointsEach, changes] = [10_000, 5, 50];
+const base: BaseOptions = {
+  table: 'minke-bench-services',
+  bridge: 'mkbench',
+  podCidr: '10.42.0.0/16',
+  serviceCidr: '10.96.0.0/16',
+  gateway: '10.42.0.1',
+};
+const here = { nodeName: 'here', zone: undefined };
+const [podA, podB] = ['10.42.0.2', '10.42.0.3'];
+const clusterIp = '10.96.255.1';
+
+/** One node's network as a cluster makes it, and a plain pair of interfaces beside it. */
+const layout = `
+  echo 1 > /proc/sys/net/ipv4/ip_forward
+  ip link add ${base.bridge} type bridge; ip addr add ${base.gateway}/16 dev ${base.bridge}; ip link set ${base.bridge} up
+  ip route add ${base.serviceCidr} dev ${base.bridge}
+  if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi
+  for pod in "@a ${podA}" "@b ${podB}"; do set -- $pod
+    ip link add v$2 type veth peer name eth0 netns $1; ip link set v$2 master ${base.bridge} up; bridge link set dev v$2 hairpin on
+    ip -n $1 addr add $2/16 dev eth0; ip -n $1 link set eth0 up; ip -n $1 route add default via ${base.gateway}
+  done
+  ip -n @c link add plain type veth peer name plain netns @d
+  ip -n @c addr add 192.0.2.1/24 dev plain; ip -n @c link set plain up
+  ip -n @d addr add 192.0.2.2/24 dev plain; ip -n @d link set plain up`;
+
+const lines = [
+  `full sync of ${servicesCount} services of ${endpointsEach} endpoints`,
+  'one endpoint change, CPU',
+  'one endpoint change, to its effect',
+  'throughput pod to pod',
+  'throughput through a ClusterIP',
+  'first packet through a service, beside direct',
+  'DNS answers for each second of CPU',
+  'DNS at 1,000 a second, p99',
+] as const;
+
+export const networkPart: Part = {
+  name: 'network',
+  about: 'rules of services, what they cost packets, and DNS',
+  async run(context) {
+    if (process.getuid?.() !== 0) {
+      for (const what of lines) context.skip(what, 'needs root');
+      return;
+    }
+    const spaces = createNamespaces();
+    try {
+      for (const name of ['router', 'a', 'b', 'c', 'd']) spaces.make(name);
+      spaces.sh('router', layout);
+      const bridgeNetfilter = existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables');
+      await createNft(
+        spaces.processes('router'),
+        'nft',
+      )(renderRules({ table: 'minke-bench', bridge: base.bridge, podCidr: base.podCidr, clusterCidr: base.podCidr, bridgeNetfilter }));
+      await rules(context, spaces);
+      await packets(context, spaces);
+      await names(context, spaces);
+    } finally {
+      await spaces.remove();
+    }
+  },
+};
+
+/** Of this process and of those that it has waited for. */
+function cpuMs(): number {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000 + (Number(fields[13]) + Number(fields[14])) * 10;
+}
+
+async function rules({ report }: PartContext, spaces: Namespaces): Promise<void> {
+  const nft = createNft(spaces.processes('router'), 'nft');
+  const endpointsOf = (i: number, more = 0) =>
+    Array.from({ length: endpointsEach }, (_, at) => ({ ip: `10.42.${1 + (i % 200)}.${1 + ((i * 7 + at + more) % 250)}` }));
+  const all = Array.from({ length: servicesCount }, (_, i) => ({
+    service: service(`s${i}`, { clusterIP: `10.96.${i >> 8}.${i & 255}` }),
+    slices: [slice(`s${i}`, endpointsOf(i))],
+  }));
+  const begun = performance.now();
+  const beforeMs = cpuMs();
+  const program = new Program(base.podCidr);
+  for (const [i, one] of all.entries()) program.want(`default/s${i}`, frontendsOf(one.service, one.slices, here));
+  const measured = service('measured', {
+    clusterIP: clusterIp,
+    ports: [8080, 8081].map((port) => ({ name: `p${port}`, port, protocol: 'TCP' })),
+  });
+  const measuredSlices = [8080, 8081].map((port) => slice('measured', [{ ip: podB }], port, 'TCP', `p${port}`));
+  program.want('default/measured', frontendsOf(measured, measuredSlices, here));
+  program.plan();
+  await nft(renderAll(base, program.everything()));
+  report({
+    what: lines[0],
+    measured: (performance.now() - begun) / 1000,
+    unit: 's',
+    budget: 3,
+    detail: `${Math.round(cpuMs() - beforeMs)} ms of CPU, nft included`,
+  });
+  const times: number[] = [];
+  const changesBeforeMs = cpuMs();
+  for (let i = 0; i < changes; i++) {
+    const startedMs = performance.now();
+    const one = all[i * 37];
+    program.want(`default/s${i * 37}`, one ? frontendsOf(one.service, [slice(`s${i * 37}`, endpointsOf(i * 37, 11))], here) : []);
+    const change = program.plan();
+    if (!change) throw new Error('The change of an endpoint changed nothing');
+    await nft(renderChange(base.table, change));
+    times.push(performance.now() - startedMs);
+  }
+  report({ what: lines[1], measured: (cpuMs() - changesBeforeMs) / changes, unit: 'ms', budget: 20, detail: 'nft included' });
+  report({ what: lines[2], measured: median(times), unit: 'ms', budget: 50, detail: `p99 ${percentile(times, 0.99).toFixed(1)} ms` });
+}
+
+const rounds = 3;
+
+/** In turns, so that a busy machine slows all. */
+async function packets({ report }: PartContext, spaces: Namespaces): Promise<void> {
+  await spaces.serve('b', 'serve', podB, '8080');
+  await spaces.serve('d', 'serve', '192.0.2.2', '8080');
+  const [plain, direct, through]: [number[], number[], number[]] = [[], [], []];
+  for (let i = 0; i < rounds; i++) {
+    plain.push(await spaces.run<number>('c', 'send', '192.0.2.2', '8080', '2'));
+    direct.push(await spaces.run<number>('a', 'send', podB, '8080', '2'));
+    through.push(await spaces.run<number>('a', 'send', clusterIp, '8080', '2'));
+  }
+  const limit = { what: 'a plain pair of interfaces', value: median(plain) };
+  report({ what: lines[3], measured: median(direct), unit: 'MB/s', limit, budget: limit.value * 0.9 });
+  report({ what: lines[4], measured: median(through), unit: 'MB/s', limit, budget: limit.value * 0.9 });
+  const { directMs, throughMs } = await spaces.run<{ directMs: number; throughMs: number }>(
+    'a',
+    ...['connect', podB, '8081', clusterIp, '8081', '1000'],
+  );
+  report({
+    what: lines[5],
+    measured: Math.max(0, throughMs - directMs),
+    unit: 'ms',
+    budget: 0.1,
+    detail: `${directMs.toFixed(3)} ms direct, ${throughMs.toFixed(3)} ms through it, until the connection stands`,
+  });
+}
+
+interface Asked {
+  readonly answers: number;
+  readonly lost: number;
+  readonly bad: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+async function names({ report }: PartContext, spaces: Namespaces): Promise<void> {
+  const [port = '', pid = ''] = (await spaces.serve('c', 'dns', '192.0.2.1')).split(' ');
+  const ask = (...how: readonly string[]) => spaces.run<Asked>('d', 'ask', '192.0.2.1', port, ...how);
+  await ask('1', 'window', '32');
+  const before = cpuSeconds(Number(pid));
+  const flood = await ask('4', 'window', '64');
+  const used = cpuSeconds(Number(pid)) - before;
+  if (flood.bad > 0) throw new Error(`${flood.bad} of ${flood.answers} DNS answers were wrong`);
+  report({
+    what: lines[6],
+    measured: flood.answers / used,
+    unit: '/s',
+    budget: 20_000,
+    detail: `${Math.round(flood.perSecond)}/s with 64 under way beside its client`,
+  });
+  const paced = await ask('5', 'rate', '1000');
+  report({
+    what: lines[7],
+    measured: paced.p99Ms,
+    unit: 'ms',
+    budget: 2,
+    detail: `p50 ${paced.p50Ms.toFixed(2)} ms, ${paced.lost} of ${paced.answers + paced.lost} lost`,
+  });
+}
