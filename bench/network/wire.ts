@@ -77,9 +77,9 @@ async function dns(host: string): Promise<void> {
   const informers = { of: (type: ResourceType) => caches.get(type.resource), synced: async () => {}, release: () => {} };
   await runDnsServer({
     domain: 'cluster.local',
-    dnsIp: '10.96.0.10',
+    dnsIps: ['10.96.0.10'],
     ownRanges: ['10.42.0.0/16', '10.96.0.0/16'],
-    host,
+    hosts: [host],
     readUpstreams: async () => [],
     informers: informers as unknown as Informers,
     clock: systemClock,

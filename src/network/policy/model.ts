@@ -179,14 +179,21 @@ export function mergeSpans(spans: readonly Span[]): readonly Span[] {
   return merged;
 }
 
+/** It becomes a part of a set's name: nothing else may. No pod has a port of another name. */
+const portName = /^[a-z0-9-]{1,15}$/;
+
 /** One entry a protocol. */
 function portsOf(ports: readonly V1NetworkPolicyPort[]): readonly Ports[] {
   return protocols.flatMap((protocol): readonly Ports[] => {
     const own = ports.filter((port) => protocolOf(port.protocol) === protocol);
     if (own.length === 0) return [];
     if (own.some(({ port }) => port === undefined)) return [{ protocol, spans: undefined, names: [] }];
-    const spans = own.flatMap(({ port, endPort }): readonly Span[] => (typeof port === 'number' ? [[port, endPort ?? port]] : []));
-    const names = own.flatMap(({ port }) => (typeof port === 'string' ? [port] : []));
+    const spans = own.flatMap(({ port, endPort = port }): readonly Span[] =>
+      typeof port === 'number' && typeof endPort === 'number' && isPort(port) && isPort(endPort) && port <= endPort
+        ? [[port, endPort]]
+        : [],
+    );
+    const names = own.flatMap(({ port }) => (typeof port === 'string' && portName.test(port) ? [port] : []));
     return [{ protocol, spans: mergeSpans(spans), names: [...new Set(names)].sort() }];
   });
 }
