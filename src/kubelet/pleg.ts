@@ -1,6 +1,6 @@
 // The pod lifecycle event generator: the runtime's events wake the right workers at once; a slow relist is the net under them.
 import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep, type Timer } from '../base/mod.ts';
-import type { ContainerRuntime } from './cri/runtime.ts';
+import type { ContainerRuntime, RuntimeEvent } from './cri/runtime.ts';
 import type { PodManager } from './pod-manager.ts';
 
 /** Between two relists: the base, and the share of it that is drawn at random. */
@@ -8,9 +8,11 @@ const relistMs = 30_000;
 const relistJitterMs = 15_000;
 /**
  * A runtime may tell that a container has ended before its own listing shows it (containerd's CRI plugin hears of it by the
- * same event as we do): who is woken by such an event is woken again this much later.
+ * same event as we do, and waits up to ten seconds for the last output): who is woken by such an event is woken again after
+ * these pauses, the later ones for as long as the container seems to run.
  */
-const lookAgainMs = [20, 150, 1_000];
+const lookAgainMs = [20, 130, 850];
+const lookOnMs = [1_000, 2_000, 4_000, 8_000, 16_000];
 /** Events about sandboxes that no worker knows lead to one relist, this much later. */
 const unknownDelayMs = 100;
 
@@ -39,7 +41,7 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
           continue;
         }
         if (!pods.wakeSandbox(event.sandboxId) && event.type !== 'deleted') relistSoon();
-        if (event.type === 'stopped') for (const ms of lookAgainMs) later.after(ms, () => pods.wakeSandbox(event.sandboxId));
+        if (event.type === 'stopped') lookAgain({ pods, later }, event, 0);
       }
     } catch (error) {
       if (signal.aborted) break;
@@ -51,8 +53,23 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
   off();
 }
 
+function lookAgain(of: { readonly pods: PodManager; readonly later: Later }, event: RuntimeEvent, look: number): void {
+  const ms = [...lookAgainMs, ...lookOnMs][look];
+  if (ms === undefined) return;
+  of.later.after(ms, () => {
+    if (look >= lookAgainMs.length && !of.pods.seemsToRun(event)) return;
+    of.pods.wakeSandbox(event.sandboxId);
+    lookAgain(of, event, look + 1);
+  });
+}
+
+interface Later {
+  after(ms: number, run: () => void): void;
+  cancelAll(): void;
+}
+
 /** Timers that are cancelled together. */
-function createLater(clock: Clock): { after(ms: number, run: () => void): void; cancelAll(): void } {
+function createLater(clock: Clock): Later {
   const timers = new Set<Timer>();
   return {
     after(ms, run) {
