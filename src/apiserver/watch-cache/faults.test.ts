@@ -156,3 +156,38 @@ test('those who wait for a revision that never comes leave nothing behind', asyn
   await live;
   expect(waiters.size).toBe(0);
 });
+
+test('a custom object that cannot be read, and goes: its watches end, and the feed goes on', async () => {
+  const store = openMemoryStore();
+  const key = keyOf(things, 'ns', 'bad');
+  await store.write({ do: 'create', key, value: bytesOf('bad', '1') });
+  const unreadable: Store = {
+    ...store,
+    list: async (prefix, options) => {
+      const page = await store.list(prefix, options);
+      return { ...page, items: page.items.map((item) => ({ ...item, value: new Uint8Array(), unreadable: 'damaged' })) };
+    },
+    watch: (prefix, after, signal) => store.watch(prefix, after, signal),
+    write: (op) => store.write(op),
+    revision: () => store.revision(),
+  };
+  const clock = new VirtualClock({ settle: turn });
+  const stop = new AbortController();
+  const custom = { ...things, read: (object: object) => object };
+  const cache = new WatchCache({ store: unreadable, clock, log: silentLogger, signal: stop.signal, resources: [custom] });
+  await cache.start();
+  const resource = cache.of(things.prefix);
+  const watch = watchResource({ cache, resource, scope: {}, start: { from: 'now' }, bookmarks: false, clock, signal: stop.signal });
+  const reading = (async () => {
+    for await (const _ of watch);
+  })();
+  await turn();
+  await store.write({ do: 'delete', key, ifRevision: 1 });
+  await store.write({ do: 'create', key: keyOf(things, 'ns', 'next'), value: bytesOf('next', '1') });
+  for (let i = 0; i < 50 && cache.revision < 3; i++) await turn();
+  expect(cache.revision).toBe(3);
+  await reading;
+  stop.abort();
+  await cache.stopped();
+  await store.close();
+});
