@@ -229,6 +229,20 @@ describe('services', () => {
     const next = service({ clusterIP: '10.0.0.2', ports: [{ port: 80 }] });
     expect(put(services, next, stored).texts).toEqual(['spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set']);
   });
+  test('the first family may not change; a second comes and goes, and does not become another', () => {
+    const of = (ipFamilies: string[], clusterIPs: string[]) =>
+      service({ ipFamilyPolicy: 'PreferDualStack', ipFamilies, clusterIP: clusterIPs[0], clusterIPs, ports: [{ port: 80 }] });
+    const [one, both] = [of(['IPv4'], ['10.0.0.1']), of(['IPv4', 'IPv6'], ['10.0.0.1', 'fd00::1'])];
+    expect([put(services, both, one).texts, put(services, one, both).texts]).toEqual([[], []]);
+    expect(put(services, of(['IPv4', 'IPv6'], ['10.0.0.1', 'fd00::2']), both).texts).toEqual([
+      'spec.clusterIPs[1]: Invalid value: ["10.0.0.1","fd00::2"]: may not change once set',
+    ]);
+    const headless = (...ipFamilies: string[]) => of(ipFamilies, ['None']);
+    expect(put(services, headless('IPv6', 'IPv4'), headless('IPv4', 'IPv6')).texts).toEqual([
+      'spec.ipFamilies[0]: Invalid value: ["IPv6","IPv4"]: may not change once set',
+      'spec.ipFamilies[1]: Invalid value: ["IPv6","IPv4"]: may not change once set',
+    ]);
+  });
 });
 
 describe('config maps and secrets', () => {

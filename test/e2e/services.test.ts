@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { base, service as fixtureService, slice as fixtureSlice, here } from '../../src/network/proxy/fixtures.fake.ts';
+import { ipv6 } from '../../src/network/cni/family.ts';
+import { base as base4, service as fixtureService, slice as fixtureSlice, here } from '../../src/network/proxy/fixtures.fake.ts';
 import { frontendsOf } from '../../src/network/proxy/model.ts';
-import { expectedListing, readServices, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';
+import { type BaseOptions, expectedListing, readServices, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';
 import { Program } from '../../src/network/proxy/plan.ts';
 import { eventually, run, startTestCluster, type TestCluster } from './harness.ts';
 
@@ -45,56 +46,73 @@ const client = {
   spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'sh', image, command: ['sleep', '100000'] }] },
 };
 
-test('nft takes every kind of rule that is made, one change after the other, and lists what is expected', async () => {
-  const steps: readonly (readonly string[])[] = [
-    ['10.42.0.5', '10.42.0.6', '203.0.113.9'],
-    ['10.42.0.6'],
-    [],
-    ['10.42.0.5', '10.42.0.7', '10.42.0.8', '10.42.0.6'],
-    ['10.42.0.8'],
-  ];
-  const program = new Program(base.podCidr);
-  const ports = ['TCP', 'UDP', 'SCTP'].map((protocol, i) => ({ name: protocol.toLowerCase(), port: 80, protocol, nodePort: 30_000 + i }));
-  const want = (ips: readonly string[]) => {
-    for (const [i, sessionAffinity] of ['None', 'ClientIP'].entries()) {
-      const slices = ports.map(({ name, protocol }) =>
-        fixtureSlice(
+const base6: BaseOptions = {
+  ...base4,
+  family: ipv6,
+  podCidr: 'fd00:10:42:0::/64',
+  serviceCidr: 'fd00:10:96::/112',
+  gateway: 'fd00:10:42::1',
+};
+/** `10.42.0.5` becomes `fd00:10:42:0::5`. */
+const likewise = (ip: string) => `fd00:${ip.split('.').slice(0, 3).join(':')}::${ip.split('.')[3]}`;
+
+test.each([
+  [base4, (ip: string) => ip, ['192.0.2.0/24', '198.51.100.7/32', '192.0.2.128/25']],
+  [base6, likewise, ['2001:db8:1::/48', '2001:db8::7/128', '2001:db8:1:5::/64']],
+] as const)(
+  'nft takes every kind of rule of $family.name that is made, one change after the other, and lists what is expected',
+  async (base, ip, ranges) => {
+    const steps: readonly (readonly string[])[] = [
+      ['10.42.0.5', '10.42.0.6', '203.0.113.9'],
+      ['10.42.0.6'],
+      [],
+      ['10.42.0.5', '10.42.0.7', '10.42.0.8', '10.42.0.6'],
+      ['10.42.0.8'],
+    ];
+    const place = { ...here, family: base.family };
+    const program = new Program(base.podCidr);
+    const ports = ['TCP', 'UDP', 'SCTP'].map((protocol, i) => ({ name: protocol.toLowerCase(), port: 80, protocol, nodePort: 30_000 + i }));
+    const want = (ips: readonly string[]) => {
+      for (const [i, sessionAffinity] of ['None', 'ClientIP'].entries()) {
+        const slices = ports.map(({ name, protocol }) =>
+          fixtureSlice(
+            'web',
+            ips.map((one, at) => ({ ip: ip(one), node: at === 0 ? 'here' : 'there' })),
+            8080,
+            protocol,
+            name,
+          ),
+        );
+        const one = fixtureService(
           'web',
-          ips.map((ip, at) => ({ ip, node: at === 0 ? 'here' : 'there' })),
-          8080,
-          protocol,
-          name,
-        ),
-      );
-      const one = fixtureService(
-        'web',
-        {
-          type: 'LoadBalancer',
-          clusterIP: `10.96.0.${i + 20}`,
-          ports: ports.map((port) => ({ ...port, nodePort: port.nodePort + 10 * i })),
-          sessionAffinity,
-          externalTrafficPolicy: 'Local',
-          externalIPs: [`203.0.113.${i + 1}`],
-          loadBalancerSourceRanges: ['192.0.2.0/24', '198.51.100.7/32', '192.0.2.128/25'],
-        },
-        { status: { loadBalancer: { ingress: [{ ip: `10.127.0.${i + 1}` }] } } },
-      );
-      program.want(`default/web-${i}`, frontendsOf(one, slices, here));
+          {
+            type: 'LoadBalancer',
+            clusterIP: ip(`10.96.0.${i + 20}`),
+            ports: ports.map((port) => ({ ...port, nodePort: port.nodePort + 10 * i })),
+            sessionAffinity,
+            externalTrafficPolicy: 'Local',
+            externalIPs: [ip(`203.0.113.${i + 1}`)],
+            loadBalancerSourceRanges: [...ranges],
+          },
+          { status: { loadBalancer: { ingress: [{ ip: ip(`10.127.0.${i + 1}`) }] } } },
+        );
+        program.want(`default/web-${i}`, frontendsOf(one, slices, place));
+      }
+    };
+    const list = `nft -j -a list table ${base.family.ip} ${base.table}`;
+    const texts: string[] = [];
+    for (const [i, ips] of steps.entries()) {
+      want(ips);
+      const change = program.plan();
+      texts.push(i === 0 || !change ? renderAll(base, program.everything()) : renderChange(base, change));
+      const script = `${texts.map((_, at) => `printf '%s' "$STEP_${at}" | nft -f - || exit 1\n`).join('')}${list}`;
+      const env = Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text]));
+      const done = await run('unshare', ['-n', 'sh', '-c', script], { env });
+      expect([i, done.stderr]).toEqual([i, '']);
+      expect(readServices(done.stdout)).toEqual(expectedListing(base, program.standing()));
     }
-  };
-  const list = `nft -j -a list table ip ${base.table}`;
-  const texts: string[] = [];
-  for (const [i, ips] of steps.entries()) {
-    want(ips);
-    const change = program.plan();
-    texts.push(i === 0 || !change ? renderAll(base, program.everything()) : renderChange(base, change));
-    const script = `${texts.map((_, at) => `printf '%s' "$STEP_${at}" | nft -f - || exit 1\n`).join('')}${list}`;
-    const env = Object.fromEntries(texts.map((text, at) => [`STEP_${at}`, text]));
-    const done = await run('unshare', ['-n', 'sh', '-c', script], { env });
-    expect([i, done.stderr]).toEqual([i, '']);
-    expect(readServices(done.stdout)).toEqual(expectedListing(base, program.standing()));
-  }
-});
+  },
+);
 
 describe('services', () => {
   let cluster: TestCluster;

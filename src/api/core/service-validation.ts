@@ -181,6 +181,21 @@ export function validateService(service: V1Service): FieldError[] {
   return errors;
 }
 
+/** The first family stays; a second one, and its address, may come and go, but not become another. */
+function changedFamilies(after: V1ServiceSpec, before: V1ServiceSpec): FieldError[] {
+  const isOther = (a: string | undefined, b: string | undefined) => a !== undefined && b !== undefined && a !== b;
+  const errors: FieldError[] = [];
+  if (isOther(after.clusterIPs?.[1], before.clusterIPs?.[1])) {
+    errors.push(invalidValue('spec.clusterIPs[1]', after.clusterIPs, 'may not change once set'));
+  }
+  for (const i of [0, 1]) {
+    if (isOther(after.ipFamilies?.[i], before.ipFamilies?.[i])) {
+      errors.push(invalidValue(`spec.ipFamilies[${i}]`, after.ipFamilies, 'may not change once set'));
+    }
+  }
+  return errors;
+}
+
 export function validateServiceUpdate(next: V1Service, old: V1Service): FieldError[] {
   const errors: FieldError[] = [];
   const [after, before] = [next.spec ?? {}, old.spec ?? {}];
@@ -188,6 +203,7 @@ export function validateServiceUpdate(next: V1Service, old: V1Service): FieldErr
   if (keeps && before.clusterIPs?.[0] !== undefined && after.clusterIPs?.[0] !== before.clusterIPs[0]) {
     errors.push(invalidValue('spec.clusterIPs[0]', after.clusterIPs ?? null, 'may not change once set'));
   }
+  if (keeps) errors.push(...changedFamilies(after, before));
   const { loadBalancerClass } = before;
   if (before.type === 'LoadBalancer' && after.type === 'LoadBalancer' && !sameMeaning(loadBalancerClass, after.loadBalancerClass)) {
     errors.push(invalidValue('spec.loadBalancerClass', after.loadBalancerClass, 'may not change once set'));

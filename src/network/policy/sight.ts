@@ -6,14 +6,14 @@ import type { Nft } from '../cni/nft.ts';
 import { renderDetour } from './nftables.ts';
 
 const ipMs = 10_000;
-const bridgeNetfilter = '/proc/sys/net/bridge/bridge-nf-call-iptables';
+const ofAllBridges = (name: string): string => `/proc/sys/net/bridge/bridge-nf-call-${name}`;
 
 /** `direct`: the filters see bridged packets. `detour`: such packets are sent up to the node and routed back. `none`: neither can be had. */
 export type Sight = 'direct' | 'detour' | 'none';
 
 /** Asks the kernel; changes nothing. */
 export async function policySight(fs: FileSystem, processes: Processes, nftPath: string): Promise<Sight> {
-  if (await fs.exists(bridgeNetfilter)) return 'direct';
+  if (await fs.exists(ofAllBridges('iptables'))) return 'direct';
   const input = renderDetour('minke-check', ['10.0.0.0/8'], '02:00:00:00:00:01');
   const { code } = await processes.run(nftPath, ['-c', '-f', '-'], { input, deadlineMs: ipMs });
   return code === 0 ? 'detour' : 'none';
@@ -37,7 +37,10 @@ export async function bringIntoSight(options: SightOptions): Promise<void> {
   const sight = await policySight(fs, processes, programs.nft);
   const settings = `/sys/class/net/${bridge}`;
   if (sight === 'direct') {
-    for (const name of ['nf_call_iptables', 'nf_call_ip6tables']) await fs.writeInto(`${settings}/bridge/${name}`, '1');
+    for (const name of ['iptables', 'ip6tables']) {
+      const isOn = (await fs.readText(ofAllBridges(name)))?.trim() === '1';
+      if (!isOn) await fs.writeInto(`${settings}/bridge/nf_call_${name}`, '1');
+    }
     return;
   }
   if (sight === 'none') {
