@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type {
   KubeObject,
+  V1CSIDriver,
   V1CSINode,
+  V1CSIStorageCapacity,
   V1PersistentVolume,
   V1PersistentVolumeClaim,
   V1PersistentVolumeClaimSpec,
@@ -25,6 +27,15 @@ import { type VolumeCaches, volumeCaches } from './volumes.ts';
 
 const zone = (name: string) => ({ labels: { 'topology.kubernetes.io/zone': name } });
 const nodes = [makeNode('n1', zone('east')), makeNode('n2', zone('west'))];
+/** A driver that tells how much it has left, by zone. */
+const sparing: V1CSIDriver = { kind: 'CSIDriver', metadata: { name: 'example.com/made' }, spec: { storageCapacity: true } };
+const left = (zoneName: string, more: Partial<V1CSIStorageCapacity>): V1CSIStorageCapacity => ({
+  kind: 'CSIStorageCapacity',
+  metadata: { name: zoneName, namespace: 'storage' },
+  storageClassName: 'made',
+  nodeTopology: { matchLabels: { 'topology.kubernetes.io/zone': zoneName } },
+  ...more,
+});
 const onNode = (name: string): V1PersistentVolumeSpec => ({
   nodeAffinity: {
     required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [name] }] }] },
@@ -117,6 +128,26 @@ describe('a pod with claims', () => {
     ],
     ['whose volume can be made in one zone', [claim('c', { storageClassName: 'eastern' })], 'n1'],
     ['whose node was chosen before', [claim('c', { storageClassName: 'made' }, { 'volume.kubernetes.io/selected-node': 'n2' })], 'n2'],
+    [
+      'whose driver has room in one zone',
+      [claim('c', { storageClassName: 'made' }), sparing, left('east', { capacity: '500Mi' }), left('west', { capacity: '2Gi' })],
+      'n2',
+    ],
+    [
+      'whose driver makes no volume so large',
+      [claim('c', { storageClassName: 'made' }), sparing, left('west', { capacity: '2Gi', maximumVolumeSize: '500Mi' })],
+      '2 node(s) did not have enough free storage.',
+    ],
+    [
+      'whose driver tells of another class, and of no place',
+      [
+        claim('c', { storageClassName: 'made' }),
+        sparing,
+        left('west', { capacity: '2Gi', storageClassName: 'other' }),
+        left('east', { capacity: '2Gi', nodeTopology: undefined }),
+      ],
+      '2 node(s) did not have enough free storage.',
+    ],
     ['of a class that is not there', [claim('c', { storageClassName: 'x' })], 'pod has unbound immediate PersistentVolumeClaims.'],
     ['whose volume is in one zone', [bound('c', 'v'), volume('v', {}, { 'topology.kubernetes.io/zone': 'west' })], 'n2'],
     ['whose volume is in several', [bound('c', 'v'), volume('v', {}, { 'topology.kubernetes.io/zone': 'north__west' })], 'n2'],
