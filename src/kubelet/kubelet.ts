@@ -10,6 +10,7 @@ import { configurationDocument } from './configuration/document.ts';
 import { defaultSettings, type KubeletSettings } from './configuration/settings.ts';
 import type { ClusterDns } from './container/dns.ts';
 import type { ContainerRuntime, RuntimeFeatures } from './cri/runtime.ts';
+import type { VolumeFigures } from './csi/volumes.ts';
 import { createEviction, type Eviction, type EvictionPorts } from './eviction/eviction.ts';
 import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
@@ -85,6 +86,8 @@ export interface Kubelet {
   readonly usedSpace?: (view: PodView) => Promise<LocalUse>;
   /** What the runtime has there: absent on a node without one. */
   readonly diskUse?: DiskUse;
+  /** What storage drivers say of a pod's volumes; absent on a node without any. */
+  readonly volumeFigures?: (view: PodView) => Promise<readonly VolumeFigures[]>;
   /** The machine's own; absent on a node without a disk. */
   readonly files?: FileSystem;
   /** As a KubeletConfiguration object has it. */
@@ -338,9 +341,16 @@ function handle(options: KubeletOptions, manager: PodManager): Kubelet {
           ),
         }
       : {}),
+    ...figuresOf(options),
     configuration: configurationDocument({ settings: settingsOf(options), clusterDns: options.clusterDns, cgroupRoot: options.cgroupRoot }),
     logDirectory: (id) => options.storage.files.logDirectory(id),
   };
+}
+
+function figuresOf({ storage: { csi }, clock }: KubeletOptions): Pick<Kubelet, 'volumeFigures'> {
+  if (!csi) return {};
+  const look = ({ pod }: PodView) => csi.volumes.figures(pod.metadata?.uid ?? '');
+  return { volumeFigures: createUsedSpace(() => clock.nowMs(), look) };
 }
 
 function podContext(

@@ -173,6 +173,14 @@ describe('a claim of the driver', () => {
     await said('Pod FileSystemResizeSuccessful MountVolume.NodeExpandVolume succeeded for volume');
   });
 
+  test('is measured by its driver', async () => {
+    const summary = JSON.parse(await cluster.kubectl('get', '--raw', `/api/v1/nodes/${await node()}/proxy/stats/summary`));
+    const { volume } = summary.pods.find((each: { podRef: { name: string } }) => each.podRef.name === 'grower');
+    const own = volume.find((each: { name: string }) => each.name === 'data');
+    expect(own).toMatchObject({ capacityBytes: 16 * 1024 * 1024, pvcRef: { namespace: 'default', name: 'kept' } });
+    expect(own.usedBytes + own.availableBytes).toBe(own.capacityBytes);
+  });
+
   test('two pods of one node share it; it is staged once, and let go of with the last one', async () => {
     await apply(pod('second', { volume: using('kept') }));
     await ready('second');

@@ -165,6 +165,7 @@ async function runDrivers(of: Running, signal: AbortSignal): Promise<void> {
 const bound = (volumes: CsiVolumes): CsiVolumes => ({
   setUp: (wanted, signal) => volumes.setUp(wanted, signal),
   tearDown: (podUid) => volumes.tearDown(podUid),
+  figures: (podUid) => volumes.figures(podUid),
   sweep: (driver, signal) => volumes.sweep(driver, signal),
 });
 

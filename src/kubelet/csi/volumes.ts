@@ -1,13 +1,20 @@
 // CSI volumes of this node's pods: attached, staged, published, and taken back. Each step is written down before the driver is asked,
 // and asking again is harmless: so it goes on where it was after a restart at any moment.
-import { type CsiVolumeId, inlineVolumeHandle, mustAttach, type V1CSIDriver, type V1PersistentVolumeClaim } from '../../api/mod.ts';
+import {
+  type CsiVolumeId,
+  claimNameOf,
+  inlineVolumeHandle,
+  mustAttach,
+  type V1CSIDriver,
+  type V1PersistentVolumeClaim,
+} from '../../api/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Mounts } from '../../base/ports/mounts.ts';
 import { setGroup } from '../volumes/group.ts';
 import { MountError, VolumeError } from '../volumes/payload.ts';
 import type { TokenSource } from '../volumes/tokens.ts';
 import type { Attachments } from './attachments.ts';
-import type { CsiClient } from './client.ts';
+import type { CsiClient, VolumeHealth } from './client.ts';
 import { DriverError } from './driver-error.ts';
 import type { Drivers } from './drivers.ts';
 import type { Expansion } from './expansion.ts';
@@ -48,8 +55,17 @@ export interface CsiVolumes {
   ): Promise<{ readonly path: string; readonly refreshAtMs?: number | undefined }>;
   /** Takes every CSI volume of the pod back. Rejects as long as one cannot be: its driver is not there, or refuses. */
   tearDown(podUid: string): Promise<void>;
+  /** What the drivers say of how full the pod's volumes are; those of drivers that do not tell are left out. */
+  figures(podUid: string): Promise<readonly VolumeFigures[]>;
   /** Lets go of volumes that an earlier run has left staged, and no pod uses. */
   sweep(driver: string, signal: AbortSignal): Promise<void>;
+}
+
+/** How full a volume is, by its name in the pod. */
+export interface VolumeFigures extends VolumeHealth {
+  readonly name: string;
+  /** Of a claim: which one. */
+  readonly claim?: { readonly namespace: string; readonly name: string } | undefined;
 }
 
 export interface CsiVolumesOptions {
@@ -99,6 +115,8 @@ class NodeVolumes implements CsiVolumes {
   readonly #options: CsiVolumesOptions;
   /** Targets that this run has published, and when they are to be published again. */
   readonly #published = new Map<string, number | undefined>();
+  /** The jobs behind those targets. */
+  readonly #jobs = new Map<string, Job>();
   /** Staging targets that this run has staged. */
   readonly #staged = new Set<string>();
 
@@ -245,6 +263,7 @@ class NodeVolumes implements CsiVolumes {
       }
       const dueMs = object?.spec.requiresRepublish === true ? nowMs() + republishMs : undefined;
       this.#published.set(at.path, dueMs);
+      this.#jobs.set(at.path, job);
     });
   }
 
@@ -304,6 +323,7 @@ class NodeVolumes implements CsiVolumes {
       await client.unpublish({ volumeId: record.volumeHandle, targetPath: path });
     }
     this.#published.delete(path);
+    this.#jobs.delete(path);
     await this.#removeTarget(path, record.block);
     // Removed last of all: without its record nothing would take the volume back from its node.
     users.remove(record, folder);
@@ -347,6 +367,24 @@ class NodeVolumes implements CsiVolumes {
     if (record.attached) await attachments.release(id);
     await forget(fs, folder);
     await mounts.removeEmpty(folder);
+  }
+
+  async figures(podUid: string): Promise<readonly VolumeFigures[]> {
+    const found: VolumeFigures[] = [];
+    for (const [path, job] of this.#jobs) {
+      const { wanted, id, capabilities, record } = job;
+      const { pod, from } = wanted;
+      const client = this.#options.drivers.get(id.driver);
+      if (pod.metadata?.uid !== podUid || !client || record.block || !capabilities.has('volumeStats')) continue;
+      const health = await client
+        .stats({ volumeId: id.volumeHandle, volumePath: path, stagingTargetPath: this.#stagingOf(job) })
+        // Figures that cannot be had are left out: the page is for all pods.
+        .catch(() => undefined);
+      const { namespace = '', name = '' } = (from.is === 'persistent' ? from.claim.metadata : undefined) ?? {};
+      const volume = from.is === 'inline' ? wanted.name : pod.spec?.volumes?.find((each) => claimNameOf(pod, each) === name)?.name;
+      if (health && volume !== undefined) found.push({ ...health, name: volume, ...(name === '' ? {} : { claim: { namespace, name } }) });
+    }
+    return found;
   }
 
   async sweep(driver: string, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,11 @@
 // What pods have on the disk, remembered for a while: finding out means walking their directories.
-import type { LocalUse } from '../eviction/plan.ts';
 import type { PodView } from '../pod/worker.ts';
 
 /** Source: the period in which upstream's kubelet looks. */
 const keptMs = 60_000;
 
-export function createUsedSpace(nowMs: () => number, look: (view: PodView) => Promise<LocalUse>): (view: PodView) => Promise<LocalUse> {
-  const known = new Map<string, { readonly atMs: number; readonly use: Promise<LocalUse> }>();
+export function createUsedSpace<T>(nowMs: () => number, look: (view: PodView) => Promise<T>): (view: PodView) => Promise<T> {
+  const known = new Map<string, { readonly atMs: number; readonly use: Promise<T> }>();
   return (view) => {
     for (const [uid, { atMs }] of known) if (nowMs() - atMs > keptMs) known.delete(uid);
     const uid = view.pod.metadata?.uid ?? '';

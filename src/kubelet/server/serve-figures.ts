@@ -12,15 +12,23 @@ export interface Page {
 }
 
 export async function summaryPage(kubelet: Kubelet, cpuAndMemoryOnly: boolean): Promise<Page> {
-  const { usedSpace } = kubelet;
+  const { usedSpace, volumeFigures } = kubelet;
   const stats = await kubelet.stats({ speeds: true });
   if (cpuAndMemoryOnly) return json(statsSummary(stats));
   const space = new Map();
+  const volumes = new Map();
+  // All at once: a driver that does not answer costs its deadline once.
+  await Promise.all(
+    kubelet.pods().map(async (view) => {
+      if (volumeFigures) volumes.set(view.pod.metadata?.uid ?? '', await volumeFigures(view));
+    }),
+  );
   // One after another: walking directories is the disk's work, and nobody is in a hurry for it.
   for (const view of kubelet.pods()) {
-    if (usedSpace) space.set(view.pod.metadata?.uid ?? '', await usedSpace(view));
+    const uid = view.pod.metadata?.uid ?? '';
+    if (usedSpace) space.set(uid, await usedSpace(view));
   }
-  return json(statsSummary(stats, { pods: space, images: await kubelet.diskUse?.images() }));
+  return json(statsSummary(stats, { pods: space, volumes, images: await kubelet.diskUse?.images() }));
 }
 
 const json = (value: unknown): Page => ({ text: JSON.stringify(value), type: 'application/json' });

@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/instrumentation/node-metrics/ and the resource metrics endpoint
 import { formatTime } from '../../api/mod.ts';
 import type { FileSystemSpace } from '../../base/ports/fs.ts';
+import type { VolumeFigures } from '../csi/volumes.ts';
 import type { LocalUse } from '../eviction/plan.ts';
 import type { ImageSpace } from '../node/disk-use.ts';
 import type { InterfaceUsage } from '../node/machine-usage.ts';
@@ -48,6 +49,8 @@ const partOf = (space: FileSystemSpace, usedBytes: number, atMs: number) => {
 export interface SummarySpace {
   /** By uid. */
   readonly pods: ReadonlyMap<string, LocalUse>;
+  /** What storage drivers say, by uid. */
+  readonly volumes?: ReadonlyMap<string, readonly VolumeFigures[]>;
   readonly images?: ImageSpace | undefined;
 }
 
@@ -76,15 +79,28 @@ export function statsSummary(stats: NodeStats, space?: SummarySpace): unknown {
       ...(full && disk ? { fs: spaceOf(disk, atMs), runtime: { imageFs, containerFs: imageFs } } : {}),
       ...(full && processes ? { rlimit: { time: formatTime(atMs), maxpid: processes.max, curproc: processes.count } } : {}),
     },
-    pods: pods.map((pod) => podSummary(pod, disk, { full, use: space?.pods.get(pod.uid), images: images?.space ?? disk })),
+    pods: pods.map((pod) =>
+      podSummary(pod, disk, {
+        full,
+        use: space?.pods.get(pod.uid),
+        images: images?.space ?? disk,
+        volumes: space?.volumes?.get(pod.uid) ?? [],
+      }),
+    ),
   };
 }
 
 function podSummary(
   pod: PodStats,
   disk: FileSystemSpace | undefined,
-  { full, use, images }: { readonly full: boolean; readonly use: LocalUse | undefined; readonly images: FileSystemSpace | undefined },
+  of: {
+    readonly full: boolean;
+    readonly use: LocalUse | undefined;
+    readonly images: FileSystemSpace | undefined;
+    readonly volumes: readonly VolumeFigures[];
+  },
 ) {
+  const { full, use, images } = of;
   const { name, namespace, uid, startedAtMs, usage } = pod;
   const atMs = usage?.atMs ?? startedAtMs;
   const logs = (one: ContainerStats) => {
@@ -95,6 +111,7 @@ function podSummary(
     const bytes = use?.layers.get(one.name);
     return images && bytes !== undefined ? { rootfs: partOf(images, bytes, atMs) } : {};
   };
+  const driven = of.volumes.map((volume) => drivenVolume(volume, atMs));
   const parts = use ? [...use.volumes.values(), ...use.logs.values(), ...use.layers.values()] : [];
   const used = use && parts.reduce((sum, bytes) => sum + bytes, 0);
   return {
@@ -111,11 +128,25 @@ function podSummary(
     ...(full ? networkOf(pod.interfaces, atMs) : {}),
     ...(disk && use && used !== undefined
       ? {
-          volume: [...use.volumes].map(([volume, bytes]) => ({ ...partOf(disk, bytes, atMs), name: volume })),
+          volume: [...[...use.volumes].map(([volume, bytes]) => ({ ...partOf(disk, bytes, atMs), name: volume })), ...driven],
           'ephemeral-storage': { ...partOf(disk, used, atMs), inodesUsed: use.inodes },
         }
       : {}),
     ...(full && usage ? swapOf(usage) : {}),
+  };
+}
+
+/** Of a storage driver: in its own words. */
+function drivenVolume({ name, claim, usage, condition }: VolumeFigures, atMs: number) {
+  const of = (unit: string) => usage.find((each) => each.unit === unit);
+  const [bytes, inodes] = [of('bytes'), of('inodes')];
+  return {
+    time: formatTime(atMs),
+    ...(bytes ? { availableBytes: bytes.available, capacityBytes: bytes.total, usedBytes: bytes.used } : {}),
+    ...(inodes ? { inodesFree: inodes.available, inodes: inodes.total, inodesUsed: inodes.used } : {}),
+    name,
+    ...(claim ? { pvcRef: claim } : {}),
+    ...(condition ? { volumeHealthStats: { abnormal: condition.abnormal } } : {}),
   };
 }
 
