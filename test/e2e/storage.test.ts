@@ -1,5 +1,5 @@
 // Volumes that outlive their pods, with real containers: data stays, follows the claim, and goes with it.
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, startTestCluster, type TestCluster } from './harness.ts';
@@ -100,6 +100,28 @@ test('subPath and fsGroup: a part of the volume, written by somebody who is not 
   expect(await cluster.kubectl('logs', 'user')).toBe('2000:2777\n2000:644\n');
   const directory = await directoryOf('shared');
   expect(existsSync(join(directory, 'a/b/file'))).toBe(true);
+});
+
+test('a part of a volume is there again for a container that is started again, and none is left when the pod goes', async () => {
+  const command = 'cat /data; sleep 0.3; test -e /all/again || { touch /all/again; exit 1; }';
+  const container = {
+    name: 'c',
+    image,
+    command: ['sh', '-c', command],
+    volumeMounts: [
+      { name: 'data', mountPath: '/data', subPath: 'dir/file' },
+      { name: 'data', mountPath: '/all' },
+    ],
+  };
+  const maker = { name: 'make', image, command: ['sh', '-c', 'mkdir -p /all/dir; echo part > /all/dir/file'] };
+  const initContainers = [{ ...maker, volumeMounts: [{ name: 'data', mountPath: '/all' }] }];
+  const spec = { containers: [container], initContainers, restartPolicy: 'OnFailure' };
+  await apply(pod('parts', { volume: { emptyDir: {} }, command, spec }));
+  await succeeded('parts');
+  expect(await cluster.kubectl('logs', 'parts')).toBe('part\n');
+  expect(await get('pod parts', '.status.containerStatuses[0].restartCount')).toBe('1');
+  await cluster.kubectl('delete', 'pod', 'parts');
+  expect(readFileSync('/proc/self/mountinfo', 'utf8').includes(join(cluster.dataDir, 'kubelet/pods'))).toBe(false);
 });
 
 test('volumes that somebody made: hostPath by class, and kept when the claim goes', async () => {

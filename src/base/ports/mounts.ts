@@ -1,5 +1,7 @@
 // Mounts as a port: memory file systems, and what is mounted where. The machine's own through mount(8) and /proc.
-import { readFile, rmdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rmdir } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { systemProcesses } from './process.ts';
 
 export interface TmpfsOptions {
@@ -24,6 +26,12 @@ export interface Mounts {
   unmount(path: string): Promise<void>;
   /** The mount points at or below `path`, the deepest first. */
   below(path: string): Promise<readonly string[]>;
+  /**
+   * Makes the file or directory at `path`, which has no link in it and lies in `root`, seen at `target`, which is made. Each step is
+   * opened from the one before, and no link is followed: whoever swaps a part of the path for one meanwhile makes it reject. Absent:
+   * mounts that cannot.
+   */
+  bindInside?(of: { readonly root: string; readonly path: string; readonly target: string }): Promise<void>;
   /** Removes a directory that holds nothing, such as one of the kernel's own file systems. False when it is in use. Nothing there is no error. */
   removeEmpty(path: string): Promise<boolean>;
 }
@@ -39,7 +47,44 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 const unescapePath = (text: string): string =>
   text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
+/** Of Linux, on every architecture that Node.js runs on; Node.js has no name for it. */
+const O_PATH = 0o10000000;
+const openFlags = O_PATH | constants.O_NOFOLLOW;
+
+/** Opens `path` from `root` on, link by none; the caller closes it. */
+async function openInside(root: string, path: string): Promise<FileHandle> {
+  const parts = relative(root, path)
+    .split('/')
+    .filter((part) => part !== '');
+  if (parts.includes('..')) throw new Error(`"${path}" is not in "${root}"`);
+  let at = await open(root, openFlags);
+  for (const part of parts) {
+    try {
+      const next = await open(`/proc/self/fd/${at.fd}/${part}`, openFlags);
+      await at.close();
+      at = next;
+      if ((await at.stat()).isSymbolicLink()) throw new Error(`"${path}" has become a link at "${part}"`);
+    } catch (error) {
+      await at.close().catch(() => {});
+      throw error;
+    }
+  }
+  return at;
+}
+
 export const systemMounts: Mounts = {
+  async bindInside({ root, path, target }) {
+    const opened = await openInside(root, path);
+    try {
+      await mkdir(dirname(target), { recursive: true, mode: 0o750 });
+      if ((await opened.stat()).isDirectory()) await mkdir(target, { recursive: true, mode: 0o750 });
+      else await (await open(target, 'a', 0o640)).close();
+      // What is open is mounted, whatever its path leads to by now: mount(8) must not look at the path itself.
+      await run('mount', ['--no-canonicalize', '-o', 'bind', `/proc/${process.pid}/fd/${opened.fd}`, target]);
+    } finally {
+      await opened.close();
+    }
+  },
   async removeEmpty(path) {
     try {
       await rmdir(path);

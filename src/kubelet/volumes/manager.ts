@@ -1,7 +1,6 @@
 // The volumes of this node's pods: set up, kept up to date, taken down. One directory a pod, <dir>/<uid>.
 import { join } from 'node:path';
 import type { V1Container, V1Pod, V1Volume, V1VolumeDevice, V1VolumeMount } from '../../api/mod.ts';
-import type { FileSystem } from '../../base/ports/fs.ts';
 import { expand } from '../container/expand.ts';
 import type { RunningFacts } from '../container/fields.ts';
 import type { ImageViews } from '../cri/image-views.ts';
@@ -90,6 +89,7 @@ async function setUpOne(options: VolumesOptions, { pod, volume, facts, signal }:
 export function createVolumes(options: VolumesOptions): Volumes {
   const { directory, fs, mounts, tokens, imageViews: views } = options;
   const podPath = (uid: string) => join(directory, uid);
+  const subPathsOf = (uid: string) => join(podPath(uid), 'volume-subpaths');
   const volumePath = (uid: string, folder: string, name: string) => join(podPath(uid), 'volumes', folder, name);
 
   return {
@@ -110,6 +110,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     async tearDown(uid) {
       tokens?.forget(uid);
       // First, and by their drivers: what is left of them when the rest is removed would be data.
+      await releaseParts(options, subPathsOf(uid));
       await options.csi?.tearDown(uid);
       const path = join(podPath(uid), 'volumes');
       if (!(await fs.exists(path))) return;
@@ -119,7 +120,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     },
     async mountsOf(pod, container, { env, recursiveReadOnly }) {
       const found: Mount[] = [];
-      for (const mount of container.volumeMounts ?? []) {
+      for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
         const volume = pod.spec?.volumes?.find((one) => one.name === mount.name);
         const plugin = volume && pluginOf(volume);
         if (!volume || !plugin) throw new VolumeError(`volume "${mount.name}" of the mount at ${mount.mountPath} is not there`);
@@ -128,7 +129,12 @@ export function createVolumes(options: VolumesOptions): Volumes {
         const root = volume.hostPath?.path ?? (await fs.readLink(own)) ?? (volume.csi ? targetOf(own, false) : own);
         found.push({
           containerPath: mount.mountPath,
-          hostPath: await partOf(fs, { root, volume, subPath: subPathOf(mount, env) }),
+          hostPath: await partOf(options, {
+            root,
+            volume,
+            subPath: subPathOf(mount, env),
+            target: join(subPathsOf(pod.metadata?.uid ?? ''), volume.name, container.name, String(index)),
+          }),
           // Files made from API objects are never a container's to change.
           readonly: mount.readOnly === true || volume.persistentVolumeClaim?.readOnly === true || !writable.includes(plugin.source),
           ...(isRecursive(mount, recursiveReadOnly) ? { recursiveReadOnly: true } : {}),
@@ -156,12 +162,31 @@ function deviceOf({ name, devicePath }: V1VolumeDevice, volume: V1Volume | undef
   return { containerPath: devicePath, hostPath: target, permissions: readonly ? 'r' : 'rwm' };
 }
 
-/** The part of the volume at `root` that is to be mounted. */
-async function partOf(fs: FileSystem, of: { readonly root: string; readonly volume: V1Volume; readonly subPath: string }): Promise<string> {
-  const { root, volume, subPath } = of;
+/** Takes the mounts of parts of volumes away: nothing but empty places is left of them. */
+async function releaseParts({ fs, mounts }: VolumesOptions, path: string): Promise<void> {
+  if (!(await fs.exists(path))) return;
+  for (const point of await mounts.below(path)) await mounts.unmount(point);
+  await fs.remove(path);
+}
+
+interface Part {
+  readonly root: string;
+  readonly volume: V1Volume;
+  readonly subPath: string;
+  /** Where the part is bound to, if it can be. */
+  readonly target: string;
+}
+
+/** The part of the volume at `root` that is to be mounted. It is held by a mount of its own, so that nobody can swap it meanwhile. */
+async function partOf({ fs, mounts }: VolumesOptions, { root, volume, subPath, target }: Part): Promise<string> {
   if (subPath === '') return root;
   if (volume.image && !(await fs.exists(join(root, subPath)))) throw missingPart(subPath, volume.image.reference ?? '');
-  return resolveSubPath(fs, root, subPath);
+  const path = await resolveSubPath(fs, root, subPath);
+  if (!mounts.bindInside) return path;
+  // Of a run of the container before this one.
+  await mounts.unmount(target);
+  await mounts.bindInside({ root: (await fs.realPath(root)) ?? root, path, target });
+  return target;
 }
 
 function subPathOf(mount: V1VolumeMount, env: ReadonlyMap<string, string>): string {

@@ -12,7 +12,7 @@ const inside = (root: string, path: string): boolean => path === root || path.st
 /**
  * The real path of `subPath` in the volume at `root`, made as directories where it is missing. Every step is resolved before
  * the next one is taken, so that a link that a container has planted cannot lead the mount out of the volume. What is given
- * back has no link in it; a container that swaps a directory for a link between this check and the mount is not caught.
+ * back has no link in it; that it still has none when it is mounted is seen to by who mounts it.
  */
 export async function resolveSubPath(fs: FileSystem, root: string, subPath: string): Promise<string> {
   const parts = subPath.split('/').filter((part) => part !== '' && part !== '.');
