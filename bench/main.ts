@@ -9,7 +9,7 @@ import { apiPart } from './parts/api.ts';
 import { besidePart } from './parts/beside.ts';
 import { celPart } from './parts/cel.ts';
 import { etcdPart } from './parts/etcd.ts';
-import { inProcessPart, schedulerPart } from './parts/in-process.ts';
+import { constraintsPart, inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { manyPart } from './parts/many.ts';
 import { networkPart } from './parts/network.ts';
 import { nodePart } from './parts/node.ts';
@@ -35,6 +35,7 @@ const parts: readonly Part[] = [
   rolloutPart,
   inProcessPart,
   schedulerPart,
+  constraintsPart,
   celPart,
   admissionPart,
 ];
