@@ -1,5 +1,6 @@
 // Whether pods can be held to a bandwidth (kubernetes.io/ingress-bandwidth, egress-bandwidth) by the CNI plugin of that name: it needs token
-// buckets, ifb devices and redirection in the kernel, and the program tc.
+// buckets, ifb devices and redirection in the kernel, and the program tc. containerd gives each bucket the largest burst there is (512 MB), as
+// upstream's kubelet did: a pod is held to its rate once it has sent or got so much.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/network-plugins/#support-traffic-shaping
 import type { Processes } from '../../base/ports/process.ts';
 
