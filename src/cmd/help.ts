@@ -55,6 +55,7 @@ const access = `  --authentication-config FILE       an AuthenticationConfigurat
 `;
 
 const node = `  --kubelet-config FILE              a KubeletConfiguration (v1beta1): eviction, limits, reservations, logs, shutdown, ...
+  --registry-config FILE             where images come from: mirrors, plain HTTP, certificates, passwords, as in k3s' registries.yaml
 `;
 
 const topics: Readonly<Record<string, string>> = {

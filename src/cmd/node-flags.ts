@@ -3,8 +3,11 @@ import type { NodeFiles } from '../cluster/machine/mod.ts';
 
 const text = { type: 'string' } as const;
 
-export const nodeFlags = { 'kubelet-config': text } as const;
+export const nodeFlags = { 'kubelet-config': text, 'registry-config': text } as const;
 
-export const nodeFilesOf = (values: { readonly 'kubelet-config'?: string | undefined }): NodeFiles => ({
+type Values = { readonly [name in keyof typeof nodeFlags]?: string | undefined };
+
+export const nodeFilesOf = (values: Values): NodeFiles => ({
   kubeletConfig: values['kubelet-config'],
+  registryConfig: values['registry-config'],
 });

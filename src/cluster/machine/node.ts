@@ -16,8 +16,10 @@ import {
   type NodeFacts,
   type NodePrograms,
   nodeFacts,
+  type Registry,
   runtimePaths,
   startContainerd,
+  writeRegistries,
 } from '../../kubelet/containerd/mod.ts';
 import { type ContainerRuntime, createCriRuntime, createImageViews, type ImageViews } from '../../kubelet/cri/mod.ts';
 import { architectureOf, createImageStore, type ImageStore, pauseImage } from '../../kubelet/images/mod.ts';
@@ -80,6 +82,8 @@ export interface NodeOptions {
   readonly power?: { readonly signal: AbortSignal; done(): void } | undefined;
   /** Of the kubelet. */
   readonly settings?: KubeletSettings | undefined;
+  /** Where images come from. Undefined: as containerd's files say. */
+  readonly registries?: readonly Registry[] | undefined;
 }
 
 /** The node's containers can be run; no kubelet yet. Does not need the API server, and so starts beside it. */
@@ -118,6 +122,7 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     await network.setUp({ podCidr, clusterCidr, overheadBytes, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
   };
   await setOverhead(options.overheadBytes ?? 0);
+  if (options.registries) await writeRegistries(fs, runtimeDirs.registries, options.registries);
   const containerd = await startContainerd({ ...of, fs, processes, clock, log, signal, runtime, programs, facts, pauseImage });
   const images = createImageStore({
     fs,

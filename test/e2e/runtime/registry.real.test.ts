@@ -4,7 +4,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemFiles } from '../../../src/base/ports/fs.ts';
 import { systemProcesses } from '../../../src/base/ports/process.ts';
+import { readRegistries, writeRegistries } from '../../../src/kubelet/containerd/mod.ts';
 import { toolsImage } from '../../../src/kubelet/images/mod.ts';
 import { createNode, type Node, traces } from './harness.ts';
 
@@ -16,6 +18,7 @@ describe('a registry', () => {
   let before: Awaited<ReturnType<typeof traces>>;
   let registry: Server;
   let host: string;
+  const asked: string[] = [];
 
   beforeAll(async () => {
     before = await traces();
@@ -31,7 +34,10 @@ describe('a registry', () => {
     const manifest = index.manifests[0]?.digest ?? '';
 
     registry = createServer(async (request, response) => {
-      const [, kind, reference = ''] = /^\/v2\/(?:[\w/]+)\/(manifests|blobs)\/(.+)$/.exec(request.url ?? '') ?? [];
+      // A mirror is told whose image it is asked for: `?ns=far.example`.
+      const [path = ''] = (request.url ?? '').split('?');
+      asked.push(path);
+      const [, kind, reference = ''] = /^\/v2\/(?:[\w/]+)\/(manifests|blobs)\/(.+)$/.exec(path) ?? [];
       if (request.url?.includes('/private/') && request.headers.authorization !== password) {
         response.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
         return;
@@ -73,6 +79,23 @@ describe('a registry', () => {
     await expect(runtime.pullImage(name, undefined, undefined)).rejects.toThrow(/authorization|401/);
     await expect(runtime.pullImage(name, { username: 'me', password: 'wrong' }, undefined)).rejects.toThrow(/authorization|401/);
     expect(await runtime.pullImage(name, { username: 'me', password: 'secret' }, undefined)).toMatch(/^sha256:/);
+  });
+
+  test('a mirror is asked first, with its password; where there is none, the next one is', async () => {
+    const { runtime } = started;
+    const endpoint = ['http://127.0.0.1:1', `http://${host}/v2/private`, `http://${host}`];
+    const registries = readRegistries({
+      mirrors: { 'far.example': { endpoint } },
+      configs: { [host]: { auth: { username: 'me', password: 'secret' } } },
+    });
+    await writeRegistries(systemFiles, node.paths.registries, registries);
+    asked.length = 0;
+    expect(await runtime.pullImage('far.example/b/tools:1', undefined, undefined)).toMatch(/^sha256:/);
+    expect(asked[0]).toBe('/v2/private/b/tools/manifests/1');
+    asked.length = 0;
+    await expect(runtime.pullImage('far.example/b/tools:none', undefined, undefined)).rejects.toThrow();
+    expect(asked).toContain('/v2/b/tools/manifests/none');
+    await writeRegistries(systemFiles, node.paths.registries, []);
   });
 
   test('an image that is not there, and a registry that is not there', async () => {
