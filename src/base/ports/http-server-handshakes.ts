@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 
 /** So many handshakes are under way at once. */
-const underWayMax = 8;
+const underWayMax = 4;
 /** A client that does not go on with its handshake leaves its place to the next after this. The handshake itself goes on. */
 const placeMs = 10;
 /** Connections that wait for their handshake. Those beyond are dropped. */

@@ -50,6 +50,7 @@ export class BodyError extends Error {
 
 /** One for all requests: an error captures a stack, which costs as much as a request's head. */
 const answered = new BodyError('aborted', 'The answer is finished');
+const clientGone = new BodyError('aborted', 'The client has gone');
 
 type Incoming = http.IncomingMessage | http2.Http2ServerRequest;
 type Outgoing = http.ServerResponse | http2.Http2ServerResponse;
@@ -109,7 +110,7 @@ export class RequestView implements HttpServerRequest {
     if (this.#controller) return this.#controller.signal;
     const controller = new AbortController();
     this.#controller = controller;
-    const gone = () => controller.abort(this.#outgoing.writableFinished ? answered : new BodyError('aborted', 'The client has gone'));
+    const gone = () => controller.abort(this.#outgoing.writableFinished ? answered : clientGone);
     if (this.#outgoing.destroyed || this.#outgoing.socket?.destroyed) gone();
     else this.#outgoing.on('close', gone);
     return controller.signal;
