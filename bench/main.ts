@@ -8,6 +8,7 @@ import { admissionPart } from './parts/admission.ts';
 import { apiPart } from './parts/api.ts';
 import { besidePart } from './parts/beside.ts';
 import { celPart } from './parts/cel.ts';
+import { definitionsPart } from './parts/definitions.ts';
 import { etcdPart } from './parts/etcd.ts';
 import { constraintsPart, inProcessPart, schedulerPart } from './parts/in-process.ts';
 import { manyPart } from './parts/many.ts';
@@ -38,6 +39,7 @@ const parts: readonly Part[] = [
   constraintsPart,
   celPart,
   admissionPart,
+  definitionsPart,
 ];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -3,7 +3,7 @@
 export interface Line {
   readonly what: string;
   readonly measured: number;
-  readonly unit: 'ms' | 's' | '/s' | 'MB' | 'KiB' | '%' | 'MB/s';
+  readonly unit: 'us' | 'ms' | 's' | '/s' | 'MB' | 'KiB' | '%' | 'MB/s';
   /** What more there is to say of the figure: `p99 9.8 ms`. */
   readonly detail?: string;
   /** DESIGN's section 4, in the line's unit. */

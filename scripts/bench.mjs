@@ -33,6 +33,7 @@ await build({
     disk: 'bench/load/bare-disk.ts',
     local: 'bench/load/in-process.ts',
     wire: 'bench/network/wire.ts',
+    definitions: 'bench/load/definitions.ts',
     minke: 'src/cmd/minke.ts',
     'heavy-thread': 'src/apiserver/heavy/thread-program.ts',
   },
