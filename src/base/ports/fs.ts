@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, type Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeInside } from './inside.ts';
 
 export type FileKind = 'file' | 'directory' | 'link' | 'socket' | 'other';
 
@@ -70,6 +71,11 @@ export interface FileSystem {
   append(path: string, data: string | Uint8Array, options?: { readonly mode?: number | undefined }): Promise<void>;
   /** Makes the directory and its missing parents. An existing one is left as it is. `mode` (default 0o755) is for the last one only. */
   mkdir(path: string, options?: { readonly mode?: number | undefined }): Promise<void>;
+  /**
+   * Makes the directory `name` in `parent`, which has no link in it and is `root` or lies in it. Each step is opened from the one
+   * before, and no link is followed: whoever swaps a part of `parent` for one meanwhile makes it reject. Something of that name is no error.
+   */
+  mkdirInside(of: { readonly root: string; readonly parent: string; readonly name: string; readonly mode: number }): Promise<void>;
   /** Removes a file, a link (not what it points to), or a directory with everything in it. Nothing there is no error. */
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -163,6 +169,7 @@ export const systemFiles: FileSystem = {
       const made = await fs.mkdir(path, { recursive: true });
       if (made !== undefined) await fs.chmod(path, options.mode ?? 0o755);
     }),
+  mkdirInside: (of) => attempt('make the directory', join(of.parent, of.name), () => makeInside(of)),
   remove: (path) => attempt('remove', path, () => fs.rm(path, { recursive: true, force: true })),
   rename: (from, to) => attempt('rename', from, () => fs.rename(from, to)),
   stat: (path) => orMissing('look at', path, async () => toStat(await fs.stat(path))),

@@ -1,7 +1,7 @@
 // Mounts as a port: memory file systems, and what is mounted where. The machine's own through mount(8) and /proc.
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rmdir } from 'node:fs/promises';
-import { dirname, relative } from 'node:path';
+import { mkdir, open, readFile, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { openInside } from './inside.ts';
 import { systemProcesses } from './process.ts';
 
 export interface TmpfsOptions {
@@ -46,31 +46,6 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 /** mountinfo writes blanks in paths as octal. */
 const unescapePath = (text: string): string =>
   text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-
-/** Of Linux, on every architecture that Node.js runs on; Node.js has no name for it. */
-const O_PATH = 0o10000000;
-const openFlags = O_PATH | constants.O_NOFOLLOW;
-
-/** Opens `path` from `root` on, link by none; the caller closes it. */
-async function openInside(root: string, path: string): Promise<FileHandle> {
-  const parts = relative(root, path)
-    .split('/')
-    .filter((part) => part !== '');
-  if (parts.includes('..')) throw new Error(`"${path}" is not in "${root}"`);
-  let at = await open(root, openFlags);
-  for (const part of parts) {
-    try {
-      const next = await open(`/proc/self/fd/${at.fd}/${part}`, openFlags);
-      await at.close();
-      at = next;
-      if ((await at.stat()).isSymbolicLink()) throw new Error(`"${path}" has become a link at "${part}"`);
-    } catch (error) {
-      await at.close().catch(() => {});
-      throw error;
-    }
-  }
-  return at;
-}
 
 export const systemMounts: Mounts = {
   async bindInside({ root, path, target }) {

@@ -11,8 +11,8 @@ const inside = (root: string, path: string): boolean => path === root || path.st
 
 /**
  * The real path of `subPath` in the volume at `root`, made as directories where it is missing. Every step is resolved before
- * the next one is taken, so that a link that a container has planted cannot lead the mount out of the volume. What is given
- * back has no link in it; that it still has none when it is mounted is seen to by who mounts it.
+ * the next one is taken, so that a link that a container has planted cannot lead the mount, or a directory that is made, out of
+ * the volume. What is given back has no link in it; that it still has none when it is mounted is seen to by who mounts it.
  */
 export async function resolveSubPath(fs: FileSystem, root: string, subPath: string): Promise<string> {
   const parts = subPath.split('/').filter((part) => part !== '' && part !== '.');
@@ -25,8 +25,7 @@ export async function resolveSubPath(fs: FileSystem, root: string, subPath: stri
   let at = base;
   for (const part of parts) {
     const next = join(at, part);
-    const link = await fs.linkStat(next);
-    if (!link) await fs.mkdir(next, { mode });
+    if (!(await fs.linkStat(next))) await fs.mkdirInside({ root: base, parent: at, name: part, mode });
     const real = await fs.realPath(next);
     if (real === undefined || !inside(base, real)) throw new SubPathError(`subPath "${subPath}" leads out of the volume`);
     at = real;

@@ -212,6 +212,48 @@ describe('mounts', () => {
     if (typeof want === 'string') await expect(mounted).rejects.toThrow(want);
     else expect((await mounted)[0]).toMatchObject({ readonly: true, ...(want ? { recursiveReadOnly: true } : {}) });
   });
+  test.each([
+    ['the directory that it is in', 'new'],
+    ['one further up', 'there/new'],
+    ['of several the first', 'new/er/still'],
+  ])('%s is swapped for a link while what is missing is made: nothing is made outside', async (_what, subPath) => {
+    await setUp({ name: 'v', emptyDir: {} });
+    const root = pathOf('empty-dir');
+    const outside = join(dir, 'outside');
+    await fs.mkdir(join(root, 'a/there'));
+    await fs.mkdir(join(outside, 'there'));
+    // After the look that finds the part missing, before it is made.
+    const racing = {
+      ...fs,
+      linkStat: async (path: string) => {
+        const found = await fs.linkStat(path);
+        if (!found && (await fs.readLink(join(root, 'a'))) === undefined) {
+          await fs.rename(join(root, 'a'), join(root, 'aside'));
+          await fs.symlink(outside, join(root, 'a'));
+        }
+        return found;
+      },
+    };
+    await expect(resolveSubPath(racing, root, `a/${subPath}`)).rejects.toThrow();
+    expect((await fs.list(outside)).map(({ name }) => name)).toEqual(['there']);
+    expect(await fs.list(join(outside, 'there'))).toEqual([]);
+  });
+  test('a link that was put where a directory is missing is not followed, and no mode outside is changed', async () => {
+    await setUp({ name: 'v', emptyDir: {} });
+    const root = pathOf('empty-dir');
+    await fs.mkdir(join(dir, 'outside'), { mode: 0o700 });
+    const racing = {
+      ...fs,
+      linkStat: async (path: string) => {
+        const found = await fs.linkStat(path);
+        if (!found) await fs.symlink(join(dir, 'outside'), path);
+        return found;
+      },
+    };
+    await expect(resolveSubPath(racing, root, 'new/er')).rejects.toThrow('leads out of the volume');
+    expect(await fs.list(join(dir, 'outside'))).toEqual([]);
+    expect((await fs.stat(join(dir, 'outside')))?.mode).toBe(0o700);
+  });
   test('a subPath that a link leads out of the volume is refused', async () => {
     await setUp({ name: 'v', emptyDir: {} });
     await fs.symlink('/etc', join(pathOf('empty-dir'), 'out'));
