@@ -1,8 +1,8 @@
 // The network: what keeping rules costs, what they cost packets, and DNS, in network namespaces that the measurement makes.
 import { existsSync, readFileSync } from 'node:fs';
-import { ipv4 } from '../../src/network/cni/family.ts';
-import { createNft } from '../../src/network/cni/nft.ts';
+import { ipv4 } from '../../src/network/addresses/family.ts';
 import { renderRules } from '../../src/network/cni/rules.ts';
+import { createNft } from '../../src/network/nftables/nft.ts';
 import { service, slice } from '../../src/network/proxy/fixtures.fake.ts';
 import { frontendsOf } from '../../src/network/proxy/model.ts';
 import { type BaseOptions, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Persisted, V1EndpointSlice, V1Ingress, V1NetworkPolicy, V1Service } from '../api/mod.ts';
-import { ipv4, ipv6 } from './cni/family.ts';
+import { ipv4, ipv6 } from './addresses/family.ts';
 import { ingressController, planIngresses } from './ingress/plan.ts';
 import { findTarget } from './ingress/table.ts';
 import { renderTable } from './policy/nftables.ts';

@@ -1,6 +1,7 @@
 // The door of network/.
 
-export { shapesBandwidth } from './cni/bandwidth.ts';
+export { type Family, familyOf } from './addresses/family.ts';
+export { ipv6Problem } from './addresses/ipv6-support.ts';
 export {
   addressAt,
   type ClusterRanges,
@@ -13,11 +14,10 @@ export {
   parseRange,
   type Range,
   splitRanges,
-} from './cni/cidr.ts';
+} from './addresses/range.ts';
+export { shapesBandwidth } from './cni/bandwidth.ts';
 export { bridgeName } from './cni/conflist.ts';
-export { type Family, familyOf } from './cni/family.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';
-export { ipv6Problem } from './cni/ipv6-support.ts';
 export { createPodNetwork, type PodNetwork, type PodNetworkOptions, type SetUpOptions } from './cni/pod-network.ts';
 export { type DnsServerOptions, runDnsServer } from './dns/server.ts';
 export { type IngressOptions, runIngress } from './ingress/ingress.ts';

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ipv4, ipv6 } from '../../src/network/cni/family.ts';
-import { readListing } from '../../src/network/cni/listing.ts';
+import { ipv4, ipv6 } from '../../src/network/addresses/family.ts';
+import { readListing } from '../../src/network/nftables/listing.ts';
 import { expectedListing, renderDetour, renderDifference, renderTable } from '../../src/network/policy/nftables.ts';
 import { PolicyProgram } from '../../src/network/policy/program.ts';
 import { eventually, run, startTestCluster, type TestCluster } from './harness.ts';

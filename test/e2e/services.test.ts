@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ipv6 } from '../../src/network/cni/family.ts';
+import { ipv6 } from '../../src/network/addresses/family.ts';
 import { base as base4, service as fixtureService, slice as fixtureSlice, here } from '../../src/network/proxy/fixtures.fake.ts';
 import { frontendsOf } from '../../src/network/proxy/model.ts';
 import { type BaseOptions, expectedListing, readServices, renderAll, renderChange } from '../../src/network/proxy/nftables.ts';

@@ -1,6 +1,6 @@
 // Ports of pods that are published on the host. The kernel's table is the truth: it outlives a restart of Minke, as the pods do.
-import { type Family, familyOf } from './family.ts';
-import type { Nft } from './nft.ts';
+import { type Family, familyOf } from '../addresses/family.ts';
+import type { Nft } from '../nftables/nft.ts';
 import { type HostPort, hostPortKey, parseHostPorts, renderAddHostPorts, renderRemoveHostPorts } from './rules.ts';
 
 export interface PublishRequest {

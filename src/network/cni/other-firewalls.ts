@@ -1,5 +1,5 @@
 // Firewalls of others that drop what is forwarded (Docker's, by its policy): pods need an exception in each, since one drop outweighs every accept. Pure.
-import type { Family } from './family.ts';
+import type { Family } from '../addresses/family.ts';
 
 export interface Chain {
   readonly family: string;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ipv4, ipv6 } from '../addresses/family.ts';
+import type { Nft } from '../nftables/nft.ts';
 import { bridgeName, renderConflist } from './conflist.ts';
-import { ipv4, ipv6 } from './family.ts';
 import { HostPortTable, type PublishRequest } from './host-ports.ts';
-import type { Nft } from './nft.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
 import { outsideMtuOf } from './pod-network.ts';
 import { type HostPort, parseHostPorts, renderRemoval, renderRules, tableName } from './rules.ts';

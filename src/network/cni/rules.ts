@@ -1,6 +1,6 @@
 // The nftables rules of one cluster's pod network, as text for `nft -f -`. Pure.
 // https://www.netfilter.org/projects/nftables/manpage.html
-import { type Family, familyOf } from './family.ts';
+import { type Family, familyOf } from '../addresses/family.ts';
 
 /** The table that holds everything of the pod network: `minke-3fa9c1`. */
 export function tableName(clusterId: string): string {

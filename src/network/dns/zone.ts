@@ -1,7 +1,7 @@
 // The cluster's names: from a question to records, out of services and endpoint slices as they are at this moment. Pure.
 // https://github.com/kubernetes/dns/blob/master/docs/specification.md (version 1.1.0)
 import { formatIp, isHeadless, parseIp, serviceNameLabel, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
-import { isIn, parseRange } from '../cni/cidr.ts';
+import { isIn, parseRange } from '../addresses/range.ts';
 import type { DnsRecord, RecordData } from './wire.ts';
 
 /** Of every record: short, because endpoints come and go. */

@@ -14,7 +14,7 @@ import {
 import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
 import type { ProxyCertificate, ReverseProxy } from '../../base/ports/reverse-proxy.ts';
 import { type Client, cacheKeyOf, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../../client/mod.ts';
-import { Dirty } from '../cni/keep-table.ts';
+import { Dirty } from '../nftables/keep-table.ts';
 import { sliceIndex } from '../proxy/proxy.ts';
 import { certificateFor, type IngressPlan, isOurs, planIngresses } from './plan.ts';
 import { ingressServiceKey, publishClass, publishService, withdrawService } from './publish.ts';

@@ -2,7 +2,7 @@
 import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
 import type { Random } from '../../base/mod.ts';
 import type { ProxiedRequest, ProxyBackend, ProxyRoute } from '../../base/ports/reverse-proxy.ts';
-import { ipv4, ipv6 } from '../cni/family.ts';
+import { ipv4, ipv6 } from '../addresses/family.ts';
 import { selectBackends } from '../proxy/backends.ts';
 import { servicePort } from './plan.ts';
 import { type BackendRef, findTarget, makeTable, type RoutingTable, refText } from './table.ts';

@@ -12,8 +12,8 @@ import {
   type V1NetworkPolicyPort,
   type V1Pod,
 } from '../../api/mod.ts';
-import { lastOf, parseRange } from '../cni/cidr.ts';
-import type { Family } from '../cni/family.ts';
+import type { Family } from '../addresses/family.ts';
+import { lastOf, parseRange } from '../addresses/range.ts';
 import { isPort, plainAddress } from '../proxy/backends.ts';
 import { type Protocol, protocols } from '../proxy/model.ts';
 

@@ -1,6 +1,7 @@
 // The packet filter's table for network policies, as text for `nft -f -`. Pure.
-import { type Family, familyOf } from '../cni/family.ts';
-import type { Listing } from '../cni/listing.ts';
+import { type Family, familyOf } from '../addresses/family.ts';
+import { renderElements } from '../nftables/elements.ts';
+import type { Listing } from '../nftables/listing.ts';
 import type { Difference } from './ledger.ts';
 import { type PolicyBase, standingChains, standingSets } from './rules.ts';
 
@@ -45,17 +46,6 @@ export function renderDifference(family: Family, table: string, { sets, chains, 
     ...sets.removed.map(({ name }) => `delete set ${t} ${name}`),
     '',
   ].join('\n');
-}
-
-function renderElements(verb: 'add' | 'delete', t: string, elements: Difference['elements']['added']): readonly string[] {
-  const bySet = new Map<string, string[]>();
-  for (const { set, key, value } of elements) {
-    const text = verb === 'delete' || value === '' ? key : `${key} : ${value}`;
-    const found = bySet.get(set);
-    if (found) found.push(text);
-    else bySet.set(set, [text]);
-  }
-  return [...bySet].map(([set, texts]) => `${verb} element ${t} ${set} { ${texts.join(', ')} }`);
 }
 
 /** What the listing shows when nobody has touched the table. */

@@ -6,7 +6,7 @@ import {
   type V1NetworkPolicyPeer,
   type V1NetworkPolicyPort,
 } from '../../api/mod.ts';
-import { overlap, parseRange } from '../cni/cidr.ts';
+import { overlap, parseRange } from '../addresses/range.ts';
 import type { Packet } from '../proxy/trace.fake.ts';
 import type { PolicyPod } from './model.ts';
 

@@ -5,10 +5,10 @@ import type { Clock, Logger, Random } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
-import { type Family, familyOf, ipv4, ipv6 } from '../cni/family.ts';
-import { Dirty, keepTable, type WantedTable } from '../cni/keep-table.ts';
-import { readListing, sameListing } from '../cni/listing.ts';
-import { createNft, type Nft } from '../cni/nft.ts';
+import { type Family, familyOf, ipv4, ipv6 } from '../addresses/family.ts';
+import { Dirty, keepTable, type WantedTable } from '../nftables/keep-table.ts';
+import { readListing, sameListing } from '../nftables/listing.ts';
+import { createNft, type Nft } from '../nftables/nft.ts';
 import type { GateKeeper, PodGate, SandboxClaim } from './gate.ts';
 import { type PolicyPlace, type PolicyPod, policyPod } from './model.ts';
 import {

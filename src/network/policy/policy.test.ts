@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Labels, V1NetworkPolicy, V1NetworkPolicySpec, V1Pod } from '../../api/mod.ts';
-import { ipv4, ipv6 } from '../cni/family.ts';
+import { ipv4, ipv6 } from '../addresses/family.ts';
 import { around, base, here } from '../proxy/fixtures.fake.ts';
 import { type Packet, PacketFilter } from '../proxy/trace.fake.ts';
 import { type PolicyPod, policyPod } from './model.ts';

@@ -1,7 +1,7 @@
 // From policies, namespaces and pods to the smallest change of the packet filter. Pure; keeps what it has been told, and looks again only at
 // what a change concerns: a pod that comes or goes costs its own elements.
 import type { Labels, V1NetworkPolicy } from '../../api/mod.ts';
-import type { Family } from '../cni/family.ts';
+import type { Family } from '../addresses/family.ts';
 import { type Difference, type Item, Ledger } from './ledger.ts';
 import { type CompiledPolicy, compilePolicy, type PodSelection, type PolicyPod } from './model.ts';
 import { Multimap } from './multimap.ts';

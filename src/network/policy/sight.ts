@@ -2,7 +2,7 @@
 import { errorText, type Logger } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
-import type { Nft } from '../cni/nft.ts';
+import type { Nft } from '../nftables/nft.ts';
 import { renderDetour } from './nftables.ts';
 
 const ipMs = 10_000;

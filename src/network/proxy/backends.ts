@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-policies
 // https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution
 import { formatIp, parseIp, type V1Endpoint, type V1EndpointSlice, type V1ServicePort } from '../../api/mod.ts';
-import type { Family } from '../cni/family.ts';
+import type { Family } from '../addresses/family.ts';
 
 /** Where a service port's traffic goes: an address and a port. */
 export interface Backend {

@@ -1,6 +1,6 @@
 // Services and slices for tests, said in few words.
 import type { V1Endpoint, V1EndpointSlice, V1Service, V1ServicePort } from '../../api/mod.ts';
-import { ipv4 } from '../cni/family.ts';
+import { ipv4 } from '../addresses/family.ts';
 import type { BaseOptions } from './nftables.ts';
 import type { Surroundings } from './trace.fake.ts';
 

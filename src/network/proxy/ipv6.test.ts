@@ -1,7 +1,7 @@
 // What clients experience over IPv6: packets traced through the rules of the second table.
 import { describe, expect, test } from 'vitest';
 import type { V1EndpointSlice, V1Service } from '../../api/mod.ts';
-import { ipv6 } from '../cni/family.ts';
+import { ipv6 } from '../addresses/family.ts';
 import { around, base as base4, here as here4, service, slice } from './fixtures.fake.ts';
 import { flowArguments } from './flows.ts';
 import { frontendsOf } from './model.ts';

@@ -2,8 +2,8 @@
 import { type Persisted, StatusError, services, type V1Service } from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep } from '../../base/mod.ts';
 import type { Client, Informers } from '../../client/mod.ts';
-import { addressAt, isIn, parseRange, type Range, sizeOf, splitRanges } from '../cni/cidr.ts';
-import { familyOf } from '../cni/family.ts';
+import { familyOf } from '../addresses/family.ts';
+import { addressAt, isIn, parseRange, type Range, sizeOf, splitRanges } from '../addresses/range.ts';
 
 /** Whoever names another class has another controller. */
 export const loadBalancerClass = 'minke';

@@ -2,8 +2,8 @@
 // https://kubernetes.io/docs/reference/networking/virtual-ips/
 import { createHash } from 'node:crypto';
 import { isHeadless, type V1EndpointSlice, type V1Service, type V1ServicePort } from '../../api/mod.ts';
-import { contains, formatRange, isSingle, parseRange, type Range } from '../cni/cidr.ts';
-import type { Family } from '../cni/family.ts';
+import type { Family } from '../addresses/family.ts';
+import { contains, formatRange, isSingle, parseRange, type Range } from '../addresses/range.ts';
 import { type Backend, isPort, type Place, plainAddress, selectBackends } from './backends.ts';
 
 export const protocols = ['tcp', 'udp', 'sctp'] as const;

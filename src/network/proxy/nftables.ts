@@ -1,10 +1,11 @@
 // The packet filter's table for services, as text for `nft -f -`, and read back from its listing. Pure.
 // https://www.netfilter.org/projects/nftables/manpage.html
-import type { Family } from '../cni/family.ts';
-import { type Listing, readListing } from '../cni/listing.ts';
+import type { Family } from '../addresses/family.ts';
+import { renderElements } from '../nftables/elements.ts';
+import { type Listing, readListing } from '../nftables/listing.ts';
 import { type Backend, backendKey } from './backends.ts';
 import { type FrontendTable, frontendTables, type Protocol, protocols } from './model.ts';
-import { type Affinity, type Balancer, balancerName, type Change, type Element, refuseChain, type SetName } from './plan.ts';
+import { type Affinity, type Balancer, balancerName, type Change, refuseChain, type SetName } from './plan.ts';
 
 /** The table of its own beside the pod network's: it is replaced as a whole, which the other, whose host ports are the only record, cannot be. */
 export const servicesTableName = (clusterId: string): string => `minke-${clusterId}-services`;
@@ -217,17 +218,6 @@ const renderPartRemoval = (t: string, part: string): readonly string[] => [
   `delete chain ${t} ${part}`,
   `delete set ${t} ${part}`,
 ];
-
-function renderElements(verb: 'add' | 'delete', t: string, elements: readonly Element[]): readonly string[] {
-  const bySet = new Map<SetName, string[]>();
-  for (const { set, key, value } of elements) {
-    const text = verb === 'delete' || value === '' ? key : `${key} : ${value}`;
-    const found = bySet.get(set);
-    if (found) found.push(text);
-    else bySet.set(set, [text]);
-  }
-  return [...bySet].map(([set, texts]) => `${verb} element ${t} ${set} { ${texts.join(', ')} }`);
-}
 
 /** What {@link readServices} gives when nobody has touched the table. */
 export function expectedListing(base: BaseOptions, everything: Change): Listing {

@@ -1,5 +1,5 @@
 // From what services ask for to the smallest change of the packet filter: element by element. Pure; keeps what has been planned so far.
-import { isIn, parseRange, type Range } from '../cni/cidr.ts';
+import { isIn, parseRange, type Range } from '../addresses/range.ts';
 import { type Backend, backendKey } from './backends.ts';
 import type { Frontend, FrontendTable, Protocol } from './model.ts';
 

@@ -4,10 +4,10 @@ import { endpointslices, nodes, type Persisted, serviceNameLabel, services, type
 import type { Clock, Logger, Random } from '../../base/mod.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import { cacheKeyOf, type Informer, type Informers } from '../../client/mod.ts';
-import { ipv4, ipv6 } from '../cni/family.ts';
-import { Dirty, keepTable, type WantedTable } from '../cni/keep-table.ts';
-import { sameListing } from '../cni/listing.ts';
-import { createNft, type Nft } from '../cni/nft.ts';
+import { ipv4, ipv6 } from '../addresses/family.ts';
+import { Dirty, keepTable, type WantedTable } from '../nftables/keep-table.ts';
+import { sameListing } from '../nftables/listing.ts';
+import { createNft, type Nft } from '../nftables/nft.ts';
 import type { Backend } from './backends.ts';
 import { createFlows } from './flows.ts';
 import { createHealthChecks, type HealthChecks, healthCheckOf } from './health-check.ts';

@@ -1,5 +1,5 @@
 // A small packet filter for tests: takes the text that is meant for nft, and says what becomes of a packet.
-import { overlap, parseRange } from '../cni/cidr.ts';
+import { overlap, parseRange } from '../addresses/range.ts';
 
 export interface Packet {
   readonly from: string;

@@ -3,8 +3,8 @@
 // an address and a hardware address that follow from its pods' range. So nothing has to be learned or announced.
 // Source: https://www.kernel.org/doc/html/latest/networking/vxlan.html
 import type { V1Node } from '../../api/mod.ts';
-import { addressAt, contains, formatRange, isIn, parseRange, type Range, splitRanges } from '../cni/cidr.ts';
-import { familyOf } from '../cni/family.ts';
+import { familyOf } from '../addresses/family.ts';
+import { addressAt, contains, formatRange, isIn, parseRange, type Range, splitRanges } from '../addresses/range.ts';
 
 export type PodNetworkMode = 'vxlan' | 'routes';
 

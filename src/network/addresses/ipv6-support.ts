@@ -1,8 +1,8 @@
 // Whether the kernel has what pods with IPv6 addresses need.
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
+import { renderRules } from '../cni/rules.ts';
 import { ipv6 } from './family.ts';
-import { renderRules } from './rules.ts';
 
 const nftMs = 10_000;
 const disabled = '/proc/sys/net/ipv6/conf/all/disable_ipv6';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressAt, chooseClusterRanges, chooseRange, formatRange, overlap, parseRange, sizeOf, takenRanges } from './cidr.ts';
+import { addressAt, chooseClusterRanges, chooseRange, formatRange, overlap, parseRange, sizeOf, takenRanges } from './range.ts';
 
 test.each([
   ['10.1.2.0/24', '10.1.2.0/24'],
