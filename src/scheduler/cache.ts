@@ -123,9 +123,14 @@ export class SchedulerCache implements Snapshot {
     return there && there.size > 0 ? [...there.values()] : nobody;
   }
 
-  pretendThere(pod: V1Pod, nodeName: string): () => void {
+  pretendThere(pod: V1Pod, nodeName: string, scope: 'everywhere' | 'node' = 'everywhere'): () => void {
     const key = podKey(pod);
     if (this.#placed.has(key)) return () => {};
+    if (scope === 'node') {
+      const info = this.#infos.get(nodeName);
+      info?.add(pod);
+      return () => info?.remove(pod);
+    }
     this.#place(pod, nodeName);
     return () => {
       this.#placed.delete(key);
@@ -133,10 +138,19 @@ export class SchedulerCache implements Snapshot {
     };
   }
 
-  pretendGone(pod: V1Pod): () => void {
+  nominationOf(pod: V1Pod): string | undefined {
+    return this.#nominated.get(podKey(pod))?.nodeName;
+  }
+
+  pretendGone(pod: V1Pod, scope: 'everywhere' | 'node' = 'everywhere'): () => void {
     const key = podKey(pod);
     const nodeName = this.#placed.get(key);
     if (nodeName === undefined) return () => {};
+    if (scope === 'node') {
+      const info = this.#infos.get(nodeName);
+      const taken = info?.take(key);
+      return () => taken && info?.putBack(key, taken);
+    }
     this.#placed.delete(key);
     this.#unplace(key, this.#infos.get(nodeName));
     return () => this.#place(pod, nodeName);

@@ -3,6 +3,7 @@ import type { V1Pod } from '../api/mod.ts';
 import type { Random } from '../base/mod.ts';
 import { type CycleState, type EnabledPlugin, type PluginChain, pluginsAt, unschedulable, type Verdict } from './framework.ts';
 import { type NodeInfo, podKey } from './node-info.ts';
+import { hasAffinity } from './pod-affinity-terms.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Below this many nodes every one is looked at; above, a share that is enough to choose well: the lower end of upstream's adaptive one. */
@@ -49,9 +50,30 @@ export function findFeasible(pod: V1Pod, state: CycleState, options: DecideOptio
   const { snapshot } = options;
   const narrowed = preFilter(pod, state, options);
   if ('is' in narrowed) return narrowed;
+  const filters = filtersOf(options, narrowed);
+  const nominated = nominatedThatFits(pod, state, options, { narrowed, filters });
+  if (nominated) return { feasible: [nominated], failed: [], narrowed };
   const candidates = narrowed.only ? snapshot.nodes.filter((node) => narrowed.only?.has(node.name)) : snapshot.nodes;
-  const found = filter(pod, state, { ...options, candidates, filters: filtersOf(options, narrowed) });
+  const again = asItWas(pod, state, options, { narrowed, filters });
+  const found = filter(pod, state, { ...options, candidates, filters, again });
   return 'is' in found ? found : { ...found, narrowed };
+}
+
+interface Filtering {
+  readonly narrowed: Narrowed;
+  readonly filters: readonly EnabledPlugin[];
+}
+
+/** Where others have made room for the pod, no other node is looked at. */
+function nominatedThatFits(pod: V1Pod, state: CycleState, options: LookOptions, { narrowed, filters }: Filtering): NodeInfo | undefined {
+  const { snapshot } = options;
+  const name = snapshot.nominationOf(pod) ?? pod.status?.nominatedNodeName;
+  const node = name && narrowed.only?.has(name) !== false ? snapshot.get(name) : undefined;
+  return node &&
+    !firstRefusal(pod, state, node, filters) &&
+    !refusalWithNominated(pod, node, options, asItWas(pod, state, options, { narrowed, filters }))
+    ? node
+    : undefined;
 }
 
 export const filtersOf = (options: LookOptions, { skipped }: Narrowed): readonly EnabledPlugin[] =>
@@ -113,6 +135,7 @@ export function preFilter(pod: V1Pod, state: CycleState, options: LookOptions): 
 interface FilterRequest extends DecideOptions {
   readonly candidates: readonly NodeInfo[];
   readonly filters: readonly EnabledPlugin[];
+  readonly again: RefusalOn;
 }
 
 /** In the order in which they were looked at. */
@@ -128,7 +151,8 @@ function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasib
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
     const node = candidates[next] as NodeInfo;
     next = next + 1 === candidates.length ? 0 : next + 1;
-    const verdict = firstRefusal(pod, state, node, filters) ?? (hasNominated ? refusalWithNominated(pod, node, request) : undefined);
+    const verdict =
+      firstRefusal(pod, state, node, filters) ?? (hasNominated ? refusalWithNominated(pod, node, request, request.again) : undefined);
     if (!verdict) feasible.push(node);
     else if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
     else failed.push({ node, verdict });
@@ -147,13 +171,24 @@ export function refusalOn(pod: V1Pod, node: NodeInfo, options: LookOptions, stat
  * As {@link refusalOn}, for many looks at one pod while others are pretended gone, and back again: what pre-filters compute is
  * computed once where no filter that runs counts pods. (A filter that had nothing to say before pods went has nothing to say then.)
  */
-export function createRefusalOn(pod: V1Pod, options: LookOptions): (node: NodeInfo) => Verdict | undefined {
+export function createRefusalOn(pod: V1Pod, options: LookOptions): RefusalOn {
   const state: CycleState = new Map();
   const narrowed = preFilter(pod, state, options);
-  if ('is' in narrowed) return (node) => refusalOn(pod, node, options);
-  const filters = filtersOf(options, narrowed);
-  if (filters.some(({ plugin }) => plugin.countsPods)) return (node) => refusalOn(pod, node, options);
-  return (node) => (narrowed.only?.has(node.name) === false ? unschedulable() : firstRefusal(pod, state, node, filters));
+  if ('is' in narrowed) return { scope: 'everywhere', refusal: (node) => refusalOn(pod, node, options) };
+  return asItWas(pod, state, options, { narrowed, filters: filtersOf(options, narrowed) });
+}
+
+/** With what pre-filters have computed, where that holds while others are pretended gone. */
+function asItWas(pod: V1Pod, state: CycleState, options: LookOptions, { narrowed, filters }: Filtering): RefusalOn {
+  if (filters.some(({ plugin }) => plugin.countsPods)) return { scope: 'everywhere', refusal: (node) => refusalOn(pod, node, options) };
+  const refusal = (node: NodeInfo) => (narrowed.only?.has(node.name) === false ? unschedulable() : firstRefusal(pod, state, node, filters));
+  return { scope: 'node', refusal };
+}
+
+export interface RefusalOn {
+  /** How far pods must be pretended gone: `node` where nobody looks farther. */
+  readonly scope: 'everywhere' | 'node';
+  readonly refusal: (node: NodeInfo) => Verdict | undefined;
 }
 
 function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: readonly EnabledPlugin[]): Verdict | undefined {
@@ -167,15 +202,17 @@ function firstRefusal(pod: V1Pod, state: CycleState, node: NodeInfo, filters: re
 }
 
 /** Pods that others have made room for count as there, unless this pod is more important. */
-export function refusalWithNominated(pod: V1Pod, node: NodeInfo, request: LookOptions): Verdict | undefined {
+export function refusalWithNominated(pod: V1Pod, node: NodeInfo, request: LookOptions, again?: RefusalOn): Verdict | undefined {
   const { snapshot } = request;
-  const nominated = snapshot
-    .nominatedOn(node.name)
-    .filter((other) => podKey(other) !== podKey(pod) && (other.spec?.priority ?? 0) >= (pod.spec?.priority ?? 0));
+  const all = snapshot.nominatedOn(node.name);
+  if (all.length === 0) return undefined;
+  const nominated = all.filter((other) => podKey(other) !== podKey(pod) && (other.spec?.priority ?? 0) >= (pod.spec?.priority ?? 0));
   if (nominated.length === 0) return undefined;
-  const undo = nominated.map((other) => snapshot.pretendThere(other, node.name));
+  // What they have against others counts beyond the node.
+  const near = again?.scope === 'node' && !nominated.some(hasAffinity) ? again : undefined;
+  const undo = nominated.map((other) => snapshot.pretendThere(other, node.name, near?.scope));
   try {
-    return refusalOn(pod, node, request);
+    return near ? near.refusal(node) : refusalOn(pod, node, request);
   } finally {
     for (const back of undo) back();
   }
@@ -189,7 +226,8 @@ export function feasibleNodesWanted(nodes: number, percentage = 0): number {
 
 /** Adds the nodes that pre-filters ruled out, so that the message counts every node. */
 function explain(failed: Failed, snapshot: Snapshot, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
-  const verdicts = new Map(failed.map(({ node, verdict }) => [node.name, verdict]));
+  const verdicts = new Map<string, Verdict>();
+  for (const { node, verdict } of failed) verdicts.set(node.name, verdict);
   if (narrowed.only) {
     for (const node of snapshot.nodes) {
       if (!narrowed.only.has(node.name)) {
@@ -201,7 +239,8 @@ function explain(failed: Failed, snapshot: Snapshot, narrowed: Narrowed): Pick<F
       }
     }
   }
-  const plugins = new Set([...verdicts.values()].flatMap((verdict) => ('plugin' in verdict && verdict.plugin ? [verdict.plugin] : [])));
+  const plugins = new Set<string>();
+  for (const verdict of verdicts.values()) if ('plugin' in verdict && verdict.plugin) plugins.add(verdict.plugin);
   return { verdicts, plugins };
 }
 
@@ -247,9 +286,12 @@ function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], opt
 /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
 export function fitMessage(why: FitFailure): string {
   if (why.nodes === 0) return 'no nodes available to schedule pods';
+  // Most nodes share a few verdicts.
+  const alike = new Map<Verdict, number>();
+  for (const verdict of why.verdicts.values()) alike.set(verdict, (alike.get(verdict) ?? 0) + 1);
   const counts = new Map<string, number>();
-  for (const verdict of why.verdicts.values()) {
-    for (const reason of 'reasons' in verdict ? verdict.reasons : []) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  for (const [verdict, nodes] of alike) {
+    for (const reason of 'reasons' in verdict ? verdict.reasons : []) counts.set(reason, (counts.get(reason) ?? 0) + nodes);
   }
   const parts = why.everywhere ?? [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${why.nodes} nodes are available: ${parts.join(', ')}.`;

@@ -19,12 +19,12 @@ export const podKey = (pod: V1Pod): string => pod.metadata?.uid ?? `${pod.metada
 
 const noLabels: Readonly<Record<string, string>> = {};
 const anyAddress = '0.0.0.0';
+const noPorts: readonly HostPort[] = [];
 
 export function hostPortsOf(pod: V1Pod): readonly HostPort[] {
-  const containers = [
-    ...(pod.spec?.containers ?? []),
-    ...(pod.spec?.initContainers ?? []).filter((container) => container.restartPolicy === 'Always'),
-  ];
+  const { containers: main = [], initContainers = [] } = pod.spec ?? {};
+  if (initContainers.length === 0 && main.every(({ ports }) => ports === undefined)) return noPorts;
+  const containers = [...main, ...initContainers.filter((container) => container.restartPolicy === 'Always')];
   return containers.flatMap((container) =>
     (container.ports ?? [])
       .filter((port) => (port.hostPort ?? 0) > 0)
@@ -121,10 +121,21 @@ export class NodeInfo {
   }
 
   remove(pod: V1Pod): void {
-    const placed = this.#pods.get(podKey(pod));
-    if (!placed) return;
-    this.#pods.delete(podKey(pod));
+    this.take(podKey(pod));
+  }
+
+  /** Leaves a pod out, until {@link putBack} is given what this gives. */
+  take(key: string): PlacedPod | undefined {
+    const placed = this.#pods.get(key);
+    if (!placed) return undefined;
+    this.#pods.delete(key);
     this.#count(placed, -1);
+    return placed;
+  }
+
+  putBack(key: string, placed: PlacedPod): void {
+    this.#pods.set(key, placed);
+    this.#count(placed, 1);
   }
 
   portTaken(wanted: HostPort): boolean {

@@ -106,6 +106,34 @@ describe('findPreemption()', () => {
     }
   });
 
+  test('where room was made for a pod, it goes without a look at other nodes, unless somebody as important has taken it', () => {
+    const cache = new SchedulerCache();
+    for (const name of ['a', 'b', 'c']) cache.setNode(small(name));
+    const random = new SeededRandom(1);
+    cache.nominate(important, 'b');
+    const look = () => decide(important, new Map(), { plugins, snapshot: cache, random, startAt: 0 });
+    expect(look()).toEqual({ is: 'node', name: 'b', evaluated: 1, feasible: 1 });
+    cache.nominate(makePod('equal', { cpu: '1', priority: 100 }), 'b');
+    expect(look()).toMatchObject({ is: 'node', evaluated: 3, feasible: 2 });
+    cache.setPod(on('b', 'taken', { cpu: '1', priority: 1 }));
+    expect(look()).toMatchObject({ is: 'node', evaluated: 3, feasible: 2 });
+  });
+
+  test('pods with anti-affinity that wait for a node count there as they would run there', () => {
+    const cache = new SchedulerCache();
+    cache.setNode(makeNode('a', { cpu: '8' }));
+    const labels = { app: 'x' };
+    const alone = {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: labels } }],
+      },
+    };
+    cache.nominate(makePod('jealous', { priority: 100, affinity: alone }), 'a');
+    const pod = labelled('x', makePod('new', { cpu: '1', priority: 1 }));
+    const decision = decide(pod, new Map(), { plugins, snapshot: cache, random: new SeededRandom(1), startAt: 0 });
+    expect(decision).toMatchObject({ is: 'none' });
+  });
+
   test('a pod that must not preempt does not', () => {
     const pod = makePod('new', { cpu: '2', priority: 100, preemptionPolicy: 'Never' });
     expect(tryFor(pod, [small('a')], [on('a', 'x', { cpu: '2', priority: 1 })])).toBe(

@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { compileLabelSelector, timeMs, type V1LabelSelector, type V1Pod, type V1PodDisruptionBudget } from '../api/mod.ts';
 import type { PluginArgs } from './config/plugin-args.ts';
-import { createRefusalOn, refusalWithNominated } from './decide.ts';
+import { createRefusalOn, type RefusalOn, refusalWithNominated } from './decide.ts';
 import type { Candidate, PostFilterRequest, PostFilterResult } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 
@@ -26,10 +26,10 @@ export function findPreemption(pod: V1Pod, request: PreemptionRequest): PostFilt
   const wanted = Math.max(args.minCandidateNodesAbsolute, Math.floor((total * args.minCandidateNodesPercentage) / 100));
   const offset = helpful.length > 0 ? request.random.below(helpful.length) : 0;
   const candidates: Candidate[] = [];
-  const refuses = createRefusals(pod, request);
+  const trial = { ...createRefusals(pod, request), snapshot: request.snapshot, budgets: request.budgets.map(compileBudget) };
   for (let i = 0; i < helpful.length && candidates.length < wanted; i++) {
     const node = helpful[(offset + i) % helpful.length] as NodeInfo;
-    const candidate = victimsOn(pod, node, { ...request, refuses });
+    const candidate = victimsOn(pod, node, trial);
     if (candidate) candidates.push(candidate);
   }
   const best = leastHarm(candidates);
@@ -62,27 +62,29 @@ function futile(total: number, reasons: ReadonlyMap<string, number>): PostFilter
 }
 
 /** With every pod of lower priority gone, does it fit? Then those that can stay do, the most important first. */
-function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest & { readonly refuses: Refuses }): Candidate | undefined {
-  const { snapshot, refuses } = request;
-  const lower = [...node.pods.values()].map((placed) => placed.pod).filter((placed) => priorityOf(placed) < priorityOf(pod));
+function victimsOn(pod: V1Pod, node: NodeInfo, { snapshot, refuses, scope, budgets }: Trial): Candidate | undefined {
+  const priority = priorityOf(pod);
+  const lower: V1Pod[] = [];
+  for (const placed of node.pods.values()) if (priorityOf(placed.pod) < priority) lower.push(placed.pod);
   if (lower.length === 0) return undefined;
-  const putBack = new Map(lower.map((victim) => [victim, snapshot.pretendGone(victim)] as const));
+  const putBack = new Map<V1Pod, () => void>();
+  for (const victim of lower) putBack.set(victim, snapshot.pretendGone(victim, scope));
   try {
     if (refuses(node)) return undefined;
-    const { violating, others } = splitByBudgets(lower, request.budgets);
+    const { violating, others } = splitByBudgets(lower.sort(moreImportant), budgets);
     const victims: V1Pod[] = [];
     let violations = 0;
     for (const [group, costs] of [
       [violating, 1],
       [others, 0],
     ] as const) {
-      for (const candidate of [...group].sort(moreImportant)) {
+      for (const candidate of group) {
         putBack.get(candidate)?.();
         if (!refuses(node)) {
           putBack.delete(candidate);
           continue;
         }
-        putBack.set(candidate, snapshot.pretendGone(candidate));
+        putBack.set(candidate, snapshot.pretendGone(candidate, scope));
         victims.push(candidate);
         violations += costs;
       }
@@ -93,13 +95,25 @@ function victimsOn(pod: V1Pod, node: NodeInfo, request: PreemptionRequest & { re
   }
 }
 
-type Refuses = (node: NodeInfo) => boolean;
+interface Refusals {
+  readonly refuses: (node: NodeInfo) => boolean;
+  readonly scope: RefusalOn['scope'];
+}
+
+/** What nodes are tried with. */
+interface Trial extends Refusals {
+  readonly snapshot: PreemptionRequest['snapshot'];
+  readonly budgets: readonly Budget[];
+}
 
 /** Whether the pod does not fit on a node as things are pretended to be, pods that are nominated there counted. */
-function createRefusals(pod: V1Pod, { plugins, order, snapshot }: PreemptionRequest): Refuses {
+function createRefusals(pod: V1Pod, { plugins, order, snapshot }: PreemptionRequest): Refusals {
   const look = { plugins, order, snapshot };
-  const refusal = createRefusalOn(pod, look);
-  return (node) => (refusal(node) ?? refusalWithNominated(pod, node, look)) !== undefined;
+  const again = createRefusalOn(pod, look);
+  return {
+    scope: again.scope,
+    refuses: (node) => (again.refusal(node) ?? refusalWithNominated(pod, node, look, again)) !== undefined,
+  };
 }
 
 /** Higher priority first; of equals the one that has run longest. */
@@ -111,46 +125,72 @@ const isEmpty = (selector: V1LabelSelector | undefined): boolean =>
 interface Budget {
   readonly namespace: string | undefined;
   readonly matches: (labels: Readonly<Record<string, string>> | undefined) => boolean;
+  /** Those that the API server has let go count already. */
   readonly counted: Readonly<Record<string, unknown>>;
+  readonly allowed: number;
 }
+
+const compileBudget = ({ metadata, spec, status }: V1PodDisruptionBudget): Budget => ({
+  namespace: metadata?.namespace,
+  matches: isEmpty(spec?.selector) ? () => false : compileLabelSelector(spec?.selector),
+  counted: status?.disruptedPods ?? {},
+  allowed: status?.disruptionsAllowed ?? 0,
+});
 
 const isBoundBy = ({ namespace, matches, counted }: Budget, { metadata }: V1Pod): boolean =>
   namespace === metadata?.namespace && counted[metadata?.name ?? ''] === undefined && matches(metadata?.labels);
 
-/** Pods whose going would break a budget, counting down what each budget still allows. */
-function splitByBudgets(pods: readonly V1Pod[], budgets: readonly V1PodDisruptionBudget[]): { violating: V1Pod[]; others: V1Pod[] } {
-  const allowed = budgets.map((budget) => ({
-    namespace: budget.metadata?.namespace,
-    matches: isEmpty(budget.spec?.selector) ? () => false : compileLabelSelector(budget.spec?.selector),
-    /** Those that the API server has let go count already. */
-    counted: budget.status?.disruptedPods ?? {},
-    left: budget.status?.disruptionsAllowed ?? 0,
-  }));
+/** Pods whose going would break a budget, counting down what each budget still allows. The most important pods come first. */
+function splitByBudgets(pods: readonly V1Pod[], budgets: readonly Budget[]): { violating: readonly V1Pod[]; others: readonly V1Pod[] } {
+  if (budgets.length === 0) return { violating: [], others: pods };
+  const left = budgets.map(({ allowed }) => allowed);
   const violating: V1Pod[] = [];
   const others: V1Pod[] = [];
-  for (const pod of [...pods].sort(moreImportant)) {
-    const mine = allowed.filter((budget) => isBoundBy(budget, pod));
-    for (const budget of mine) budget.left--;
-    (mine.some((budget) => budget.left < 0) ? violating : others).push(pod);
+  for (const pod of pods) {
+    let breaks = false;
+    budgets.forEach((budget, i) => {
+      if (!isBoundBy(budget, pod)) return;
+      const after = (left[i] ?? 0) - 1;
+      left[i] = after;
+      breaks ||= after < 0;
+    });
+    (breaks ? violating : others).push(pod);
   }
   return { violating, others };
 }
 
 /** Fewest broken budgets; then the least important highest victim; smallest sum of priorities; fewest victims; latest start. */
 export function leastHarm(candidates: readonly Candidate[]): Candidate | undefined {
-  const sum = (candidate: Candidate) => candidate.victims.reduce((total, victim) => total + priorityOf(victim) + 2 ** 31, 0);
-  const highest = (candidate: Candidate) => Math.max(Number.NEGATIVE_INFINITY, ...candidate.victims.map(priorityOf));
-  const earliestOfHighest = (candidate: Candidate) =>
-    Math.min(...candidate.victims.filter((victim) => priorityOf(victim) === highest(candidate)).map(startMsOf));
-  const compare = (a: Candidate, b: Candidate): number =>
-    a.violations - b.violations ||
-    highest(a) - highest(b) ||
-    sum(a) - sum(b) ||
-    a.victims.length - b.victims.length ||
-    earliestOfHighest(b) - earliestOfHighest(a) ||
-    0;
-  return candidates.reduce<Candidate | undefined>(
-    (best, candidate) => (best && compare(best, candidate) <= 0 ? best : candidate),
-    undefined,
-  );
+  let best: (Harm & { readonly candidate: Candidate }) | undefined;
+  for (const candidate of candidates) {
+    const harm = { ...harmOf(candidate), candidate };
+    if (!best || compareHarm(harm, best) < 0) best = harm;
+  }
+  return best?.candidate;
 }
+
+interface Harm {
+  readonly violations: number;
+  readonly highest: number;
+  readonly sum: number;
+  readonly victims: number;
+  /** When the first of the most important victims started. */
+  readonly earliestMs: number;
+}
+
+function harmOf({ victims, violations }: Candidate): Harm {
+  let highest = Number.NEGATIVE_INFINITY;
+  let sum = 0;
+  let earliestMs = Number.POSITIVE_INFINITY;
+  for (const victim of victims) {
+    const priority = priorityOf(victim);
+    sum += priority + 2 ** 31;
+    if (priority > highest) earliestMs = Number.POSITIVE_INFINITY;
+    highest = Math.max(highest, priority);
+    if (priority === highest) earliestMs = Math.min(earliestMs, startMsOf(victim));
+  }
+  return { violations, highest, sum, victims: victims.length, earliestMs };
+}
+
+const compareHarm = (a: Harm, b: Harm): number =>
+  a.violations - b.violations || a.highest - b.highest || a.sum - b.sum || a.victims - b.victims || b.earliestMs - a.earliestMs || 0;

@@ -48,6 +48,25 @@ describe('SchedulingQueue', () => {
     expect(popName()).toBe('a');
   });
 
+  test('a pod for which others are told to go is not tried before all of them have been told', async () => {
+    queue.set(makePod('a'));
+    const pod = queue.pop()?.pod ?? makePod('x');
+    queue.failed(pod, fit);
+    queue.hold(pod);
+    queue.happened({ is: 'podGone', pod: makePod('gone') });
+    await clock.advance(5_000);
+    expect(popName()).toBeUndefined();
+    queue.release(pod);
+    expect(popName()).toBe('a');
+    queue.failed(pod, fit);
+    queue.hold(pod);
+    queue.release(pod);
+    await clock.advance(5_000);
+    expect(popName()).toBeUndefined();
+    queue.happened({ is: 'podGone', pod: makePod('gone') });
+    expect(popName()).toBe('a');
+  });
+
   test('the back-off doubles up to ten seconds', async () => {
     queue.set(makePod('a'));
     for (const waitMs of [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {

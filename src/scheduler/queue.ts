@@ -35,6 +35,8 @@ interface Entry {
   readonly order: number;
   queued: QueuedPod;
   place: Place;
+  /** While others are told to go for it: what happens meanwhile is remembered, and it is tried when they have been told. */
+  held?: { helped: boolean } | undefined;
 }
 
 function kindOfWait({ place, queued }: Entry): Waiting['at'] {
@@ -159,6 +161,21 @@ export class SchedulingQueue {
     this.#unschedulable.add(entry);
   }
 
+  /** Others are told to go for the pod: it is not tried before {@link release}. */
+  hold(pod: V1Pod): void {
+    const entry = this.#entries.get(podKey(pod));
+    if (entry) entry.held = { helped: false };
+  }
+
+  /** They have been told; the pod is tried if one of them has gone meanwhile. */
+  release(pod: V1Pod): void {
+    const entry = this.#entries.get(podKey(pod));
+    const held = entry?.held;
+    if (!entry || !held) return;
+    entry.held = undefined;
+    if (held.helped && entry.place.at === 'unschedulable') this.#retry(entry, entry.place.triedAtMs);
+  }
+
   /** Something broke (the binding was refused): the pod is tried again after its back-off. */
   retryLater(pod: V1Pod): void {
     const entry = this.#entries.get(podKey(pod));
@@ -191,9 +208,10 @@ export class SchedulingQueue {
     if (this.#unschedulable.size === 0) return;
     for (const entry of [...this.#unschedulable]) {
       const { place } = entry;
-      if (place.at !== 'unschedulable') continue;
+      if (place.at !== 'unschedulable' || entry.held?.helped) continue;
       const helps = place.plugins.size === 0 || [...place.plugins].some((name) => mayHelp(entry.queued.pod, this.#plugins.get(name)));
-      if (helps) this.#retry(entry, place.triedAtMs);
+      if (helps && entry.held) entry.held.helped = true;
+      else if (helps) this.#retry(entry, place.triedAtMs);
     }
   }
 
@@ -220,6 +238,7 @@ export class SchedulingQueue {
   }
 
   #leave(entry: Entry): void {
+    entry.held = undefined;
     this.#unschedulable.delete(entry);
     if (entry.place.at === 'backoff' || entry.place.at === 'unschedulable') entry.place.timer.cancel();
     entry.place = { at: 'inFlight' };

@@ -307,8 +307,14 @@ class Scheduler {
     this.#inBackground('report', () => this.#reportFailure(pod, 'Unschedulable', texts.join(' '), room?.nodeName));
     if (!room) return;
     const { nodeName, victims } = room;
-    for (const victim of victims)
-      this.#inBackground('preempt', () => preempt({ ...this.#options, recorder: this.#recorder }, { pod, victim, nodeName }));
+    this.#queue.hold(pod);
+    let left = victims.length;
+    for (const victim of victims) {
+      this.#inBackground('preempt', async () => {
+        await preempt({ ...this.#options, recorder: this.#recorder }, { pod, victim, nodeName });
+        if (--left === 0) this.#queue.release(pod);
+      });
+    }
   }
 
   /** Less important pods that waited for room on the node look for another one. */

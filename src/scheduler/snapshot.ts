@@ -25,8 +25,13 @@ export interface Snapshot {
   readonly hasNominated: boolean;
   /** Pods that wait for a node which others have been told to leave. */
   nominatedOn(nodeName: string): readonly V1Pod[];
-  /** Counts a pod on a node, until the function that it gives is called. */
-  pretendThere(pod: V1Pod, nodeName: string): () => void;
-  /** Leaves a pod out, until the function that it gives is called. */
-  pretendGone(pod: V1Pod): () => void;
+  /** Where a pod waits for room that others have been told to make. */
+  nominationOf(pod: V1Pod): string | undefined;
+  /**
+   * Counts a pod on a node, until the function that it gives is called. `node`: in what the node counts alone, and not in the
+   * groups, which nobody may ask then.
+   */
+  pretendThere(pod: V1Pod, nodeName: string, scope?: 'everywhere' | 'node'): () => void;
+  /** Leaves a pod out, as {@link pretendThere} counts one. */
+  pretendGone(pod: V1Pod, scope?: 'everywhere' | 'node'): () => void;
 }

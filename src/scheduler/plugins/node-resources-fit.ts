@@ -1,7 +1,7 @@
 // NodeResourcesFit: the node has room for what the pod asks for; by default a node with more room left is liked better.
 import type { V1Node, V1Pod } from '../../api/mod.ts';
 import { defaultArgs, type FitArgs } from '../config/plugin-args.ts';
-import { type Plugin, success, unresolvable, unschedulable } from '../framework.ts';
+import { type Plugin, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { podRequests, type Resources, toResources } from '../pod-resources.ts';
 import { createResourceScore } from '../resource-scores.ts';
@@ -11,8 +11,7 @@ const requestsIn = (state: Map<string, unknown>, pod: V1Pod): Resources =>
   (state.get(stateKey) as Resources | undefined) ?? podRequests(pod);
 
 /** What is lacking, in upstream's words and order: pods, cpu, memory, ephemeral-storage, then the rest. */
-export function lacking(requests: Resources, info: NodeInfo): { readonly reasons: readonly string[]; readonly neverFits: boolean } {
-  if (fits(requests, info)) return enough;
+function lacking(requests: Resources, info: NodeInfo): Verdict {
   const reasons: string[] = [];
   let neverFits = false;
   if (info.pods.size + 1 > info.allowedPods) reasons.push('Too many pods');
@@ -24,10 +23,23 @@ export function lacking(requests: Resources, info: NodeInfo): { readonly reasons
     reasons.push(`Insufficient ${name}`);
     neverFits ||= wanted > offered;
   }
-  return { reasons, neverFits };
+  return refusalFor(reasons, neverFits);
 }
 
-const enough = { reasons: [], neverFits: false };
+/** Made once: nodes are turned down by the thousand, for few reasons. */
+const refusals = new Map<string, Verdict>();
+/** Names of resources are many only where somebody makes them up. */
+const refusalsMax = 256;
+
+function refusalFor(reasons: readonly string[], neverFits: boolean): Verdict {
+  const key = `${neverFits}:${reasons.join()}`;
+  let refusal = refusals.get(key);
+  if (!refusal) {
+    refusal = { ...(neverFits ? unresolvable(...reasons) : unschedulable(...reasons)), plugin: stateKey };
+    if (refusals.size < refusalsMax) refusals.set(key, refusal);
+  }
+  return refusal;
+}
 
 /** The common case, without a list: asked for every node of every pod. */
 function fits(requests: Resources, info: NodeInfo): boolean {
@@ -90,9 +102,8 @@ export function createNodeResourcesFit(args: FitArgs = defaultArgs.NodeResources
       return success;
     },
     filter: (state, pod, info) => {
-      const { reasons, neverFits } = lacking(requestsIn(state, pod), info);
-      if (reasons.length === 0) return success;
-      return neverFits ? unresolvable(...reasons) : unschedulable(...reasons);
+      const requests = requestsIn(state, pod);
+      return fits(requests, info) ? success : lacking(requests, info);
     },
     score: (_state, pod, info) => score(pod, info),
   };
