@@ -1,5 +1,6 @@
 // The jobs of the network's measurements, each a process in a network namespace: `serve`, `send`, `connect`, `dns`, `ask`.
 import dgram from 'node:dgram';
+import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { endpointslices, type KubeObject, namespaces, type Persisted, type ResourceType, services } from '../../src/api/mod.ts';
 import { createLogger, SeededRandom } from '../../src/base/mod.ts';
@@ -16,21 +17,29 @@ const print = (value: unknown) => process.stdout.write(`${typeof value === 'stri
 /** Takes whatever comes, on two ports: what is sent to the first is dropped, the second answers a byte and hangs up. */
 function serve(host: string, port: number): void {
   net.createServer((socket) => void socket.on('error', () => {}).resume()).listen(port, host);
-  net.createServer((socket) => void socket.on('error', () => {}).end('.')).listen(port + 1, host, () => print('ready'));
+  net.createServer((socket) => void socket.on('error', () => {}).end('.')).listen(port + 1, host, () => print(String(process.pid)));
 }
 
-/** MB/s over one connection. */
-async function send(host: string, port: number, seconds: number): Promise<number> {
+/** Time on a processor, of all threads; the kernel's work for the packets that they send is in it. */
+function cpuMsOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8'));
+  return threads.reduce((sum, text) => sum + Number(text.split(' ')[0]), 0) / 1e6;
+}
+
+/** MB/s over one connection, and the CPU time of both ends for each MB. */
+async function send(host: string, port: number, seconds: number, serverPid: number): Promise<unknown> {
   const socket = net.connect(port, host);
   await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
   const block = Buffer.alloc(256 * 1024);
-  const begun = performance.now();
+  const cpuMs = () => cpuMsOf(process.pid) + cpuMsOf(serverPid);
+  const [begun, beforeMs] = [performance.now(), cpuMs()];
   while (performance.now() - begun < seconds * 1000) {
     if (!socket.write(block)) await new Promise((resolve) => socket.once('drain', resolve));
   }
-  const mbs = socket.bytesWritten / 1e6 / ((performance.now() - begun) / 1000);
+  const mb = socket.bytesWritten / 1e6;
+  const sent = { mbs: mb / ((performance.now() - begun) / 1000), cpuMsEach: (cpuMs() - beforeMs) / mb };
   socket.destroy();
-  return mbs;
+  return sent;
 }
 
 function connectOnce(host: string, port: number): Promise<number> {
@@ -142,7 +151,7 @@ async function ask(host: string, port: number, seconds: number, how: { readonly 
 
 const [host = '', port = '0', third = '0', fourth = '0', fifth = '0'] = words;
 if (job === 'serve') serve(host, Number(port));
-else if (job === 'send') print(await send(host, Number(port), Number(third)));
+else if (job === 'send') print(await send(host, Number(port), Number(third), Number(fourth)));
 else if (job === 'connect') print(await connect([host, Number(port)], [third, Number(fourth)], Number(fifth)));
 else if (job === 'dns') await dns(host);
 else if (job === 'ask')
