@@ -24,12 +24,15 @@ export { collectStorage, measureStore } from './metrics/storage.ts';
 export { createNodeUsage, type NodeUsageDirectory, type NodeUsageSource } from './metrics-api/node-usage-source.ts';
 export type { AuditSteps } from './pipeline.ts';
 export {
+  createNodeDirectory,
   httpNodeConnection,
   kubeletOrigin,
   type NodeConnection,
+  type NodeDirectory,
   type NodeRequest,
   type NodeResponse,
   type NodeUpgradeAnswer,
+  type OwnNode,
 } from './proxy/node-connection.ts';
 export type * from './request.ts';
 export { type ApiServer, type ApiServerOptions, startApiServer } from './server.ts';

@@ -5,7 +5,9 @@ import {
   type ApiCore,
   type ApiCoreOptions,
   createApiCore,
+  createNodeDirectory,
   createNodeUsage,
+  type NodeDirectory,
   type NodeUsageDirectory,
   type TokenAuthenticator,
 } from '../apiserver/mod.ts';
@@ -67,6 +69,8 @@ export interface ControlPlane {
   readonly core: ApiCore;
   /** Nodes tell here what they use. */
   readonly nodeUsage: NodeUsageDirectory;
+  /** The way to the nodes' kubelets; those of this process tell here how they are asked. */
+  readonly nodes: NodeDirectory;
   /** The API as the server's socket gives it, with the groups that other servers answer: for controllers that need one of those. */
   connectAggregated(client: Client): void;
   /** Shared by every component of the process. */
@@ -98,6 +102,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   // Every component listens to it: many listeners are no leak.
   setMaxListeners(0, signal);
   const nodeUsage = createNodeUsage(clock);
+  const nodes = createNodeDirectory();
+  nodeUsage.connect(nodes);
   const core = await createApiCore({
     ...options,
     nodeUsage,
@@ -154,5 +160,5 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const connectAggregated = (client: Client) => {
     outside = client;
   };
-  return { core, nodeUsage, connectAggregated, informers, explainPod: (pod) => explainer?.(pod), clientFor, stopped };
+  return { core, nodeUsage, nodes, connectAggregated, informers, explainPod: (pod) => explainer?.(pod), clientFor, stopped };
 }

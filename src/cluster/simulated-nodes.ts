@@ -5,7 +5,7 @@ import { type Clock, type Logger, type Random, Tasks } from '../base/mod.ts';
 import { createEventRecorder } from '../client/mod.ts';
 import { noDirectories, runLocalPathProvisioner } from '../controllers/mod.ts';
 import { createNoStorage, createPodRouter, runKubelet } from '../kubelet/mod.ts';
-import { createSimProbeIo, createSimRuntime, createSimUsage } from '../sim/mod.ts';
+import { createSimNodeServer, createSimProbeIo, createSimRuntime, createSimUsage } from '../sim/mod.ts';
 import { type ControlPlane, nodeUser, provisionerUser } from './control-plane.ts';
 import { supervise } from './supervise.ts';
 
@@ -61,6 +61,8 @@ export function startSimulatedNodes(options: SimulatedNodesOptions): SimulatedNo
     });
     // Outlives a crash of its kubelet, as a real runtime does.
     const runtime = createSimRuntime({ clock, random: random.child('runtime'), network });
+    const server = createSimNodeServer({ nodeName, runtime, clock, log: own });
+    controlPlane.nodes.attach(nodeName, server);
     const run = (stop: AbortSignal) =>
       runKubelet({
         nodeName,
@@ -79,7 +81,10 @@ export function startSimulatedNodes(options: SimulatedNodesOptions): SimulatedNo
         machine: { ...machine, addresses: [`${network}.254`] },
         version: kubernetesVersion,
         podSource: router.forNode(nodeName),
-        onReady: (handle) => controlPlane.nodeUsage.attach(nodeName, () => handle.stats({ speeds: true })),
+        onReady(handle) {
+          server.attach(handle);
+          controlPlane.nodeUsage.attach(nodeName, () => handle.stats({ speeds: true }));
+        },
       });
     tasks.run(nodeName, signal, async () => {
       await supervise({ name: nodeName, clock, random, log: own, signal, run });

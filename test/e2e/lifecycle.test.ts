@@ -202,6 +202,8 @@ describe('without a real node', () => {
       await kubectl('apply', '-f', example('deployment.yaml'));
       expect((await kubectl('rollout', 'status', 'deployment/hello', '--timeout=60s')).stdout).toContain('successfully rolled out');
       expect((await kubectl('get', 'nodes')).stdout.match(/sim-\d\s+Ready/g)).toHaveLength(3);
+      expect((await kubectl('logs', 'deployment/hello')).stdout).toMatch(/^simulated container httpd started/);
+      expect((await kubectl('exec', 'deployment/hello', '--', 'ls')).stderr).toMatch(/the node "sim-\d" is simulated/);
     } finally {
       await asNobody('down', '--clean');
       rmSync(home, { recursive: true, force: true });

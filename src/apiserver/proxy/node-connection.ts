@@ -1,4 +1,4 @@
-// How the API server reaches a node's kubelet: over HTTPS in a cluster, or a function for a simulated node.
+// How the API server reaches a node's kubelet: over HTTPS, or by a call where the node is of this process.
 import type { V1Node } from '../../api/mod.ts';
 import type { HttpClient, HttpHeaders, HttpRequest, HttpResponse, UpgradeAnswer } from '../../base/ports/http-client.ts';
 
@@ -47,5 +47,37 @@ export function httpNodeConnection(client: HttpClient): NodeConnection {
   return {
     request: async (request) => client.request({ ...ofRequest(request), body: request.body }),
     upgrade: async (request) => client.upgrade(ofRequest(request)),
+  };
+}
+
+/** What answers for one node of this process. */
+export interface OwnNode {
+  request(request: Omit<NodeRequest, 'node'>): Promise<NodeResponse>;
+  upgrade(request: Omit<NodeRequest, 'node'>): Promise<NodeUpgradeAnswer>;
+}
+
+export interface NodeDirectory extends NodeConnection {
+  /** A node of this process; a later call takes the place of an earlier one. */
+  attach(nodeName: string, node: OwnNode): void;
+  /** The way to all others. */
+  connect(others: NodeConnection): void;
+}
+
+export function createNodeDirectory(): NodeDirectory {
+  const own = new Map<string, OwnNode>();
+  let others: NodeConnection | undefined;
+  const find = ({ node }: NodeRequest): NodeConnection => {
+    const name = node.metadata?.name ?? '';
+    const found = own.get(name) ?? others;
+    if (!found) throw new Error(`the node ${JSON.stringify(name)} is of another process, and there is no way to it`);
+    return found;
+  };
+  return {
+    request: async (request) => find(request).request(request),
+    upgrade: async (request) => find(request).upgrade(request),
+    attach: (nodeName, node) => void own.set(nodeName, node),
+    connect(connection) {
+      others = connection;
+    },
   };
 }

@@ -98,8 +98,8 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     collectStorage(metrics, controlPlane.core);
     const { access } = controlPlane.core;
     const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
-    const nodes = httpNodeConnection(kubelets);
-    controlPlane.nodeUsage.connect(nodes);
+    const { nodes } = controlPlane;
+    nodes.connect(httpNodeConnection(kubelets));
     const server = await startApiServer({
       core: controlPlane.core,
       listen: { host: identity.bindAddress, port: identity.port },

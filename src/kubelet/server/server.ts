@@ -28,17 +28,20 @@ const closeGraceMs = 500;
 const runSeconds = 120;
 const machineLogs = '/var/log';
 
-export interface KubeletServerOptions {
+export interface KubeletHandlerOptions {
+  readonly access: Pick<KubeletAccess, 'check'>;
+  readonly runtime: ContainerRuntime;
+  readonly follower: FileFollower;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface KubeletServerOptions extends KubeletHandlerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   /** `clientCa` signs the API server's client certificate. */
   readonly tls: ServerTls;
-  readonly access: KubeletAccess;
-  readonly runtime: ContainerRuntime;
-  readonly follower: FileFollower;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -54,11 +57,30 @@ function createServerMetrics(nowMs: number) {
   return { text: () => metrics.text(), requests };
 }
 
-export interface KubeletServer {
-  readonly port: number;
-  reloadCertificates(tls: ServerTls): void;
+/** What answers requests, whichever way they come. */
+export interface KubeletHandler {
+  readonly handle: (request: HttpServerRequest, response: HttpServerResponse) => Promise<void>;
   /** From now on this kubelet answers what is asked about the node and its pods; until then such requests get 503. */
   attach(kubelet: Kubelet): void;
+  close(): void;
+}
+
+export function createKubeletHandler(options: KubeletHandlerOptions): KubeletHandler {
+  const { clock } = options;
+  const http = createHttpClient({ clock });
+  const served: Served = { ...options, http, metrics: createServerMetrics(clock.nowMs()), kubelet: undefined };
+  return {
+    handle: (request, response) => serve(served, request, response),
+    attach(kubelet) {
+      served.kubelet = kubelet;
+    },
+    close: () => http.close(),
+  };
+}
+
+export interface KubeletServer extends Pick<KubeletHandler, 'attach'> {
+  readonly port: number;
+  reloadCertificates(tls: ServerTls): void;
   /** Resolves when the signal has fired and everything is closed. */
   readonly closed: Promise<void>;
 }
@@ -66,33 +88,30 @@ export interface KubeletServer {
 /** Starts listening. Throws ListenError. */
 export async function startKubeletServer(options: KubeletServerOptions): Promise<KubeletServer> {
   const { host, port, tls, clock, log, signal } = options;
-  const http = createHttpClient({ clock });
-  const served: Served = { ...options, http, metrics: createServerMetrics(clock.nowMs()), kubelet: undefined };
+  const handler = createKubeletHandler(options);
   const server: HttpServer = await startHttpServer({
     host,
     port,
     tls,
     clock,
-    handle: (request, response) => serve(served, request, response),
+    handle: handler.handle,
     onError: (error) => log.debug('Connection to the kubelet failed', { error: errorText(error) }),
   });
   const closed = new Promise<void>((resolve, reject) => {
     onAbort(signal, () => {
-      http.close();
+      handler.close();
       server.close(closeGraceMs).then(resolve, reject);
     });
   });
   return {
     port: server.port,
     reloadCertificates: (next) => server.reloadCertificates(next),
-    attach(kubelet) {
-      served.kubelet = kubelet;
-    },
+    attach: handler.attach,
     closed,
   };
 }
 
-type Served = KubeletServerOptions & {
+type Served = KubeletHandlerOptions & {
   readonly http: HttpClient;
   readonly metrics: ReturnType<typeof createServerMetrics>;
   kubelet: Kubelet | undefined;

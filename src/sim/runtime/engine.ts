@@ -112,7 +112,7 @@ export class SimEngine {
       image,
       labels,
       annotations,
-      logPath,
+      logPath: `${sandbox.config.logDirectory}/${logPath}`,
       createdAtMs: this.#options.clock.nowMs(),
       behaviour: lifeOf(sandbox.config.annotations, config),
       state: 'created',
