@@ -3,7 +3,7 @@ import type { V1Container, V1Pod, V1Secret } from '../api/mod.ts';
 import { type Clock, errorText, onAbort } from '../base/mod.ts';
 import type { PullSettings } from './configuration/settings.ts';
 import { StartError } from './container/errors.ts';
-import type { ContainerRuntime, Image, SandboxConfig } from './cri/runtime.ts';
+import type { ContainerRuntime, Image, RegistryAuth, SandboxConfig } from './cri/runtime.ts';
 import { type ImageName, parseImageName, pullCredentials } from './image-name.ts';
 import { goDuration } from './pod/restart-delay.ts';
 
@@ -19,11 +19,16 @@ const callDeadlineMs = 30_000;
 /** Names that `minke image` gives to images of the node's own. */
 const localImagePrefix = 'minke.local/';
 
+/** What registries are told besides a pod's pull secrets, in the order in which it is tried. Does not reject. */
+export type ImageKeyring = (name: ImageName, of: { readonly pod: V1Pod; readonly signal: AbortSignal }) => Promise<readonly RegistryAuth[]>;
+
 export interface ImageManagerOptions {
   readonly runtime: ContainerRuntime;
   readonly clock: Clock;
   readonly secret: (key: string) => V1Secret | undefined;
   readonly settings: PullSettings;
+  /** Of the node itself. */
+  readonly keyring?: ImageKeyring | undefined;
 }
 
 export type EmitEvent = (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -129,7 +134,7 @@ class Images implements ImageManager {
     const beganMs = clock.monotonicMs();
     request.emit('Normal', 'Pulling', `Pulling image "${image}"`);
     if (!this.#bucket()) throw new Error('pull QPS exceeded');
-    await this.#pullWithSecrets(name, request);
+    await this.#pullWithCredentials(name, request);
     const doneMs = clock.monotonicMs();
     this.#backoffs.delete(key);
     const pulled = await this.#present(name.reference, request);
@@ -140,9 +145,10 @@ class Images implements ImageManager {
     return pulled;
   }
 
-  async #pullWithSecrets(name: ImageName, request: ImageRequest): Promise<void> {
-    const { runtime } = this.#options;
-    const credentials = pullCredentials(name, pullSecrets(this.#options, request));
+  async #pullWithCredentials(name: ImageName, request: ImageRequest): Promise<void> {
+    const { runtime, keyring } = this.#options;
+    const own = (await keyring?.(name, request)) ?? [];
+    const credentials = [...pullCredentials(name, pullSecrets(this.#options, request)), ...own];
     let last: unknown;
     for (const auth of credentials.length > 0 ? credentials : [undefined]) {
       try {

@@ -40,6 +40,6 @@ test("Docker Hub's old key is Docker Hub", () => {
   const name = parseImageName('busybox');
   if (!name) throw new Error('no name');
   expect(pullCredentials(name, [secretOf({ 'https://index.docker.io/v1/': { username: 'me', password: 'p' } })])).toEqual([
-    { username: 'me', password: 'p', serverAddress: 'https://index.docker.io/v1/' },
+    { username: 'me', password: 'p' },
   ]);
 });

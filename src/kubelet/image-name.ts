@@ -47,7 +47,7 @@ export function pullCredentials(name: ImageName, secrets: readonly V1Secret[]): 
   const found: { key: string; auth: RegistryAuth }[] = [];
   for (const secret of secrets) {
     for (const [key, auth] of Object.entries(authsOf(secret))) {
-      if (fits(key, name)) found.push({ key, auth: credential(key, auth) });
+      if (fits(key, name)) found.push({ key, auth: credential(auth) });
     }
   }
   found.sort((a, b) => b.key.length - a.key.length);
@@ -66,19 +66,19 @@ function authsOf(secret: V1Secret): NonNullable<DockerConfig['auths']> {
   }
 }
 
-function credential(key: string, auth: NonNullable<DockerConfig['auths']>[string]): RegistryAuth {
+/** No server's address in it: it would have to be that of the host that is asked, not the key, for containerd to use the rest. */
+function credential(auth: NonNullable<DockerConfig['auths']>[string]): RegistryAuth {
   const { username, password, auth: both, identitytoken, registrytoken } = auth;
   if (both !== undefined && username === undefined) {
     const text = Buffer.from(both, 'base64').toString('utf8');
     const colon = text.indexOf(':');
-    if (colon >= 0) return { username: text.slice(0, colon), password: text.slice(colon + 1).replaceAll('\0', ''), serverAddress: key };
+    if (colon >= 0) return { username: text.slice(0, colon), password: text.slice(colon + 1).replaceAll('\0', '') };
   }
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(identitytoken === undefined ? {} : { identityToken: identitytoken }),
     ...(registrytoken === undefined ? {} : { registryToken: registrytoken }),
-    serverAddress: key,
   };
 }
 

@@ -14,7 +14,7 @@ import type { VolumeFigures } from './csi/volumes.ts';
 import { createEviction, type Eviction, type EvictionPorts } from './eviction/eviction.ts';
 import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
-import { createImageManager } from './image-manager.ts';
+import { createImageManager, type ImageKeyring } from './image-manager.ts';
 import { type RunningLog, runLogRotation } from './logs/rotate.ts';
 import { type AdmissionInput, admit, admitResize, makeWay, type Rejection } from './node/admission.ts';
 import { createDiskUse, type DiskUse } from './node/disk-use.ts';
@@ -60,6 +60,8 @@ export interface KubeletOptions {
   readonly version: string;
   /** Default: `defaultSettings`. */
   readonly settings?: KubeletSettings | undefined;
+  /** What registries are told besides pods' pull secrets. */
+  readonly imageKeyring?: ImageKeyring | undefined;
   /** What the machine has left; default: asked of the storage's disk. */
   readonly evictionPorts?: EvictionPorts;
   /** Absent: the node does not end its pods before the machine goes. */
@@ -382,6 +384,7 @@ function podContext(
       clock,
       secret: references.secret,
       settings: settings.pulls,
+      keyring: options.imageKeyring,
     }),
     volumes: storage.volumes(references),
     files: storage.files,

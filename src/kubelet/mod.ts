@@ -6,6 +6,7 @@ export * from './cri/runtime.ts';
 export { type Csi, type CsiOptions, createCsi } from './csi/csi.ts';
 export type { EvictionPorts } from './eviction/eviction.ts';
 export { noLocalUse } from './eviction/plan.ts';
+export type { ImageKeyring } from './image-manager.ts';
 export { type Kubelet, type KubeletOptions, runKubelet } from './kubelet.ts';
 export type { MachineFacts } from './node/node-object.ts';
 export type { MachineEnd } from './node/shutdown.ts';

@@ -17,6 +17,7 @@ import {
   type NodePrograms,
   nodeFacts,
   type Registry,
+  registryCredentials,
   runtimePaths,
   startContainerd,
   writeRegistries,
@@ -122,7 +123,7 @@ export async function startNodeRuntime(options: NodeOptions): Promise<NodeRuntim
     await network.setUp({ podCidr, clusterCidr, overheadBytes, confDir: runtimeDirs.cniConf, leasesDir: runtimeDirs.cniLeases });
   };
   await setOverhead(options.overheadBytes ?? 0);
-  if (options.registries) await writeRegistries(fs, runtimeDirs.registries, options.registries);
+  await writeRegistries(fs, runtimeDirs.registries, options.registries ?? []);
   const containerd = await startContainerd({ ...of, fs, processes, clock, log, signal, runtime, programs, facts, pauseImage });
   const images = createImageStore({
     fs,
@@ -245,6 +246,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       version: options.version,
       shutdown: options.power,
       settings: options.settings,
+      imageKeyring: async ({ registry }) => registryCredentials(options.registries ?? [], registry),
       onReady: (handle) => {
         server.attach(handle);
         api.onStats?.(() => handle.stats({ speeds: true }));

@@ -6,5 +6,5 @@ export { type MountPoint, mountsBelow, parseMountInfo } from './mounts.ts';
 export { type NodeFacts, nodeFacts } from './node-facts.ts';
 export { findPrograms, type NodePrograms, type ProgramName, type ProgramSearch } from './packages.ts';
 export { cgroupRootOf, podsCgroupOf, type RuntimePaths, runtimePaths } from './paths.ts';
-export { type Registry, readRegistries, writeRegistries } from './registries.ts';
+export { type Registry, readRegistries, registryCredentials, writeRegistries } from './registries.ts';
 export { createCgroupRemover, type RemoveCgroupOptions } from './remove-cgroup.ts';

@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemFiles } from '../../base/ports/fs.ts';
-import { hostsToml, type RegistriesError, readRegistries, writeRegistries } from './registries.ts';
+import { hostsToml, type RegistriesError, readRegistries, registryCredentials, writeRegistries } from './registries.ts';
 
 function refusals(value: unknown): readonly string[] {
   try {
@@ -27,8 +27,6 @@ server = "https://registry-1.docker.io"
 
 [host."http://near:5000"]
 capabilities = ["pull", "resolve"]
-[host."http://near:5000".header]
-Authorization = "Basic bWU6c2VjcmV0"
 
 [host."https://far.example/v2/proxy"]
 capabilities = ["pull", "resolve"]
@@ -44,7 +42,24 @@ test('a registry without mirrors is asked as it is told of', () => {
   expect(one && hostsToml(one)).toContain('[host."https://r.example:5000"]\ncapabilities = ["pull", "resolve"]\nskip_verify = true\n');
 });
 
-test('the files stand for their owner alone, and those of registries that are told of no more go', async () => {
+test('a password is for its host alone, one after the other; other registries have those of "*"', () => {
+  const registries = readRegistries({
+    mirrors: { 'docker.io': { endpoint: ['http://near:5000/v2/proxy', 'https://open.example'] }, '*': { endpoint: ['http://near:5000'] } },
+    configs: {
+      'near:5000': { auth: { username: 'me', password: 'secret' } },
+      'docker.io': { auth: { auth: 'bWU6aHVi' } },
+      'token.example': { auth: { identity_token: 'abc' } },
+      'open.example': { tls: { insecure_skip_verify: true } },
+    },
+  });
+  const near = { username: 'me', password: 'secret', serverAddress: 'http://near:5000' };
+  expect(registryCredentials(registries, 'docker.io')).toEqual([near, { auth: 'bWU6aHVi', serverAddress: 'https://registry-1.docker.io' }]);
+  expect(registryCredentials(registries, 'token.example')).toEqual([{ identityToken: 'abc', serverAddress: 'https://token.example' }]);
+  expect(registryCredentials(registries, 'open.example')).toEqual([]);
+  expect(registryCredentials(registries, 'other.example')).toEqual([near]);
+});
+
+test('the files stand for their owner alone, and those of registries that are told of no more go, but not what others put there', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'minke-registries-'));
   try {
     const mirror = { endpoint: ['http://near:5000'] };
@@ -52,8 +67,10 @@ test('the files stand for their owner alone, and those of registries that are to
     expect(readdirSync(directory).sort()).toEqual(['_default', 'docker.io']);
     expect(readFileSync(join(directory, '_default/hosts.toml'), 'utf8')).not.toContain('server =');
     expect(statSync(join(directory, 'docker.io/hosts.toml')).mode & 0o777).toBe(0o600);
+    mkdirSync(join(directory, 'by-hand.example'));
+    writeFileSync(join(directory, 'by-hand.example/hosts.toml'), 'server = "https://by-hand.example"\n');
     await writeRegistries(systemFiles, directory, []);
-    expect(readdirSync(directory)).toEqual([]);
+    expect(readdirSync(directory)).toEqual(['by-hand.example']);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,9 +1,11 @@
 // Which registries images come from: mirrors, plain HTTP, certificates and passwords, in the form that k3s has made known (registries.yaml),
-// as files that containerd reads at each pull (certs.d). Pure but for the writing.
+// as files that containerd reads at each pull (certs.d), and as credentials that go with a pull: a header in the file would do for neither
+// a registry that gives tokens for passwords. Pure but for the writing.
 // Source: https://docs.k3s.io/installation/private-registry, https://github.com/containerd/containerd/blob/main/docs/hosts.md
 import { join } from 'node:path';
 import { ConfigFields, type FieldError, invalidValue } from '../../api/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
+import type { RegistryAuth } from '../cri/runtime.ts';
 
 export interface RegistryHost {
   /** `http://mirror.example:5000`, with a path where the registry has one. */
@@ -13,8 +15,8 @@ export interface RegistryHost {
   /** Both or none. */
   readonly certFile: string | undefined;
   readonly keyFile: string | undefined;
-  /** Of the header Authorization. */
-  readonly authorization: string | undefined;
+  /** For this host alone. */
+  readonly auth: RegistryAuth | undefined;
 }
 
 /** Of one registry, as image names have it; `*` is every other one. */
@@ -38,7 +40,7 @@ const registryForm = /^(\*|[a-zA-Z0-9]([-.a-zA-Z0-9]*[a-zA-Z0-9])?(:\d{1,5})?|\[
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 type Access = Omit<RegistryHost, 'url'>;
-const plain: Access = { skipVerify: false, caFile: undefined, certFile: undefined, keyFile: undefined, authorization: undefined };
+const plain: Access = { skipVerify: false, caFile: undefined, certFile: undefined, keyFile: undefined, auth: undefined };
 
 /** Reads a decoded document. Throws {@link RegistriesError}. */
 export function readRegistries(value: unknown): readonly Registry[] {
@@ -99,16 +101,24 @@ function readAccess(fields: ConfigFields): Access {
     fields.errors.push(invalidValue(tls.at('cert_file'), certFile ?? null, 'must be there together with key_file'));
   tls.end();
   fields.end();
-  const basic = both ?? (username === undefined ? undefined : Buffer.from(`${username}:${password ?? ''}`).toString('base64'));
-  const authorization = basic === undefined ? token && `Bearer ${token}` : `Basic ${basic}`;
-  return { skipVerify, caFile, certFile, keyFile, authorization };
+  const words = both === undefined ? username !== undefined && { username, password: password ?? '' } : { auth: both };
+  const given = words || (token !== undefined && { identityToken: token });
+  return { skipVerify, caFile, certFile, keyFile, auth: given || undefined };
 }
+
+/** What a registry's hosts are told at a pull, one after the other: a pull takes one credential, and containerd gives it to its host alone. */
+export function registryCredentials(registries: readonly Registry[], name: string): readonly RegistryAuth[] {
+  const registry = registries.find((one) => one.name === name) ?? registries.find((one) => one.name === '*');
+  return (registry?.hosts ?? []).flatMap(({ url, auth }) => (auth ? [{ ...auth, serverAddress: new URL(url).origin }] : []));
+}
+
+const mark = '# Written by Minke at every start: changes are lost.';
 
 /** A `hosts.toml`. JSON's strings, booleans and lists are TOML's too. */
 export function hostsToml({ name, hosts }: Registry): string {
-  const lines = ['# Written by Minke at every start: changes are lost.'];
+  const lines = [mark];
   if (name !== '*') lines.push(`server = ${JSON.stringify(serverOf(name))}`);
-  for (const { url, skipVerify, caFile, certFile, keyFile, authorization } of hosts) {
+  for (const { url, skipVerify, caFile, certFile, keyFile } of hosts) {
     const { pathname } = new URL(url);
     const own = pathname !== '/' && pathname !== '';
     lines.push('', `[host.${JSON.stringify(url)}]`, 'capabilities = ["pull", "resolve"]');
@@ -116,16 +126,18 @@ export function hostsToml({ name, hosts }: Registry): string {
     if (skipVerify) lines.push('skip_verify = true');
     if (caFile !== undefined) lines.push(`ca = ${JSON.stringify(caFile)}`);
     if (certFile !== undefined) lines.push(`client = [[${JSON.stringify(certFile)}, ${JSON.stringify(keyFile)}]]`);
-    if (authorization !== undefined) lines.push(`[host.${JSON.stringify(url)}.header]`, `Authorization = ${JSON.stringify(authorization)}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-/** Puts the files in place of those that stand in containerd's directory, which is Minke's own. They may hold passwords. */
+/** Puts the files in place of those that an earlier start wrote. What somebody else put there stays. */
 export async function writeRegistries(fs: FileSystem, directory: string, registries: readonly Registry[]): Promise<void> {
   await fs.mkdir(directory, { mode: 0o711 });
   const wanted = new Map(registries.map((registry) => [registry.name === '*' ? '_default' : registry.name, hostsToml(registry)]));
-  for (const { name } of await fs.list(directory)) if (!wanted.has(name)) await fs.remove(join(directory, name));
+  for (const { name } of await fs.list(directory)) {
+    const own = (await fs.readText(join(directory, name, 'hosts.toml')))?.startsWith(mark);
+    if (own && !wanted.has(name)) await fs.remove(join(directory, name));
+  }
   for (const [name, text] of wanted) {
     await fs.mkdir(join(directory, name), { mode: 0o700 });
     await fs.write(join(directory, name, 'hosts.toml'), text, { mode: 0o600 });

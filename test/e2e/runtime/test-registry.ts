@@ -1,0 +1,77 @@
+// A small registry on loopback for tests, by plain HTTP, which has one image by every name `<anything>:1`. What a name begins with says
+// how it behaves: `private/` wants a password, `token/` a token that the password gets, `slow/` waits, `flaky/` fails while it is told to.
+import { mkdir, readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { systemProcesses } from '../../../src/base/ports/process.ts';
+import { toolsImage } from '../../../src/kubelet/images/mod.ts';
+
+export const login = { username: 'me', password: 'secret' };
+const basic = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`;
+const bearer = 'Bearer test-token';
+
+export interface TestRegistry {
+  /** As image names have it. */
+  readonly host: string;
+  /** The paths that it was asked for. */
+  readonly asked: string[];
+  failing: boolean;
+  /** Lets those go on who wait for a `slow/` image, now and later. */
+  release(): void;
+  close(): void;
+}
+
+/** Its image is the tools image of the node whose containerd listens on `socket`. */
+export async function startTestRegistry(socket: string, directory: string): Promise<TestRegistry> {
+  const layout = join(directory, 'layout');
+  await mkdir(layout);
+  const ctr = ['--address', socket, '--namespace', 'k8s.io', 'images', 'export', `${layout}.tar`, toolsImage];
+  await systemProcesses.run('ctr', ctr, { deadlineMs: 10_000 });
+  await systemProcesses.run('tar', ['-xf', `${layout}.tar`, '-C', layout], { deadlineMs: 10_000 });
+  const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
+  const manifest = index.manifests[0]?.digest ?? '';
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // A mirror is told whose image it is asked for: `?ns=far.example`.
+    const [path = ''] = (request.url ?? '').split('?');
+    registry.asked.push(path);
+    const { authorization } = request.headers;
+    const refuse = (code: number, headers = {}) => void response.writeHead(code, headers).end();
+    if (path === '/token') {
+      if (request.method !== 'GET') return refuse(405);
+      if (authorization !== basic) return refuse(401);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ token: 'test-token' }));
+      return;
+    }
+    const [, kind, reference = ''] = /^\/v2\/(?:[\w/]+)\/(manifests|blobs)\/(.+)$/.exec(path) ?? [];
+    if (path.includes('/private/') && authorization !== basic) return refuse(401, { 'www-authenticate': 'Basic realm="test"' });
+    if (path.includes('/token/') && authorization !== bearer)
+      return refuse(401, { 'www-authenticate': `Bearer realm="http://${registry.host}/token",service="test"` });
+    if (path.includes('/slow/')) await released;
+    if (path.includes('/flaky/') && registry.failing) return refuse(503);
+    const digest = reference.startsWith('sha256:') ? reference : reference === '1' ? manifest : undefined;
+    const content = digest && (await readFile(join(layout, 'blobs', digest.replace(':', '/'))).catch(() => undefined));
+    if (!kind || !content) return refuse(404);
+    const type = kind === 'manifests' ? 'application/vnd.oci.image.manifest.v1+json' : 'application/octet-stream';
+    response.writeHead(200, { 'content-type': type, 'content-length': content.length, 'docker-content-digest': digest });
+    response.end(request.method === 'HEAD' ? undefined : content);
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const registry: TestRegistry = {
+    host: `localhost:${(server.address() as AddressInfo).port}`,
+    asked: [],
+    failing: true,
+    release,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+  return registry;
+}
