@@ -28,7 +28,10 @@ import { createSchedulerMetrics, type ExplainPod, runScheduler, type SchedulerCo
 import type { Store } from '../store/mod.ts';
 import { supervise } from './supervise.ts';
 
-export interface ControlPlaneOptions {
+/** Which admission plugins run, and what they are told. */
+type Admission = Pick<ApiCoreOptions, 'admissionSettings' | 'enabledAdmission' | 'disabledAdmission'>;
+
+export interface ControlPlaneOptions extends Admission {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;

@@ -141,7 +141,7 @@ const countFlag = (name: string, value: string | undefined, usual: number): numb
   value === undefined ? usual : integerFlag(name, value, 0, 1_000_000);
 
 /** As an absolute path: Minke in the background runs elsewhere. */
-function fileFlag(name: string, value: string | undefined): string | undefined {
+export function fileFlag(name: string, value: string | undefined): string | undefined {
   if (value === '' || value === '-') throw new CommandError(`${name}: got "${value}", wants the path of a file.`);
   return value === undefined ? undefined : resolve(value);
 }

@@ -2,8 +2,9 @@
 // Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 import { isIP } from 'node:net';
 import type { LogLevel } from '../base/mod.ts';
-import type { AccessSettings, StorageSettings } from '../cluster/machine/mod.ts';
-import { accessFlags, accessOf, list } from './access-flags.ts';
+import type { AccessSettings, AdmissionFlags, StorageSettings } from '../cluster/machine/mod.ts';
+import { accessFlags, accessOf, fileFlag, list } from './access-flags.ts';
+import { admissionFlags, admissionOf } from './admission-flags.ts';
 import { CommandError, dataDirOf, type Environment, integerFlag, logLevelFlag, parse, rangesFlag, serviceBits } from './flags.ts';
 import { storageFlags, storageOf } from './storage-flags.ts';
 
@@ -23,11 +24,9 @@ export interface ApiServerFlags {
   readonly secondServiceCidr: string | undefined;
   readonly storage: StorageSettings;
   readonly access: AccessSettings;
-  readonly enableAdmission: readonly string[];
-  readonly disableAdmission: readonly string[];
-  /** The file of an AdmissionConfiguration. */
-  readonly admissionConfig?: string;
+  readonly admission: AdmissionFlags;
   readonly tokenFile: string | undefined;
+  readonly bootstrapTokens: boolean;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
   readonly runtimeConfig: readonly RuntimeSetting[];
@@ -47,21 +46,22 @@ const flags = {
   'service-cluster-ip-range': text,
   ...storageFlags,
   ...accessFlags,
-  'enable-admission-plugins': text,
-  'disable-admission-plugins': text,
-  'admission-control-config-file': text,
+  ...admissionFlags,
   'token-auth-file': text,
+  'enable-bootstrap-token-auth': text,
   'anonymous-auth': text,
   'runtime-config': text,
   'max-requests-inflight': text,
   'max-mutating-requests-inflight': text,
   'log-level': text,
 } as const;
+/** May stand alone, for true. */
+const switches: readonly string[] = ['--anonymous-auth', '--enable-bootstrap-token-auth'];
 
 /** Undefined when help is asked for. Throws CommandError. */
 export function parseApiServer(words: readonly string[], environment: Environment): ApiServerFlags | undefined {
   // As upstream reads it: alone it means true, and a value must be joined with "=".
-  const spelled = words.map((word) => (word === '--anonymous-auth' ? '--anonymous-auth=true' : word));
+  const spelled = words.map((word) => (switches.includes(word) ? `${word}=true` : word));
   const { values } = parse('apiserver', spelled, flags, 0);
   if (values.help) return undefined;
   const port = values['secure-port'];
@@ -74,10 +74,9 @@ export function parseApiServer(words: readonly string[], environment: Environmen
     secondServiceCidr: second,
     storage: storageOf(values),
     access: accessOf(values),
-    enableAdmission: list(values['enable-admission-plugins']),
-    disableAdmission: list(values['disable-admission-plugins']),
-    ...admissionConfigOf(values['admission-control-config-file']),
-    tokenFile: pathFlag(values['token-auth-file']),
+    admission: admissionOf(values),
+    tokenFile: fileFlag('--token-auth-file', values['token-auth-file']),
+    bootstrapTokens: booleanFlag('--enable-bootstrap-token-auth', values['enable-bootstrap-token-auth']) ?? false,
     anonymous: booleanFlag('--anonymous-auth', values['anonymous-auth']),
     runtimeConfig: list(values['runtime-config']).map(runtimeSetting),
     requestsInFlightMax:
@@ -93,16 +92,6 @@ const inFlightFlag = (name: string, value: string | undefined, usual: number): n
 
 function addressFlag(value = '127.0.0.1'): string {
   if (isIP(value) === 0) throw new CommandError(`--bind-address: got "${value}", wants an IP address, such as 127.0.0.1 or 0.0.0.0.`);
-  return value;
-}
-
-function admissionConfigOf(path: string | undefined): { readonly admissionConfig?: string } {
-  if (path === '') throw new CommandError('--admission-control-config-file: got nothing, wants the path of a file.');
-  return path === undefined ? {} : { admissionConfig: path };
-}
-
-function pathFlag(value: string | undefined): string | undefined {
-  if (value === '') throw new CommandError('--token-auth-file: got nothing, wants the path of a file.');
   return value;
 }
 

@@ -26,6 +26,10 @@ describe('parseCommand()', () => {
     },
     { words: ['image', 'import', 'a.tar'], want: { do: 'imageImport', dataDir: '/var/lib/minke', file: 'a.tar' } },
     { words: ['image', 'build', 'dir', '-t', 'a:1'], want: { do: 'imageBuild', dataDir: '/var/lib/minke', dir: 'dir', tag: 'a:1' } },
+    {
+      words: ['up', '--enable-admission-plugins=AlwaysPullImages', '--admission-control-config-file=/a'],
+      want: { ...up, admission: { enabled: ['AlwaysPullImages'], disabled: [], configFile: '/a' } },
+    },
     { words: ['up', '--help'], want: { do: 'help', topic: 'up' } },
   ])('$words', ({ words, want }) => {
     expect(parseCommand(words, root)).toMatchObject(want);

@@ -1,7 +1,15 @@
 // The command line: flags to options, with one clear sentence for what does not fit.
 import type { LogLevel } from '../base/mod.ts';
-import type { AccessSettings, IngressSettings, NodeFiles, PodNetworkMode, StorageSettings } from '../cluster/machine/mod.ts';
+import type {
+  AccessSettings,
+  AdmissionFlags,
+  IngressSettings,
+  NodeFiles,
+  PodNetworkMode,
+  StorageSettings,
+} from '../cluster/machine/mod.ts';
 import { accessFlags, accessOf } from './access-flags.ts';
+import { admissionFlags, admissionOf } from './admission-flags.ts';
 import { type AgentFlags, addressFlag, parseAgent } from './agent-flags.ts';
 import { type ApiServerFlags, parseApiServer } from './apiserver-flags.ts';
 import { CommandError, dataDirOf, type Environment, integerFlag, logLevelFlag, parse, podBits, rangesFlag, serviceBits } from './flags.ts';
@@ -26,6 +34,7 @@ export interface UpOptions {
   readonly podCidr: string | undefined;
   readonly storage: StorageSettings;
   readonly access: AccessSettings;
+  readonly admission: AdmissionFlags;
   readonly ingress: IngressSettings;
   /** The file of a KubeSchedulerConfiguration. */
   readonly schedulerConfig: string | undefined;
@@ -66,6 +75,7 @@ const flag = {
     'ingress-https-port': { type: 'string' },
     ...storageFlags,
     ...accessFlags,
+    ...admissionFlags,
     'scheduler-config': { type: 'string' },
     ...nodeFlags,
     'log-level': { type: 'string' },
@@ -136,6 +146,7 @@ function parseUp(rest: readonly string[], environment: Environment): Command {
     ingress: ingressOf(values),
     storage: storageOf(values),
     access: accessOf(values),
+    admission: admissionOf(values),
     schedulerConfig: values['scheduler-config'],
     nodeFiles: nodeFilesOf(values),
     logLevel: logLevelFlag(values['log-level']),

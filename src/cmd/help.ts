@@ -54,6 +54,12 @@ const access = `  --authentication-config FILE       an AuthenticationConfigurat
   --audit-webhook-config-file FILE   a kubeconfig: where batches of audit events are posted
 `;
 
+const admission = `  --enable-admission-plugins P,...   AlwaysPullImages, PodNodeSelector, ... beside the default ones
+  --disable-admission-plugins P,...  of the default ones
+  --admission-control-config-file FILE
+                                     an AdmissionConfiguration: PodSecurity, ResourceQuota, EventRateLimit
+`;
+
 const node = `  --kubelet-config FILE              a KubeletConfiguration (v1beta1): eviction, limits, reservations, logs, shutdown, ...
   --registry-config FILE             where images come from: mirrors, plain HTTP, certificates, passwords, as in k3s' registries.yaml
 `;
@@ -78,7 +84,7 @@ At SIGPWR the pods of the machine are ended within 30 s, the critical ones last,
   --ingress-http-port N, --ingress-https-port N
                         ports of the machine (of --bind-address) that lead to the ingress controller, which always has ports 80
                         and 443 of an address of its own, the one that Ingresses show (default 0: none)
-${storage}${access}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
+${storage}${access}${admission}  --scheduler-config FILE            a KubeSchedulerConfiguration (v1): profiles, plugins and their arguments
 ${node}  --log-level L         error, warn, info (default) or debug
 `,
   agent: `Usage: minke agent --server URL --token TOKEN [flags]
@@ -96,18 +102,17 @@ ${node}  --log-level L         error, warn, info (default) or debug
 `,
   apiserver: `Usage: minke apiserver [flags]
 
-Runs the API server alone. Objects are stored and served, and nothing acts on them. \`minke down\` and \`minke status\` work as ever.
+Runs the API server alone. Objects are stored and served, and nothing acts on them: no controller signs certificate requests or
+takes expired tokens away (they are refused all the same). \`minke down\` and \`minke status\` work as ever.
 
   --data-dir DIR                     certificates, kubeconfig and store
-${storage}${access}  --secure-port N                    default 6443, or what the data dir has had
+${storage}${access}${admission}  --secure-port N                    default 6443, or what the data dir has had
   --bind-address A                   default 127.0.0.1; 0.0.0.0 for all addresses
   --service-cluster-ip-range C[,C6]  addresses of services (default 10.96.0.0/16), and of IPv6
   --anonymous-auth[=B]               true: requests without an identity are system:anonymous; false: they are refused.
                                      Left out: they may read health and version
   --token-auth-file FILE             lines of token,user,uid,"group1,group2"
-  --enable-admission-plugins P,...   AlwaysPullImages, PodNodeSelector, ... beside the default ones
-  --admission-control-config-file FILE  an AdmissionConfiguration: PodSecurity, ResourceQuota, EventRateLimit
-  --disable-admission-plugins P,...
+  --enable-bootstrap-token-auth[=B]  Secrets of type bootstrap.kubernetes.io/token in kube-system are tokens, as with \`minke up\`
   --runtime-config K=B,...           GROUP/VERSION, api/all, api/ga, api/beta, api/alpha = true or false
   --max-requests-inflight N          requests under way that read (default 400); shared out by priority levels together with
   --max-mutating-requests-inflight N those that write (default 200)

@@ -24,7 +24,22 @@ rules:
   resources: [{ group: '', resources: [configmaps, pods] }]
 `,
   );
-  cluster = await startTestCluster('--no-node', '--audit-policy-file', policy, '--audit-log-path', auditLog);
+  const admission = join(dir, 'admission.yaml');
+  writeFileSync(
+    admission,
+    `apiVersion: apiserver.config.k8s.io/v1
+kind: AdmissionConfiguration
+plugins:
+- name: PodSecurity
+  configuration:
+    apiVersion: pod-security.admission.config.k8s.io/v1
+    kind: PodSecurityConfiguration
+    defaults: { enforce: restricted }
+    exemptions: { namespaces: [exempt] }
+`,
+  );
+  const audit = ['--audit-policy-file', policy, '--audit-log-path', auditLog];
+  cluster = await startTestCluster('--no-node', ...audit, '--admission-control-config-file', admission);
 });
 afterAll(async () => {
   await cluster.destroy();
@@ -73,6 +88,16 @@ test('kubectl certificate approve: the certificate is signed, and its bearer is 
   );
 });
 
+test('an AdmissionConfiguration: what a namespace does not say, its defaults do', async () => {
+  await cluster.kubectl('create', 'namespace', 'strict');
+  const privileged = ['run', 'p', '--image=app:1', '--privileged', '--dry-run=server'];
+  expect((await cluster.tryKubectl([...privileged, '-n', 'strict'])).stderr).toContain(
+    'pods "p" is forbidden: violates PodSecurity "restricted:latest": privileged',
+  );
+  await cluster.kubectl('create', 'namespace', 'exempt');
+  expect(await cluster.kubectl(...privileged, '-n', 'exempt')).toContain('pod/p created');
+});
+
 test('kubectl certificate deny: nothing is signed', async () => {
   const body = await requestOf('jack', 'kubernetes.io/kube-apiserver-client', ['client auth']);
   await cluster.tryKubectl(['create', '-f', '-'], { input: body });
@@ -106,16 +131,24 @@ test('the audit log tells what was asked, in which words, and no secret', async 
   const secret = 'a-word-that-nobody-may-read';
   await cluster.kubectl('create', 'secret', 'generic', 's', `--from-literal=password=${secret}`);
   await cluster.kubectl('create', 'configmap', 'c', '--from-literal=a=b');
-  await cluster.kubectl('label', 'namespace', 'default', 'pod-security.kubernetes.io/audit=restricted');
+  await cluster.kubectl(
+    'label',
+    'namespace',
+    'default',
+    'pod-security.kubernetes.io/enforce=privileged',
+    'pod-security.kubernetes.io/audit=restricted',
+  );
   await cluster.tryKubectl(['run', 'p', '--image=app:1', '--dry-run=server']);
   const events = async () =>
     readFileSync(auditLog, 'utf8')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
+  // Controllers make objects in the namespace too, before these or after.
   const created = (resource: string) => async () =>
     (await events()).find(
-      (event) => event.verb === 'create' && event.objectRef.resource === resource && event.objectRef.namespace === 'default',
+      ({ verb, objectRef, user }) =>
+        verb === 'create' && objectRef.resource === resource && objectRef.namespace === 'default' && user.username === 'kubernetes-admin',
     );
   const [aSecret, map, pod] = [
     await eventually(created('secrets')),

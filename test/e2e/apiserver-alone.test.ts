@@ -18,7 +18,12 @@ const start = (...flags: string[]) =>
 beforeAll(async () => {
   port = await freePort();
   writeFileSync(tokenFile, 'secret-of-ann,ann,7,"readers,others"\n');
-  const up = await start('--runtime-config=batch/v1=false', '--service-cluster-ip-range=10.77.0.0/16', '--anonymous-auth');
+  const up = await start(
+    '--runtime-config=batch/v1=false',
+    '--service-cluster-ip-range=10.77.0.0/16',
+    '--anonymous-auth',
+    '--enable-bootstrap-token-auth',
+  );
   expect(up.stderr).toBe('');
   expect(up.stdout).toContain(`API server  https://127.0.0.1:${port}`);
 });
@@ -76,6 +81,18 @@ describe('the API server alone', () => {
     await kubectl(['create', 'rolebinding', 'read', '--role=read', '--group=readers']);
     expect((await kubectlOf('secret-of-ann', ['get', 'deployments', '-o', 'name'])).stdout).toBe('deployment.apps/web\n');
     expect((await kubectlOf('wrong', ['get', 'deployments'])).code).not.toBe(0);
+  });
+
+  test('a bootstrap token is known while it lasts', async () => {
+    const data = { 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true' };
+    const metadata = { name: 'bootstrap-token-abcdef', namespace: 'kube-system' };
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'bootstrap.kubernetes.io/token', stringData: data };
+    await kubectl(['create', '-f', '-'], JSON.stringify(secret));
+    const who = () => kubectlOf('abcdef.0123456789abcdef', ['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}']);
+    expect((await who()).stdout).toBe('system:bootstrap:abcdef');
+    const past = { ...secret, stringData: { ...data, expiration: '2020-01-01T00:00:00Z' } };
+    await kubectl(['apply', '-f', '-'], JSON.stringify(past));
+    expect((await who()).stderr).toMatch(/Unauthorized|must be logged in/);
   });
 
   test('metrics tell of the requests', async () => {

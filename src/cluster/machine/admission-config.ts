@@ -1,7 +1,7 @@
 // --admission-control-config-file: upstream's AdmissionConfiguration, read into the settings of the plugins.
 // Source: https://kubernetes.io/docs/tasks/configure-pod-container/enforce-standards-admission-controller/
 import { dirname, resolve } from 'node:path';
-import type { AdmissionSettings, EventLimit, LimitedResource, PodSecuritySettings } from '../../apiserver/mod.ts';
+import type { AdmissionSettings, ApiCore, ApiCoreOptions, EventLimit, LimitedResource, PodSecuritySettings } from '../../apiserver/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { MachineError } from './data-dir.ts';
 import { readConfigFile, recordOf } from './webhook-config.ts';
@@ -10,6 +10,39 @@ const flag = '--admission-control-config-file';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Refuse = (what: string) => never;
+
+export interface AdmissionFlags {
+  /** Beside those that always run, whose names are only checked. */
+  readonly enabled: readonly string[];
+  readonly disabled: readonly string[];
+  /** An AdmissionConfiguration. */
+  readonly configFile: string | undefined;
+}
+
+/** For `createApiCore`. Throws {@link MachineError}. */
+export async function openAdmission(
+  fs: FileSystem,
+  flags: AdmissionFlags | undefined,
+): Promise<Pick<ApiCoreOptions, 'admissionSettings' | 'enabledAdmission' | 'disabledAdmission'>> {
+  if (!flags) return {};
+  const { enabled, disabled, configFile } = flags;
+  const both = enabled.find((name) => disabled.includes(name));
+  if (both !== undefined) throw new MachineError(`"${both}" is given to both --enable-admission-plugins and --disable-admission-plugins.`);
+  const admissionSettings = configFile === undefined ? undefined : await readAdmissionConfig(fs, configFile);
+  return { admissionSettings, enabledAdmission: enabled, disabledAdmission: disabled };
+}
+
+/** Throws {@link MachineError} for a plugin that there is not. */
+export function checkAdmission(flags: AdmissionFlags | undefined, { admissionPlugins }: Pick<ApiCore, 'admissionPlugins'>): void {
+  for (const [flag, names] of [
+    ['--enable-admission-plugins', flags?.enabled],
+    ['--disable-admission-plugins', flags?.disabled],
+  ] as const) {
+    const unknown = names?.find((name) => !admissionPlugins.includes(name));
+    if (unknown !== undefined)
+      throw new MachineError(`${flag}: there is no plugin "${unknown}". Plugins are: ${admissionPlugins.join(', ')}.`);
+  }
+}
 
 /** Throws {@link MachineError} that names the field. */
 export async function readAdmissionConfig(fs: FileSystem, path: string): Promise<AdmissionSettings> {

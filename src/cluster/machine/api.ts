@@ -28,6 +28,7 @@ import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts
 import { createClusterSigner } from '../pki/signer.ts';
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses, mainFirst } from './addresses.ts';
+import { type AdmissionFlags, checkAdmission, openAdmission } from './admission-config.ts';
 import { isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
 import type { NodeAgent } from './node.ts';
@@ -52,6 +53,7 @@ export interface ApiContext {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
+  readonly admission?: AdmissionFlags | undefined;
   readonly schedulerConfiguration?: SchedulerConfiguration | undefined;
   /** Pods run on this machine, and reach the API server. */
   readonly hasNode: boolean;
@@ -73,6 +75,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const store = measureStore(opened.store, metrics, clock);
   parts.push(opened.stopped);
   try {
+    const admission = await openAdmission(fs, context.admission);
     const gates = await openAccess(context.access, { ports, log, metrics, signal });
     parts.push(gates.stopped);
     const controlPlane = await startControlPlane({
@@ -88,6 +91,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       ...(advertised === undefined ? {} : { advertise: { address: advertised, port: identity.port } }),
       tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }])],
       ...gates.core,
+      ...admission,
       serviceAccountKeyPem: pki.serviceAccountKeyPem,
       rootCaPem: pki.authorityPem,
       signer: createClusterSigner(pkiOptions, pki),
@@ -95,6 +99,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       signal,
     });
     parts.push(controlPlane.stopped);
+    checkAdmission(context.admission, controlPlane.core);
     collectStorage(metrics, controlPlane.core);
     const { access } = controlPlane.core;
     const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });

@@ -2,7 +2,6 @@
 import { servedKinds as everyKind, type KindDefinition } from '../../api/mod.ts';
 import {
   type Anonymous,
-  type ApiCore,
   collectStorage,
   createApiCore,
   createFairness,
@@ -25,7 +24,7 @@ import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
-import { readAdmissionConfig } from './admission-config.ts';
+import { type AdmissionFlags, checkAdmission, openAdmission } from './admission-config.ts';
 import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
 import { isAny, isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
@@ -49,12 +48,10 @@ export interface ApiServerAloneOptions {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
-  /** All plugins run unless they are disabled: these names are only checked. */
-  readonly enableAdmission: readonly string[];
-  readonly disableAdmission: readonly string[];
-  /** An AdmissionConfiguration. */
-  readonly admissionConfig?: string | undefined;
+  readonly admission?: AdmissionFlags | undefined;
   readonly tokenFile: string | undefined;
+  /** Secrets of kube-system of this type are tokens. Default false. */
+  readonly bootstrapTokens?: boolean | undefined;
   /** Undefined: only health and version. */
   readonly anonymous: boolean | undefined;
   readonly runtimeConfig: readonly RuntimeSetting[];
@@ -122,7 +119,7 @@ async function start(options: Start): Promise<void> {
   const store = measureStore(opened.store, metrics, clock);
   parts.push(opened.stopped);
   closing.push(() => store.close());
-  const admissionSettings = options.admissionConfig === undefined ? undefined : await readAdmissionConfig(fs, options.admissionConfig);
+  const admission = await openAdmission(fs, options.admission);
   const gates = await openAccess(options.access, { ports, log, metrics, signal });
   parts.push(gates.stopped);
   if (gates.server.anonymous && options.anonymous !== undefined)
@@ -138,13 +135,12 @@ async function start(options: Start): Promise<void> {
     ...(advertised === undefined ? {} : { advertise: { address: advertised, port } }),
     tokens: [staticTokens([{ token: pki.adminToken, user: adminUser }, ...options.fileTokens])],
     ...gates.core,
+    bootstrapTokens: options.bootstrapTokens,
     serviceAccountKey: openSigningKey(pki.serviceAccountKeyPem),
-    admissionSettings,
-    enabledAdmission: options.enableAdmission,
-    disabledAdmission: options.disableAdmission,
+    ...admission,
   });
   parts.push(core.stopped());
-  checkPlugins(options, core);
+  checkAdmission(options.admission, core);
   collectStorage(metrics, core);
   const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
   closing.push(() => kubelets.close());
@@ -219,19 +215,6 @@ async function readTokens({ ports, tokenFile }: ApiServerAloneOptions) {
   const text = await ports.fs.readText(tokenFile);
   if (text === undefined) throw new MachineError(`--token-auth-file: ${tokenFile} does not exist.`);
   return parseTokenFile(text, tokenFile);
-}
-
-function checkPlugins({ enableAdmission, disableAdmission }: ApiServerAloneOptions, core: ApiCore): void {
-  for (const [flag, names] of [
-    ['--enable-admission-plugins', enableAdmission],
-    ['--disable-admission-plugins', disableAdmission],
-  ] as const) {
-    const unknown = names.find((name) => !core.admissionPlugins.includes(name));
-    if (unknown !== undefined)
-      throw new MachineError(`${flag}: there is no plugin "${unknown}". Plugins are: ${core.admissionPlugins.join(', ')}.`);
-  }
-  const both = enableAdmission.find((name) => disableAdmission.includes(name));
-  if (both !== undefined) throw new MachineError(`"${both}" is given to both --enable-admission-plugins and --disable-admission-plugins.`);
 }
 
 const anonymousOf = (flag: boolean | undefined): Anonymous => (flag === undefined ? 'health' : flag ? 'everywhere' : 'nowhere');

@@ -9,6 +9,7 @@ import { adminUser } from '../control-plane.ts';
 import { startSimulatedNodes } from '../simulated-nodes.ts';
 
 import type { AccessSettings } from './access.ts';
+import type { AdmissionFlags } from './admission-config.ts';
 import { keepCertificates, portError, startApi } from './api.ts';
 import { isLoopback, urlOf } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, clusterIdOf, clusterPaths, loopback, MachineError, readIdentity } from './data-dir.ts';
@@ -44,6 +45,7 @@ export interface MachineOptions {
   readonly storage: StorageSettings;
   /** Default: certificates and tokens, RBAC, nothing recorded. */
   readonly access?: AccessSettings | undefined;
+  readonly admission?: AdmissionFlags | undefined;
   readonly ingress: IngressSettings;
   /** A file with a KubeSchedulerConfiguration. Default: upstream's own. */
   readonly schedulerConfig?: string | undefined;

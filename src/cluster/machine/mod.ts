@@ -3,6 +3,7 @@
 export type { PodNetworkMode } from '../../network/mod.ts';
 export { formatJoinToken, type JoinToken, parseJoinToken } from '../pki/join-token.ts';
 export type { AccessSettings } from './access.ts';
+export type { AdmissionFlags } from './admission-config.ts';
 export { type AgentOptions, type RunningAgent, startAgent } from './agent.ts';
 export { type ApiServerAloneOptions, startApiServerAlone } from './apiserver.ts';
 export type { AuditSettings } from './audit.ts';
