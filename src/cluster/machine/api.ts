@@ -68,9 +68,7 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
   const { fs, clock, random } = ports;
   const { names, advertised } = placeOf(context);
   const pkiOptions: PkiOptions = { dataDir: paths.dataDir, names, fs, clock, randomBytes: (length) => random.bytes(length) };
-  const metrics = createMetrics();
-  const heavy = heavyWork(createThread({ program: bundled(heavyProgram), clock, signal }));
-  collectProcess(metrics, clock.nowMs());
+  const { metrics, heavy } = serverTools(context);
   const [pki, opened] = await Promise.all([ensurePki(pkiOptions), openStorage(context)]);
   const store = measureStore(opened.store, metrics, clock);
   parts.push(opened.stopped);
@@ -99,27 +97,25 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
       signal,
     });
     parts.push(controlPlane.stopped);
-    checkAdmission(context.admission, controlPlane.core);
-    collectStorage(metrics, controlPlane.core);
-    const { access } = controlPlane.core;
+    const { core } = controlPlane;
+    checkAdmission(context.admission, core);
+    collectStorage(metrics, core);
     const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
     const { nodes } = controlPlane;
     nodes.connect(httpNodeConnection(kubelets));
     const server = await startApiServer({
-      core: controlPlane.core,
+      core,
       listen: { host: identity.bindAddress, port: identity.port },
       tls: apiServerTls(pki),
-      tokens: access.tokens,
-      authorizer: access.authorizer,
+      ...judgesOf(core),
       health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles(controlPlane) }, ...opened.health],
       ...gates.server,
-      serviceAccounts: access.serviceAccounts,
       explainPod: controlPlane.explainPod,
       heavy,
-      aggregation: aggregationOf(controlPlane.core, pki),
+      aggregation: aggregationOf(core, pki),
       metrics,
       nodes,
-      fairness: createFairness({ clock, metrics, find: controlPlane.core.registry.find }),
+      fairness: createFairness({ clock, metrics, find: core.registry.find }),
       version: versionOf(ports),
       clock,
       random,
@@ -135,6 +131,20 @@ export async function startApi(context: ApiContext): Promise<RunningApi> {
     parts.push(store.close());
     throw error instanceof ListenError ? portError(identity.port, error, { host: identity.bindAddress, flag: '--port' }) : error;
   }
+}
+
+/** Who says who somebody is, and what is allowed. */
+export const judgesOf = ({ access: { tokens, authorizer, serviceAccounts } }: ControlPlane['core']) => ({
+  tokens,
+  authorizer,
+  serviceAccounts,
+});
+
+/** What counts, and the thread beside. */
+export function serverTools({ ports: { clock }, signal }: Pick<ApiContext, 'ports' | 'signal'>) {
+  const metrics = createMetrics();
+  collectProcess(metrics, clock.nowMs());
+  return { metrics, heavy: heavyWork(createThread({ program: bundled(heavyProgram), clock, signal })) };
 }
 
 /** The names of the server's certificate, and the address by which pods find it. */

@@ -5,27 +5,23 @@ import {
   collectStorage,
   createApiCore,
   createFairness,
-  heavyProgram,
-  heavyWork,
   httpNodeConnection,
   measureStore,
   startApiServer,
   staticTokens,
 } from '../../apiserver/mod.ts';
-import { createMetrics, type Logger, Tasks } from '../../base/mod.ts';
+import { type Logger, Tasks } from '../../base/mod.ts';
 import { createHttpClient } from '../../base/ports/http-client.ts';
 import { ListenError } from '../../base/ports/http-server.ts';
 import { machineAddresses } from '../../base/ports/machine.ts';
-import { collectProcess } from '../../base/ports/process-metrics.ts';
 import { openSigningKey } from '../../base/ports/signing-key.ts';
-import { bundled, createThread } from '../../base/ports/threads.ts';
 import { adminUser } from '../control-plane.ts';
 import { adminKubeconfig } from '../pki/kubeconfig.ts';
 import { ensurePki, keepRenewed, type Pki, type PkiOptions } from '../pki/pki.ts';
 import { type AccessSettings, openAccess } from './access.ts';
 import { clusterAddresses } from './addresses.ts';
 import { type AdmissionFlags, checkAdmission, openAdmission } from './admission-config.ts';
-import { aggregationOf, apiServerTls, checkRoles, kubeletClientTls, portError, versionOf } from './api.ts';
+import { aggregationOf, apiServerTls, checkRoles, judgesOf, kubeletClientTls, portError, serverTools, versionOf } from './api.ts';
 import { isAny, isLoopback, reachableAt, urlOf } from './bind-address.ts';
 import { clusterPaths, MachineError, readIdentity } from './data-dir.ts';
 import { establishIdentity } from './identity.ts';
@@ -110,9 +106,7 @@ async function start(options: Start): Promise<void> {
   const { ports, log, signal, parts, closing, bindAddress: host, port } = options;
   const { clock, random, fs } = ports;
   const paths = clusterPaths(options.dataDir);
-  const metrics = createMetrics();
-  const heavy = heavyWork(createThread({ program: bundled(heavyProgram), clock, signal }));
-  collectProcess(metrics, clock.nowMs());
+  const { metrics, heavy } = serverTools(options);
   const { pki, pkiOptions, serviceCidr, advertised } = await establish(options);
   const { storage } = options;
   const opened = await openStorage({ ports, log, paths, storage, signal });
@@ -144,18 +138,15 @@ async function start(options: Start): Promise<void> {
   collectStorage(metrics, core);
   const kubelets = createHttpClient({ clock, tls: kubeletClientTls(pki) });
   closing.push(() => kubelets.close());
-  const { access } = core;
   const server = await startApiServer({
     ...common,
     core,
     listen: { host, port },
     tls: apiServerTls(pki),
-    tokens: access.tokens,
-    authorizer: access.authorizer,
+    ...judgesOf(core),
     audit: gates.server.audit,
     anonymous: gates.server.anonymous ?? anonymousOf(options.anonymous),
     health: [{ name: 'poststarthook/rbac/bootstrap-roles', in: ['readyz'], check: () => checkRoles({ core }) }, ...opened.health],
-    serviceAccounts: access.serviceAccounts,
     aggregation: aggregationOf(core, pki),
     metrics,
     fairness: createFairness({ clock, metrics, find: core.registry.find, seats: options.requestsInFlightMax }),
