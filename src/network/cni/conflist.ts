@@ -14,6 +14,8 @@ export function bridgeName(clusterId: string): string {
   return `mk${hex.slice(0, 6)}`;
 }
 
+export const isBridgeName = (name: string): boolean => /^mk[0-9a-f]{6}$/.test(name);
+
 export interface ConflistOptions {
   readonly bridge: string;
   /** Of this node's pods, one of each family that they have. */

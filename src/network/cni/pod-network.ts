@@ -10,7 +10,7 @@ import { createNft, type Nft } from '../nftables/nft.ts';
 import { PodGate } from '../policy/gate.ts';
 import { removePodRoutes } from '../routes/remove.ts';
 import { shapesBandwidth } from './bandwidth.ts';
-import { bridgeName, conflistName, renderConflist } from './conflist.ts';
+import { bridgeName, conflistName, isBridgeName, renderConflist } from './conflist.ts';
 import { HostPortTable } from './host-ports.ts';
 import { droppingChains, handlesOf, renderExceptionRemoval, renderExceptions } from './other-firewalls.ts';
 import { renderRemoval, renderRules, tableName } from './rules.ts';
@@ -86,6 +86,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       families = ranges.map(({ family }) => family);
       const [wholeMtu, links] = await Promise.all([outsideMtu(), ip('-j', 'link', 'show')]);
       const mtu = wholeMtu - overheadBytes;
+      if (!hasAnyBridge(links.stdout)) await sysctls.forget();
       // The bridge stands before the first pod, so that the host has its address on it.
       if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
       await must(ip('link', 'set', bridge, 'address', bridgeMac(clusterId)));
@@ -116,9 +117,10 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       const ports = code === 0 ? (JSON.parse(stdout || '[]') as readonly { ifname?: string }[]) : [];
       // Usually gone with their namespaces; one may be left by a pod that was ended by force.
       for (const { ifname } of ports) if (ifname !== undefined) await ip('link', 'del', ifname);
+      // As long as a bridge stands, what the settings were before is this namespace's.
+      if (!(await hasOthers(fs, machineDir, clusterId))) await sysctls.restore();
       await ip('link', 'del', bridge);
       if ((await ip('link', 'show', bridge)).code === 0) throw new Error(`Cannot remove the bridge "${bridge}"`);
-      if (!(await hasOthers(fs, machineDir, clusterId))) await sysctls.restore();
     },
     async takenRanges() {
       const [routes, addresses] = await Promise.all([ip('-j', 'route', 'show', 'table', 'all'), ip('-j', 'addr', 'show')]);
@@ -142,6 +144,10 @@ export function outsideMtuOf(routes: string, links: string): number {
   const link = (JSON.parse(links || '[]') as readonly { ifname?: string; mtu?: number }[]).find(({ ifname }) => ifname === device);
   return link?.mtu ?? mtuDefault;
 }
+
+/** Of whatever cluster. Without one, no cluster has a pod network in this network namespace. */
+export const hasAnyBridge = (links: string): boolean =>
+  (JSON.parse(links || '[]') as readonly { ifname?: string }[]).some(({ ifname = '' }) => isBridgeName(ifname));
 
 interface NodeRanges {
   readonly family: Family;

@@ -9,6 +9,8 @@ export interface Sysctls {
   set(path: string, value: string): Promise<boolean>;
   /** Puts back what this machine's clusters have changed. */
   restore(): Promise<void>;
+  /** Forgets what was before without putting it back. */
+  forget(): Promise<void>;
 }
 
 export interface SysctlsOptions {
@@ -20,7 +22,10 @@ export interface SysctlsOptions {
   readonly namespace?: string;
 }
 
-/** Each network namespace has its own settings, and so a file of its own. */
+/**
+ * Each network namespace has its own settings, and so a file of its own, named by its inode. A namespace that comes later may have the same
+ * one: whoever finds nothing else of Minke's in it forgets the file first.
+ */
 export function createSysctls({ fs, dir, root = '/proc/sys', namespace = '/proc/self/ns/net' }: SysctlsOptions): Sysctls {
   const recordOf = async () => join(dir, `sysctls-${/\d+/.exec((await fs.readLink(namespace)) ?? '')?.[0] ?? 'all'}.json`);
   const read = async (record: string): Promise<Before> => {
@@ -54,5 +59,6 @@ export function createSysctls({ fs, dir, root = '/proc/sys', namespace = '/proc/
       }
       await fs.remove(record);
     },
+    forget: async () => fs.remove(await recordOf()),
   };
 }
