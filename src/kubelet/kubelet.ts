@@ -16,7 +16,7 @@ import { localUse, machineSignals } from './eviction/machine-signals.ts';
 import type { LocalUse } from './eviction/plan.ts';
 import { createImageManager, type ImageKeyring } from './image-manager.ts';
 import { type RunningLog, runLogRotation } from './logs/rotate.ts';
-import { type AdmissionInput, admit, admitResize, makeWay, type Rejection } from './node/admission.ts';
+import { type AdmissionInput, admit, admitCritical, admitResize, endingMaxMs } from './node/admission.ts';
 import { createDiskUse, type DiskUse } from './node/disk-use.ts';
 import { runLease } from './node/lease.ts';
 import { allocatableOf, type MachineFacts, type NodeInput, nodeLabels } from './node/node-object.ts';
@@ -28,7 +28,9 @@ import type { UsageSource } from './node/usage-source.ts';
 import { createUsedSpace } from './node/used-space.ts';
 import type { NodeDisk, NodeStorage } from './node-storage.ts';
 import { createRelister, followEvents } from './pleg.ts';
-import type { PodContext } from './pod/context.ts';
+import type { Admission, PodContext } from './pod/context.ts';
+import { isLive } from './pod/observed.ts';
+import { isCritical } from './pod/spec.ts';
 import type { PodView } from './pod/worker.ts';
 import { createPodManager, type PodManager } from './pod-manager.ts';
 import { createPodRouter, type PodSource } from './pod-source.ts';
@@ -130,14 +132,15 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
   if (!assigned) return;
   const source = withStaticPods(options, { tasks, api: assigned });
   const references = options.references ?? createReferenceCache({ informers, client });
-  const place: Place = {};
-  const judged = (pod: V1Pod) => admissionInput(options, node, { pod, place });
+  const place: Place = { waiting: new Set() };
+  const judged = (pod: V1Pod, others = holdersBeside(pod, place)) => admissionInput(options, node, { pod, others, place });
   const context = podContext(options, {
     tasks,
     node,
     references,
     runtimeFeatures: () => place.features ?? noFeatures,
-    admit: (pod) => (options.shutdown?.signal.aborted ? shutdownRejection : admitPod(judged(pod), place)),
+    admit: (pod) => (options.shutdown?.signal.aborted ? shutdownRejection : admitPod(options, judged, { pod, place })),
+    madeRoom: () => wakeWaiting(place),
     resizable(pod) {
       const refused = admitResize(judged(pod));
       return refused ? { is: refused.never ? 'Infeasible' : 'Deferred', message: refused.message } : { is: 'go' };
@@ -162,6 +165,8 @@ async function runParts(options: KubeletOptions, tasks: Tasks): Promise<void> {
 
 /** The pods' workers, once they are there: what workers are made with asks about all of them. */
 interface Place {
+  /** Pods that wait until others have ended. */
+  readonly waiting: Set<string>;
   manager?: PodManager;
   eviction?: Eviction;
   features?: RuntimeFeatures;
@@ -280,34 +285,70 @@ function nodeStatusOptions(
 
 const settingsOf = ({ settings = defaultSettings }: Pick<KubeletOptions, 'settings'>): KubeletSettings => settings;
 
-/** A critical pod makes room for itself. */
-function admitPod(input: AdmissionInput, { manager }: Place): Rejection | undefined {
-  const way = makeWay(input);
-  if ('reason' in way) return way;
-  const message = preemptionMessage;
-  for (const { metadata, spec } of way.victims) {
+/** A critical pod makes room for itself, and has it when the containers of those that make way have ended. */
+function admitPod(
+  options: KubeletOptions,
+  judged: (pod: V1Pod, others?: readonly PodView[]) => AdmissionInput,
+  of: { readonly pod: V1Pod; readonly place: Place },
+): Admission {
+  const { pod, place } = of;
+  if (!isCritical(pod)) return admit(judged(pod));
+  const nowMs = options.clock.nowMs();
+  const holders = holdersBeside(pod, place);
+  const ending = holders.flatMap((view) => endingUntil(view, nowMs));
+  const verdict = admitCritical(
+    judged(
+      pod,
+      holders.filter(({ state }) => state.at === 'syncing'),
+    ),
+    ending.map((one) => one.pod),
+  );
+  if (verdict === undefined || (verdict !== 'wait' && 'reason' in verdict)) return verdict;
+  place.waiting.add(pod.metadata?.uid ?? '');
+  if (verdict === 'wait') return { untilMs: Math.min(...ending.map((one) => one.untilMs)) };
+  for (const { metadata, spec } of verdict.victims) {
     const graceSeconds = spec?.terminationGracePeriodSeconds ?? 30;
-    manager?.worker(metadata?.uid ?? '')?.end({ reason: 'Preempting', message, graceSeconds });
+    place.manager?.worker(metadata?.uid ?? '')?.end({ reason: 'Preempting', message: preemptionMessage, graceSeconds });
   }
-  return way.victims.length > 0 ? undefined : admit(input);
+  // Asked once more right away: the victims are ending by then.
+  return { untilMs: nowMs };
 }
 
-/** What admission asks about a pod, with what this node runs at the moment. */
-function admissionInput(options: KubeletOptions, node: NodeInput, of: { readonly pod: V1Pod; readonly place: Place }): AdmissionInput {
-  const { nodeName, informers } = options;
-  const others = [...(of.place.manager?.workers.values() ?? [])]
+/** Until when a pod that ends keeps what it has; nothing when it does no more. */
+function endingUntil({ pod, state, observed }: PodView, nowMs: number): readonly { readonly pod: V1Pod; readonly untilMs: number }[] {
+  if (state.at !== 'terminating' || !observed.containers.some(isLive)) return [];
+  const untilMs = state.sinceMs + endingMaxMs(state.graceSeconds);
+  return nowMs < untilMs ? [{ pod, untilMs }] : [];
+}
+
+/** Containers of a pod that ends are no more: who waits for room looks again. */
+function wakeWaiting({ waiting, manager }: Place): void {
+  for (const uid of waiting) manager?.worker(uid)?.wake();
+  waiting.clear();
+}
+
+/** The other pods that hold a place on the node. */
+const holdersBeside = (pod: V1Pod, { manager }: Place): readonly PodView[] =>
+  [...(manager?.workers.values() ?? [])]
     .map((worker) => worker.view)
-    .filter(({ pod, state, admitted }) => {
+    .filter(({ pod: other, state, admitted }) => {
       const holds = state.at === 'syncing' ? admitted : state.at === 'terminating';
-      return holds && pod.metadata?.uid !== of.pod.metadata?.uid;
-    })
-    .map((view) => view.pod);
+      return holds && other.metadata?.uid !== pod.metadata?.uid;
+    });
+
+/** What admission asks about a pod, with what this node runs at the moment. */
+function admissionInput(
+  options: KubeletOptions,
+  node: NodeInput,
+  of: { readonly pod: V1Pod; readonly others: readonly PodView[]; readonly place: Place },
+): AdmissionInput {
+  const { nodeName, informers } = options;
   const labels = { ...nodeLabels(node), ...informers.of(nodes).get(nodeName)?.metadata.labels };
   const { appArmor = false } = options.machine;
   const { allowedUnsafeSysctls } = settingsOf(options);
   return {
     pod: of.pod,
-    others,
+    others: of.others.map((view) => view.pod),
     nodeName,
     labels,
     allocatable: allocatableOf(node),
@@ -363,6 +404,7 @@ function podContext(
     readonly references: ReferenceCache;
     readonly runtimeFeatures: PodContext['runtimeFeatures'];
     readonly admit: PodContext['admit'];
+    readonly madeRoom: PodContext['madeRoom'];
     readonly resizable: PodContext['resizable'];
   },
 ): PodContext {
@@ -401,6 +443,7 @@ function podContext(
     cgroups: storage.cgroups,
     runtimeFeatures: of.runtimeFeatures,
     admit: of.admit,
+    madeRoom: of.madeRoom,
     resizable: of.resizable,
   };
 }

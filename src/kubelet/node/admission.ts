@@ -71,17 +71,26 @@ function byResources(input: AdmissionInput): Rejection | undefined {
   return first && short(first.name, first);
 }
 
-/** The pods that make way for a critical pod that lacks nothing but room; none for any other pod. */
-export function makeWay(input: AdmissionInput): { readonly victims: readonly V1Pod[] } | Rejection {
-  if (!isCritical(input.pod) || byNode(input)) return { victims: [] };
+/** A critical pod's admission: it is refused, takes the room of others, waits for those that are ending, or may start. */
+export type CriticalVerdict = Rejection | { readonly victims: readonly V1Pod[] } | 'wait' | undefined;
+
+/** Of a critical pod. `ending`: those that are being ended and whose containers run still; `others` are the rest. */
+export function admitCritical(input: AdmissionInput, ending: readonly V1Pod[]): CriticalVerdict {
+  const all = { ...input, others: [...input.others, ...ending] };
+  // Room alone would not help it.
+  if (byNode(input)) return admit(all);
   const missing = shortagesOf(input).map(({ name, requested, used, capacity }) => ({ name, amount: used + requested - capacity }));
   const victims = podsToPreempt(input.pod, input.others, missing);
-  if (victims) return { victims };
+  if (victims && victims.length > 0) return { victims };
+  if (victims) return byResources(all) || byPorts(all) ? 'wait' : undefined;
   const list = missing.map(({ name, amount }) => `(res: ${name}, q: ${amount}), `).join('');
   const why = `preemption: error finding a set of pods to preempt: no set of running pods found to reclaim resources: [${list}]`;
   const message = `Unexpected error while attempting to recover from admission failure: ${why}`;
   return { reason: 'UnexpectedAdmissionError', message };
 }
+
+/** How long a pod that ends is waited for, in milliseconds: its grace and half of it, 10 seconds at least. Source: upstream's `killPodNow`. */
+export const endingMaxMs = (graceSeconds: number): number => Math.max(10_000, graceSeconds * 1500);
 
 /** Undefined when the pod fits as it is now; `never` when it would not fit into the empty node. */
 export function admitResize(input: AdmissionInput): { readonly never: boolean; readonly message: string } | undefined {

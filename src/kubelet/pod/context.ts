@@ -43,6 +43,11 @@ export interface PodContext {
   readonly resizable: (pod: V1Pod) => ResizeVerdict;
   /** What the runtime said that it can do when it was asked last. */
   readonly runtimeFeatures: () => RuntimeFeatures;
-  /** The node's own word on a pod that it has not taken up yet; undefined when it may run here. */
-  readonly admit: (pod: V1Pod) => Rejection | undefined;
+  /** The node's own word on a pod that it has not taken up yet. */
+  readonly admit: (pod: V1Pod) => Admission;
+  /** A pod is ending, and none of its containers runs any more. */
+  readonly madeRoom: () => void;
 }
+
+/** Undefined when the pod may run here; until `untilMs` it waits, or until it is woken, and is judged anew. */
+export type Admission = Rejection | { readonly untilMs: number } | undefined;

@@ -108,6 +108,8 @@ class Worker implements PodWorker {
   #apiGone: boolean;
   #goneSeen = false;
   #admitted = false;
+  /** Set while it waits for the room that others are to make. */
+  #roomAtMs: number | undefined;
   #state: PodState = { at: 'syncing' };
   #observed: Observed = nothingObserved;
   #volumes: PlanInput['volumes'] = 'unknown';
@@ -275,12 +277,17 @@ class Worker implements PodWorker {
 
   /** Once, before anything is done for the pod: the node may refuse it. One that ran here before is not asked about again. */
   #admit(nowMs: number): void {
-    if (this.#admitted) return;
+    if (this.#admitted && this.#roomAtMs === undefined) return;
     this.#admitted = true;
+    this.#roomAtMs = undefined;
     const known = this.#observed.sandboxes.length > 0 || this.#pod.status?.startTime !== undefined;
     if (known || this.#apiGone || this.#pod.metadata?.deletionTimestamp) return;
     const refused = this.#context.admit(this.#pod);
     if (!refused) return;
+    if ('untilMs' in refused) {
+      this.#roomAtMs = refused.untilMs;
+      return;
+    }
     this.#emit()('Warning', refused.reason, refused.message);
     const message = `Pod was rejected: ${refused.message}`;
     this.#state = step(this.#state, { is: 'failed', nowMs, graceSeconds: 0, reason: refused.reason, message });
@@ -398,6 +405,9 @@ class Worker implements PodWorker {
       isFinal: (run) => !mayBeOom(run, clock.nowMs()),
     });
     this.#takeApi();
+    // Nothing is told of it meanwhile: a kubelet that is started anew judges it anew.
+    if (this.#roomAtMs !== undefined && this.#state.at === 'syncing') return { over: false, wakeAtMs: this.#roomAtMs };
+    if (this.#state.at !== 'syncing' && !this.#observed.containers.some(isLive)) this.#context.madeRoom();
     this.#syncProbes();
     this.#judgeResize();
     const made = this.#decide();

@@ -31,6 +31,35 @@ test('a critical pod takes the room of the one that fits best', async () => {
   expect(isReady(api.pod('large'))).toBe(true);
 });
 
+test('the critical pod starts only when those that made way have ended', async () => {
+  const { api, until, runtime, clock } = begin();
+  api.put('pods', testPod('victim', { containers: asking('3') }, { 'sim.minke.dev/stop-ms': '8000' }));
+  await until('ready', () => isReady(api.pod('victim')));
+  api.put('pods', testPod('critical', { ...critical, containers: asking('2') }));
+  // Neither does anybody else get the room that is made meanwhile.
+  await until('preempted', () => api.events.some(({ reason }) => reason === 'Preempting'));
+  api.put('pods', testPod('late', { containers: asking('3') }));
+  await until('ready', () => isReady(api.pod('critical')));
+  const runs = [...runtime.containers.values()].map(({ sandboxId, ...run }) => ({
+    ...{ pod: runtime.sandboxes.get(sandboxId)?.config.metadata.name, from: run.createdAtMs, to: run.finishedAtMs },
+  }));
+  const ended = runs.find(({ pod }) => pod === 'victim')?.to ?? Number.NaN;
+  expect(runs.find(({ pod }) => pod === 'critical')?.from).toBeGreaterThanOrEqual(ended);
+  expect(clock.nowMs() - ended).toBeLessThan(2_000);
+  expect(api.pod('late')?.status).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu' });
+});
+
+test('a critical pod that waits for room may be deleted, and the wait has an end', async () => {
+  const { api, until } = begin();
+  api.put('pods', testPod('victim', { containers: asking('3'), terminationGracePeriodSeconds: 20 }, { 'sim.minke.dev/stop-ms': '19000' }));
+  await until('ready', () => isReady(api.pod('victim')));
+  api.put('pods', testPod('critical', { ...critical, containers: asking('2') }));
+  await until('preempted', () => api.events.some(({ reason }) => reason === 'Preempting'));
+  expect(api.pod('critical')?.status?.startTime).toBeUndefined();
+  api.deletePod('critical', 5);
+  await until('gone', () => api.pod('critical') === undefined, 5_000);
+});
+
 test('a critical pod that no preemption helps is refused', async () => {
   const { api, until } = begin();
   api.put('pods', testPod('critical', { ...critical, containers: asking('9') }));
