@@ -36,6 +36,15 @@ describe('authenticate()', () => {
     },
   );
 
+  test('a token that was right before is right again, and makes no other one right', async () => {
+    for (let time = 0; time < 2; time++) {
+      expect((await who({ authorization: 'Bearer one' })).name).toBe('first');
+      expect((await who({ authorization: 'Bearer two' })).name).toBe('second');
+      await expect(who({ authorization: 'Bearer on' })).rejects.toMatchObject({ code: 401 });
+      await expect(who({ authorization: 'Bearer onee' })).rejects.toMatchObject({ code: 401 });
+    }
+  });
+
   test('a certificate goes before a token, and tells which it was', async () => {
     const peerCertificate = { verified: true, commonName: 'jane', organizations: ['dev'], notAfterMs: 1, fingerprint: 'AB:CD' };
     expect(await who({ authorization: 'Bearer one' }, { peerCertificate })).toEqual({
