@@ -1,5 +1,6 @@
 // Volumes that outlive their pods, with real containers: data stays, follows the claim, and goes with it.
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, startTestCluster, type TestCluster } from './harness.ts';
@@ -122,6 +123,86 @@ test('a part of a volume is there again for a container that is started again, a
   expect(await get('pod parts', '.status.containerStatuses[0].restartCount')).toBe('1');
   await cluster.kubectl('delete', 'pod', 'parts');
   expect(readFileSync('/proc/self/mountinfo', 'utf8').includes(join(cluster.dataDir, 'kubelet/pods'))).toBe(false);
+});
+
+test('ReadWriteOncePod: of pods that were put on the node past the scheduler, one has the volume', async () => {
+  const nodeName = await cluster.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}');
+  const sole = (name: string, spec: object = {}) => pod(name, { volume: using('sole'), command: 'sleep 100', spec });
+  await apply(claim('sole', { accessModes: ['ReadWriteOncePod'] }), sole('first'));
+  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/first', '--timeout=30s');
+  await apply(sole('second', { nodeName }));
+  const volume = await get('pvc sole', '.spec.volumeName');
+  const why = `MountVolume.SetUp failed for volume "${volume}" : volume uses the ReadWriteOncePod access mode and is already in use by another pod`;
+  await eventually(
+    () => cluster.kubectl('get', 'events', '--field-selector=involvedObject.name=second', '-o', 'jsonpath={.items[*].message}'),
+    (text) => text.includes(why),
+  );
+  await cluster.kubectl('delete', 'pod', 'first');
+  await cluster.kubectl('wait', '--for=condition=Ready', 'pod/second', '--timeout=30s');
+  await cluster.kubectl('delete', 'pod/second', 'pvc/sole');
+});
+
+test('a container that swaps a directory for a link all the time gets nothing from outside of its volume, and makes nothing there', async () => {
+  const outside = join(cluster.dataDir, 'outside');
+  mkdirSync(join(outside, 'there'), { recursive: true });
+  writeFileSync(join(outside, 'there/secret'), 'secret\n');
+  const all = { name: 'data', mountPath: '/all' };
+  const swap = `cd /all; mkdir -p a/there; while true; do mv a b; ln -s ${outside} a; rm a; mv b a; done`;
+  const racer = { name: 'racer', image, command: ['sh', '-c', swap], volumeMounts: [all] };
+  const command = 'ls -R /made /there; cat /there/secret';
+  const parts = [
+    { name: 'data', mountPath: '/made', subPath: 'a/new/er' },
+    { name: 'data', mountPath: '/there', subPath: 'a/there' },
+  ];
+  const lookers = Array.from({ length: 12 }, (_, i) => `l${i}`);
+  const containers = [racer, ...lookers.map((name) => ({ name, image, command: ['sh', '-c', command], volumeMounts: parts }))];
+  await apply(pod('racing', { volume: { emptyDir: {} }, command: '', spec: { containers } }));
+  // Each has been tried: it ran with what was the volume's own, or was refused.
+  interface Status {
+    readonly state?: { readonly terminated?: object; readonly waiting?: { readonly reason?: string } };
+  }
+  await eventually(
+    async () => JSON.parse(await cluster.kubectl('get', 'pod', 'racing', '-o', 'json')).status.containerStatuses as Status[],
+    (found) =>
+      found.filter(({ state }) => state?.terminated ?? state?.waiting?.reason?.startsWith('CreateContainer')).length === lookers.length,
+  );
+  for (const name of lookers) expect((await cluster.tryKubectl(['logs', 'racing', '-c', name])).stdout).not.toMatch(/^secret/m);
+  await cluster.kubectl('delete', 'pod', 'racing');
+  expect([readdirSync(outside), readdirSync(join(outside, 'there'))]).toEqual([['there'], ['secret']]);
+});
+
+test('mounts go both ways: what a privileged container mounts is there for the host and for another pod', async () => {
+  const path = join(cluster.dataDir, 'both-ways');
+  const volume = { hostPath: { path, type: 'DirectoryOrCreate' } };
+  // As on a node of any cluster: a volume is on a file system whose mounts are told to others.
+  mkdirSync(path);
+  execFileSync('mount', ['--bind', path, path]);
+  try {
+    execFileSync('mount', ['--make-rshared', path]);
+    const mounting = 'mkdir -p /data/fs && mount -t tmpfs -o size=64k tmpfs /data/fs && echo inside > /data/fs/file && sleep 1000';
+    const mountPropagation = 'Bidirectional';
+    const maker = pod('mounter', { volume, command: mounting, mount: { mountPropagation } });
+    const containers = maker.spec.containers.map((each) => ({ ...each, securityContext: { privileged: true } }));
+    await apply(
+      pod('onlooker', { volume, command: 'sleep 1000', mount: { mountPropagation: 'HostToContainer' } }),
+      pod('stranger', { volume, command: 'sleep 1000' }),
+    );
+    await cluster.kubectl('wait', '--for=condition=Ready', 'pod/onlooker', 'pod/stranger', '--timeout=30s');
+    await apply({ ...maker, spec: { ...maker.spec, containers } });
+    const file = join(path, 'fs/file');
+    await eventually(
+      async () => existsSync(file),
+      (there) => there,
+    );
+    expect(readFileSync(file, 'utf8')).toBe('inside\n');
+    expect(await cluster.kubectl('exec', 'onlooker', '--', 'cat', '/data/fs/file')).toBe('inside\n');
+    expect((await cluster.tryKubectl(['exec', 'stranger', '--', 'cat', '/data/fs/file'])).stderr).toContain('No such file');
+    await cluster.kubectl('delete', 'pod', 'mounter', 'onlooker', 'stranger');
+    expect(existsSync(file)).toBe(true);
+  } finally {
+    // Everything mounted below goes with it.
+    execFileSync('umount', ['-R', path]);
+  }
 });
 
 test('volumes that somebody made: hostPath by class, and kept when the claim goes', async () => {

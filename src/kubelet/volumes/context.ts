@@ -6,6 +6,7 @@ import type { Mounts } from '../../base/ports/mounts.ts';
 import type { References } from '../container/env.ts';
 import type { RunningFacts } from '../container/fields.ts';
 import type { CsiVolumes } from '../csi/volumes.ts';
+import type { SoleUse } from './sole-use.ts';
 import type { TokenSource } from './tokens.ts';
 
 /** Claims and volumes as the API server has them now. Undefined: not there. */
@@ -27,6 +28,11 @@ export interface VolumeContext {
   readonly csi?: CsiVolumes | undefined;
 }
 
+/** Within the node's volumes, what they have in common too. */
+export interface SetUpContext extends VolumeContext {
+  readonly soleUse: SoleUse;
+}
+
 export interface VolumeJob {
   readonly pod: V1Pod;
   readonly volume: V1Volume;
@@ -43,4 +49,4 @@ export interface VolumeResult {
 }
 
 /** Sets a volume up; doing it again changes only what has changed. Throws VolumeError for what the user can mend. */
-export type SetUp = (context: VolumeContext, job: VolumeJob) => Promise<VolumeResult>;
+export type SetUp = (context: SetUpContext, job: VolumeJob) => Promise<VolumeResult>;

@@ -7,7 +7,7 @@ import type { ImageViews } from '../cri/image-views.ts';
 import type { Device, Mount } from '../cri/runtime.ts';
 import { csiFolder, targetOf } from '../csi/records.ts';
 import { setUpConfigMap } from './config-map.ts';
-import type { SetUp, VolumeContext, VolumeJob } from './context.ts';
+import type { SetUp, SetUpContext, VolumeContext, VolumeJob } from './context.ts';
 import { setUpCsi } from './csi.ts';
 import { setUpDownwardApi } from './downward-api.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
@@ -17,6 +17,7 @@ import { MountError, VolumeError } from './payload.ts';
 import { setUpPersistentClaim } from './persistent-claim.ts';
 import { setUpProjected } from './projected.ts';
 import { setUpSecret } from './secret.ts';
+import { claimFolder, createSoleUse } from './sole-use.ts';
 import { resolveSubPath } from './sub-path.ts';
 
 /** Which function sets a volume up, by the member of V1Volume that is there. `folder` is upstream's name of the plugin. */
@@ -27,8 +28,8 @@ const plugins: readonly { readonly source: keyof V1Volume; readonly folder: stri
   { source: 'downwardAPI', folder: 'kubernetes.io~downward-api', setUp: setUpDownwardApi },
   { source: 'projected', folder: 'kubernetes.io~projected', setUp: setUpProjected },
   { source: 'hostPath', folder: 'kubernetes.io~host-path', setUp: setUpHostPath },
-  { source: 'persistentVolumeClaim', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
-  { source: 'ephemeral', folder: 'kubernetes.io~local-volume', setUp: setUpPersistentClaim },
+  { source: 'persistentVolumeClaim', folder: claimFolder, setUp: setUpPersistentClaim },
+  { source: 'ephemeral', folder: claimFolder, setUp: setUpPersistentClaim },
   { source: 'csi', folder: csiFolder, setUp: setUpCsi },
   { source: 'image', folder: imageVolumeFolder, setUp: setUpImageVolume },
 ];
@@ -70,7 +71,7 @@ const pluginOf = (volume: V1Volume) => plugins.find((plugin) => volume[plugin.so
 
 type PathOf = (uid: string, folder: string, name: string) => string;
 
-async function setUpOne(options: VolumesOptions, { pod, volume, facts, signal }: Omit<VolumeJob, 'path'>, pathOf: PathOf) {
+async function setUpOne(options: VolumesOptions & SetUpContext, { pod, volume, facts, signal }: Omit<VolumeJob, 'path'>, pathOf: PathOf) {
   const plugin = pluginOf(volume);
   try {
     if (!plugin) throw new VolumeError('no volume plugin matched');
@@ -88,6 +89,7 @@ async function setUpOne(options: VolumesOptions, { pod, volume, facts, signal }:
 
 export function createVolumes(options: VolumesOptions): Volumes {
   const { directory, fs, mounts, tokens, imageViews: views } = options;
+  const soleUse = createSoleUse({ fs, directory });
   const podPath = (uid: string) => join(directory, uid);
   const subPathsOf = (uid: string) => join(podPath(uid), 'volume-subpaths');
   const volumePath = (uid: string, folder: string, name: string) => join(podPath(uid), 'volumes', folder, name);
@@ -96,7 +98,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     async setUp(pod, facts, signal) {
       let refreshAtMs: number | undefined;
       for (const volume of pod.spec?.volumes ?? []) {
-        const result = await setUpOne(options, { pod, volume, facts, signal }, volumePath);
+        const result = await setUpOne({ ...options, soleUse }, { pod, volume, facts, signal }, volumePath);
         if (result.refreshAtMs !== undefined) refreshAtMs = Math.min(refreshAtMs ?? result.refreshAtMs, result.refreshAtMs);
       }
       return { refreshAtMs };
@@ -112,11 +114,8 @@ export function createVolumes(options: VolumesOptions): Volumes {
       // First, and by their drivers: what is left of them when the rest is removed would be data.
       await releaseParts(options, subPathsOf(uid));
       await options.csi?.tearDown(uid);
-      const path = join(podPath(uid), 'volumes');
-      if (!(await fs.exists(path))) return;
-      for (const point of await mounts.below(path)) await mounts.unmount(point);
-      if (views) await closeImages({ fs, views }, { uid, volumes: path });
-      await fs.remove(path);
+      await removeVolumes(options, uid, join(podPath(uid), 'volumes'));
+      soleUse.release(uid);
     },
     async mountsOf(pod, container, { env, recursiveReadOnly }) {
       const found: Mount[] = [];
@@ -166,6 +165,13 @@ function deviceOf({ name, devicePath }: V1VolumeDevice, volume: V1Volume | undef
 async function releaseParts({ fs, mounts }: VolumesOptions, path: string): Promise<void> {
   if (!(await fs.exists(path))) return;
   for (const point of await mounts.below(path)) await mounts.unmount(point);
+  await fs.remove(path);
+}
+
+async function removeVolumes({ fs, mounts, imageViews: views }: VolumesOptions, uid: string, path: string): Promise<void> {
+  if (!(await fs.exists(path))) return;
+  for (const point of await mounts.below(path)) await mounts.unmount(point);
+  if (views) await closeImages({ fs, views }, { uid, volumes: path });
   await fs.remove(path);
 }
 

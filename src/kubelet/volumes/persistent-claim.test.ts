@@ -23,7 +23,13 @@ beforeEach(async () => {
   await fs.mkdir(join(dir, 'data'));
   claims = { 'ns/data': claim() };
   persistent = { v: volume({ local: { path: join(dir, 'data') } }) };
-  volumes = createVolumes({
+  volumes = start();
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+/** A kubelet's volumes, as it has just started. */
+const start = () =>
+  createVolumes({
     fs,
     mounts: { mount: async () => {}, tmpfs: async () => {}, unmount: async () => {}, removeEmpty: async () => true, below: async () => [] },
     clock: new VirtualClock({ settle: turn }),
@@ -33,8 +39,6 @@ beforeEach(async () => {
     claims: source,
     directory: join(dir, 'pods'),
   });
-});
-afterEach(() => rm(dir, { recursive: true }));
 
 const claim = (more: Partial<V1PersistentVolumeClaim> = {}): V1PersistentVolumeClaim => ({
   metadata: { name: 'data', namespace: 'ns', uid: 'c1', annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
@@ -107,6 +111,8 @@ describe('a claim', () => {
 });
 
 describe('is refused, in words', () => {
+  const processing = 'Unable to attach or mount volumes: unmounted volumes=[d], unattached volumes=[], failed to process volumes=[d]: ';
+  const ofVolume = 'MountVolume.SetUp failed for volume "v" : ';
   test.each<[string, () => void, string]>([
     [
       'no claim',
@@ -127,47 +133,50 @@ describe('is refused, in words', () => {
       () => {
         claims = { 'ns/data': claim({ metadata: { ...claim().metadata, deletionTimestamp: 'now' } }) };
       },
-      'PVC is being deleted',
+      'error processing PVC ns/data: PVC is being deleted',
     ],
     [
       'no volume',
       () => {
         persistent = {};
       },
-      'persistentvolumes "v" not found',
+      'error processing PVC ns/data: failed to fetch PV v from API server: persistentvolumes "v" not found',
     ],
     [
       'another claim’s volume',
       () => {
         persistent = { v: volume({ local: { path: dir }, claimRef: { namespace: 'ns', name: 'data', uid: 'c2' } }) };
       },
-      'PV v claimRef UID does not match',
-    ],
-    [
-      'a block device',
-      () => {
-        persistent = { v: volume({ local: { path: dir }, volumeMode: 'Block' }) };
-      },
-      'has volumeMode Block',
+      'error processing PVC ns/data: found PV object v but its pv.Spec.ClaimRef.UID c2 does not point to claim.UID c1',
     ],
     [
       'another type',
       () => {
         persistent = { v: volume({ nfs: { server: 's', path: '/' } }) };
       },
-      'this node mounts PersistentVolumes of types local, hostPath and csi',
+      `${ofVolume}no volume plugin matched: this node mounts PersistentVolumes of types local, hostPath and csi, and v is another`,
     ],
     [
       'no directory',
       () => {
         persistent = { v: volume({ local: { path: join(dir, 'none') } }) };
       },
-      'does not exist',
+      `${ofVolume}path`,
     ],
   ])('%s', async (_what, arrange, message) => {
     arrange();
-    await expect(setUp(pod(using()))).rejects.toThrow(message);
-    await expect(setUp(pod(using()))).rejects.toThrow('MountVolume.SetUp failed for volume "d" : ');
+    await expect(setUp(pod(using()))).rejects.toThrow(message.startsWith('error') ? `${processing}${message}` : message);
+  });
+  test('a block device of a directory', async () => {
+    persistent = { v: volume({ local: { path: dir }, volumeMode: 'Block' }) };
+    const container = { name: 'app', volumeDevices: [{ name: 'd', devicePath: '/dev/x' }] };
+    await expect(setUp(pod(using(), { containers: [container] }))).rejects.toThrow(
+      'MapVolume.SetUpDevice failed for volume "v" : PV v has volumeMode Block, and this node has block volumes of CSI drivers alone',
+    );
+    const mounting = { name: 'app', volumeMounts: [{ name: 'd', mountPath: '/d' }] };
+    await expect(setUp(pod(using(), { containers: [mounting] }))).rejects.toThrow(
+      `${processing}volume d has volumeMode Block, but is specified in volumeMounts`,
+    );
   });
   test('a container that wants a device of a directory', async () => {
     const wants = pod(using());
@@ -175,6 +184,58 @@ describe('is refused, in words', () => {
     await expect(setUp({ ...wants, spec: { ...wants.spec, containers: [container] } })).rejects.toThrow(
       'volume d has volumeMode Filesystem, but is specified in volumeDevices',
     );
+  });
+});
+
+describe('ReadWriteOncePod', () => {
+  const refused =
+    'MountVolume.SetUp failed for volume "v" : volume uses the ReadWriteOncePod access mode and is already in use by another pod';
+  const podNamed = (uid: string) => ({ ...pod(using()), metadata: { uid, name: uid, namespace: 'ns' } });
+  const sole = (...accessModes: string[]) => {
+    persistent = { v: volume({ local: { path: join(dir, 'data') }, accessModes }) };
+  };
+  test('a volume is for one pod of the node, until its volumes are taken down', async () => {
+    sole('ReadWriteOncePod');
+    await setUp(podNamed('a'));
+    await setUp(podNamed('a'));
+    await expect(setUp(podNamed('b'))).rejects.toThrow(refused);
+    await volumes.tearDown('b');
+    await expect(setUp(podNamed('b'))).rejects.toThrow(refused);
+    await volumes.tearDown('a');
+    await setUp(podNamed('b'));
+    await expect(setUp(podNamed('a'))).rejects.toThrow(refused);
+  });
+  test('of two at once one gets it', async () => {
+    sole('ReadWriteOncePod');
+    const ends = await Promise.allSettled(['a', 'b', 'c'].map((uid) => setUp(podNamed(uid))));
+    expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  });
+  test.each<[string, () => V1PersistentVolumeSpec]>([
+    ['local', () => ({ local: { path: join(dir, 'data') } })],
+    ['hostPath', () => ({ hostPath: { path: join(dir, 'data') } })],
+  ])('a kubelet that was started again still knows who has it: %s', async (_what, spec) => {
+    persistent = { v: volume({ ...spec(), accessModes: ['ReadWriteOncePod'] }) };
+    await setUp(podNamed('a'));
+    volumes = start();
+    await expect(setUp(podNamed('b'))).rejects.toThrow(refused);
+    await setUp(podNamed('a'));
+    await volumes.tearDown('a');
+    await setUp(podNamed('b'));
+  });
+  test('a kubelet that was started again still knows who has it: csi', async () => {
+    persistent = { v: volume({ csi: { driver: 'd', volumeHandle: 'h' }, accessModes: ['ReadWriteOncePod'] }) };
+    const record = join(dir, 'pods/a/volumes/kubernetes.io~csi/v');
+    await fs.mkdir(record);
+    await expect(setUp(podNamed('b'))).rejects.toThrow(refused);
+    await expect(setUp(podNamed('a'))).rejects.toThrow('this node has no storage drivers');
+    await fs.remove(record);
+    await volumes.tearDown('a');
+    await expect(setUp(podNamed('b'))).rejects.toThrow('this node has no storage drivers');
+  });
+  test.each([['ReadWriteOnce'], ['ReadWriteMany'], ['ReadWriteOncePod', 'ReadWriteOnce']])('%s is for several', async (...modes) => {
+    sole(...modes);
+    await setUp(podNamed('a'));
+    await setUp(podNamed('b'));
   });
 });
 

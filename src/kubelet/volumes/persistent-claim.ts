@@ -16,10 +16,11 @@ import {
 } from '../../api/mod.ts';
 import type { Client, ObjectKey } from '../../client/mod.ts';
 import { containersOf } from '../pod/spec.ts';
-import type { ClaimSource, SetUp, VolumeContext, VolumeJob, VolumeResult } from './context.ts';
+import type { ClaimSource, SetUp, SetUpContext, VolumeContext, VolumeJob, VolumeResult } from './context.ts';
 import { setGroup } from './group.ts';
 import { setUpHostPath } from './host-path.ts';
-import { VolumeError } from './payload.ts';
+import { MountError, VolumeError } from './payload.ts';
+import { inUse } from './sole-use.ts';
 
 export function createClaimSource(client: Client): ClaimSource {
   const get = async <T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): Promise<T | undefined> => {
@@ -37,18 +38,31 @@ export function createClaimSource(client: Client): ClaimSource {
 }
 
 export const setUpPersistentClaim: SetUp = async (context, job) => {
-  const { pod, volume, path } = job;
-  const name = claimNameOf(pod, volume) ?? '';
-  const claim = await claimFor(context, pod.metadata?.namespace ?? '', name);
+  const { pod, volume } = job;
+  const { claim, bound } = await processed(volume.name, () => boundVolume(context, job));
+  const block = bound.spec?.volumeMode === 'Block';
+  return named(`${block ? 'MapVolume.SetUpDevice' : 'MountVolume.SetUp'} failed for volume "${bound.metadata?.name}" : `, async () => {
+    if (!(await context.soleUse.take(pod.metadata?.uid ?? '', bound))) throw new VolumeError(inUse);
+    if (bound.spec?.csi) return setUpCsiClaim(context, job, { claim, volume: bound });
+    if (block)
+      throw new VolumeError(`PV ${bound.metadata?.name} has volumeMode Block, and this node has block volumes of CSI drivers alone`);
+    return setUpDirectory(context, job, bound);
+  });
+};
+
+/** The claim that the pod names and its volume, if the pod may have it as it asks. */
+async function boundVolume(context: VolumeContext, { pod, volume }: VolumeJob) {
+  const claim = await claimFor(context, pod.metadata?.namespace ?? '', claimNameOf(pod, volume) ?? '');
   const problem = volume.ephemeral ? ephemeralClaimProblem(pod, claim) : undefined;
   if (problem !== undefined) throw new VolumeError(problem);
   const bound = await volumeFor(context, claim);
   const misuse = modeProblem(pod, volume.name, bound.spec?.volumeMode ?? 'Filesystem');
   if (misuse !== undefined) throw new VolumeError(misuse);
-  if (bound.spec?.csi) return setUpCsiClaim(context, job, { claim, volume: bound });
-  if (bound.spec?.volumeMode === 'Block') {
-    throw new VolumeError(`PV ${bound.metadata?.name} has volumeMode Block, and this node has block volumes of CSI drivers alone`);
-  }
+  return { claim, bound };
+}
+
+async function setUpDirectory(context: SetUpContext, job: VolumeJob, bound: V1PersistentVolume): Promise<VolumeResult> {
+  const { pod, volume, path } = job;
   const target = await pathOf(context, job, bound);
   // The volume behind the link may not change while the pod lives: a claim is bound once.
   if ((await context.fs.readLink(path)) !== target) await context.fs.symlink(target, path);
@@ -59,7 +73,24 @@ export const setUpPersistentClaim: SetUp = async (context, job) => {
     await setGroup(context.fs, target, { group, policy: pod.spec?.securityContext?.fsGroupChangePolicy });
   }
   return { hostPath: target };
-};
+}
+
+/** What goes wrong before it is known which volume is meant is told by the volume's name in the pod, the rest by the volume's own. */
+const processed = <T>(name: string, work: () => Promise<T>): Promise<T> =>
+  named(
+    `Unable to attach or mount volumes: unmounted volumes=[${name}], unattached volumes=[], failed to process volumes=[${name}]: `,
+    work,
+  );
+
+async function named<T>(prefix: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MountError) throw error;
+    const message = `${prefix}${error instanceof Error ? error.message : String(error)}`;
+    throw new MountError(message, error instanceof VolumeError ? undefined : { cause: error });
+  }
+}
 
 /** Why containers cannot have a volume of that mode as they ask for it, in upstream's words; undefined when they can. */
 function modeProblem(pod: V1Pod, name: string, mode: string): string | undefined {
@@ -92,16 +123,21 @@ async function claimFor({ claims }: VolumeContext, namespace: string, name: stri
 }
 
 async function volumeFor({ claims }: VolumeContext, claim: V1PersistentVolumeClaim): Promise<V1PersistentVolume> {
+  const failed = (why: string) => new VolumeError(`error processing PVC ${claim.metadata?.namespace}/${claim.metadata?.name}: ${why}`);
   const name = claim.spec?.volumeName ?? '';
   const volume = await claims?.volume(name);
-  if (!volume) throw new VolumeError(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
-  if (!volume.spec?.claimRef?.uid || !isVolumeFor(volume, claim)) {
-    throw new VolumeError(`PV ${name} claimRef UID does not match the one of PVC ${claim.metadata?.namespace}/${claim.metadata?.name}`);
+  if (!volume) throw failed(`failed to fetch PV ${name} from API server: persistentvolumes "${name}" not found`);
+  const of = volume.spec?.claimRef;
+  if (!of?.uid) {
+    throw failed(`found PV object ${name} but it has a nil pv.Spec.ClaimRef indicating it is not yet bound to the claim`);
+  }
+  if (!isVolumeFor(volume, claim)) {
+    throw failed(`found PV object ${name} but its pv.Spec.ClaimRef.UID ${of.uid} does not point to claim.UID ${claim.metadata?.uid}`);
   }
   return volume;
 }
 
-async function pathOf(context: VolumeContext, job: Parameters<SetUp>[1], { metadata, spec }: V1PersistentVolume): Promise<string> {
+async function pathOf(context: SetUpContext, job: Parameters<SetUp>[1], { metadata, spec }: V1PersistentVolume): Promise<string> {
   if (spec?.hostPath)
     return (await setUpHostPath(context, { ...job, volume: { name: job.volume.name, hostPath: spec.hostPath } })).hostPath;
   const path = spec?.local?.path;
