@@ -15,6 +15,7 @@ import { manyPart } from './parts/many.ts';
 import { networkPart } from './parts/network.ts';
 import { nodePart } from './parts/node.ts';
 import { rolloutPart } from './parts/rollout.ts';
+import { fleetPart, scalePart } from './parts/scale.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
 import { watchPart } from './parts/watch.ts';
@@ -37,6 +38,8 @@ const parts: readonly Part[] = [
   inProcessPart,
   schedulerPart,
   constraintsPart,
+  fleetPart,
+  scalePart,
   celPart,
   admissionPart,
   definitionsPart,
@@ -107,7 +110,8 @@ async function main(): Promise<number> {
     void stopAll();
   });
   process.on('SIGINT', () => {});
-  for (const part of parts) if (!stopping && (named.length === 0 || named.includes(part.name))) await runPart(part, totals);
+  const isWanted = (part: Part) => (named.length === 0 ? !part.onlyByName : named.includes(part.name));
+  for (const part of parts) if (!stopping && isWanted(part)) await runPart(part, totals);
   const met = totals.lines.filter((line) => verdictOf(line) === 'met').length;
   const missed = totals.lines.filter((line) => verdictOf(line) === 'missed');
   say(`\n${met} budgets met, ${missed.length} missed, ${totals.skipped.length} figures skipped, ${totals.failed.length} parts failed.`);

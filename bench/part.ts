@@ -14,5 +14,7 @@ export interface PartContext {
 export interface Part {
   readonly name: string;
   readonly about: string;
+  /** It takes minutes, and runs when it is asked for by name. */
+  readonly onlyByName?: true;
   readonly run: (context: PartContext) => Promise<void>;
 }

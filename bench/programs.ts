@@ -57,9 +57,9 @@ export async function stopAll(): Promise<void> {
 }
 
 /** Runs a program to its end and gives what it printed. Throws when it fails. */
-export function run(args: readonly string[]): Promise<string> {
+export function run(args: readonly string[], maxMs = jobMaxMs): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [...args], { timeout: jobMaxMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...args], { timeout: maxMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${args.join(' ').slice(0, 200)}: ${stderr || error.message}`));
       else resolve(stdout);
     });

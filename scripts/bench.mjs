@@ -32,6 +32,7 @@ await build({
     bare: 'bench/load/bare-server.ts',
     disk: 'bench/load/bare-disk.ts',
     local: 'bench/load/in-process.ts',
+    fleet: 'bench/load/fleet.ts',
     wire: 'bench/network/wire.ts',
     definitions: 'bench/load/definitions.ts',
     minke: 'src/cmd/minke.ts',

@@ -124,6 +124,7 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
   });
   const requests = preempts ? { cpu: '20' } : { cpu: '100m', memory: '128Mi' };
   const priority = preempts ? { priorityClassName: 'system-cluster-critical' } : {};
+  const cpuBefore = process.cpuUsage();
   const startedMs = performance.now();
   let next = 0;
   const create = async () => {
@@ -140,6 +141,7 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
   const createdMs = performance.now();
   const boundMeanwhile = bound;
   await all;
+  const { user, system } = process.cpuUsage(cpuBefore);
   await cluster.stop();
   const bindsPerSecond = ((podCount - boundMeanwhile) / (lastMs - createdMs)) * 1000;
   return {
@@ -147,6 +149,7 @@ async function scheduler(nodeCount: number, podCount: number, kind: string): Pro
     bindsPerSecond,
     createsMs: createdMs - startedMs,
     bindsMs: lastMs - firstMs,
+    cpuUs: (user + system) / podCount,
   };
 }
 

@@ -145,6 +145,23 @@ describe('replicaset controller', () => {
     await world.stop(running);
   });
 
+  test('a large set is not counted anew for each of its pods', async () => {
+    const world = await setup(200);
+    await world.clock.advance(5_000);
+    let writes = 0;
+    world.handler.before = (request) => {
+      if (request.verb === 'update' && request.resource.resource === 'replicasets') writes++;
+    };
+    for (const pod of await pods(world)) {
+      await world.setReady(pod);
+      await world.clock.settle();
+    }
+    await world.clock.advance(4);
+    expect(writes).toBe(1);
+    expect((await current(world)).status).toMatchObject({ readyReplicas: 200 });
+    await world.stop(world.running);
+  });
+
   test('does nothing for a set that is going away', async () => {
     const world = await setup(2);
     const set = await current(world);

@@ -26,6 +26,8 @@ import { nextAvailabilityMs, planReplicas, planStatus, type ReplicaOwner, type R
 const countedEachTime = 100;
 const countAgainMs = 1_000;
 const leavingCountMs = 100;
+/** 5,000 replicas are counted ten times a second at most. */
+const replicasPerWaitMs = 50;
 
 /** What the two kinds differ in. */
 interface ReplicaKind {
@@ -83,11 +85,17 @@ async function run(context: ControllerContext, kind: ReplicaKind): Promise<void>
     if (!next) expectations.forget(key);
     controller.queue.add(key);
   });
-  // A set that is going away has nothing to do but to count.
-  const wake = (key: string) =>
-    controller.queue.addAfter(key, sets.get(key)?.metadata.deletionTimestamp === undefined ? 0 : leavingCountMs);
+  const wake = (key: string) => controller.queue.addAfter(key, patienceMs(sets.get(key)));
   controller.on(pods, followOwnedPods({ owners: sets, selects: kind.selects, expectations, wake }));
   await controller.stopped;
+}
+
+/** How long what happens to pods may wait for more of it: a look counts all pods, and a large set must not be counted for each of them. */
+function patienceMs(set: ReplicaOwner | undefined): number {
+  // A set that is going away has nothing to do but to count.
+  if (set?.metadata?.deletionTimestamp !== undefined) return leavingCountMs;
+  const replicas = set?.spec?.replicas ?? 1;
+  return replicas <= countedEachTime ? 0 : Math.ceil(replicas / replicasPerWaitMs);
 }
 
 async function reconcile(parts: Parts, key: string): Promise<Again> {
