@@ -9,6 +9,7 @@ import { findKubectl, run, startTestCluster, type TestCluster } from './harness.
 let cluster: TestCluster;
 const dir = mkdtempSync(join(tmpdir(), 'minke-access-'));
 const auditLog = join(dir, 'audit.log');
+const encryptionKey = Buffer.from('a-key-that-nobody-may-read-here!').toString('base64');
 beforeAll(async () => {
   const policy = join(dir, 'policy.yaml');
   writeFileSync(
@@ -22,6 +23,7 @@ rules:
   resources: [{ group: '', resources: [secrets] }]
 - level: RequestResponse
   resources: [{ group: '', resources: [configmaps, pods] }]
+- level: Metadata
 `,
   );
   const admission = join(dir, 'admission.yaml');
@@ -38,8 +40,20 @@ plugins:
     exemptions: { namespaces: [exempt] }
 `,
   );
-  const audit = ['--audit-policy-file', policy, '--audit-log-path', auditLog];
-  cluster = await startTestCluster('--no-node', ...audit, '--admission-control-config-file', admission);
+  const encryption = join(dir, 'encryption.yaml');
+  writeFileSync(
+    encryption,
+    `apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers:
+  - aescbc: { keys: [{ name: k, secret: ${encryptionKey} }] }
+`,
+    { mode: 0o600 },
+  );
+  const audit = ['--audit-policy-file', policy, '--audit-log-path', auditLog, '--encryption-provider-config', encryption];
+  cluster = await startTestCluster('--no-node', '--log-level=debug', ...audit, '--admission-control-config-file', admission);
 });
 afterAll(async () => {
   await cluster.destroy();
@@ -167,9 +181,28 @@ test('the audit log tells what was asked, in which words, and no secret', async 
   });
   expect(map.responseObject.metadata).not.toHaveProperty('managedFields');
   expect(pod.annotations['pod-security.kubernetes.io/audit-violations']).toContain('would violate PodSecurity "restricted:latest"');
+  const account = await cluster.kubectl('create', 'token', 'default');
+  const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token: account.trim() } };
+  expect((await cluster.tryKubectl(['create', '-f', '-', '-o', 'yaml'], { input: JSON.stringify(review) })).stdout).toContain(
+    'authenticated: true',
+  );
+  const joining = (await cluster.minke('token', 'create')).stdout.split('::')[0] ?? '';
+  await kubectlAs([`--token=${joining}`], 'auth', 'whoami');
+  await kubectlAs(['--token=a-word-that-is-wrong'], 'auth', 'whoami');
+  await cluster.kubectl('patch', 'secret', 's', '-p', `{"stringData":{"more":"${secret}"}}`);
+  // Also where a body is refused.
+  await cluster.tryKubectl(['create', '-f', '-'], { input: `{"apiVersion":"v1","kind":"Secret","stringData":{"password":"${secret}"}}` });
+  await eventually(async () => (await events()).find(({ objectRef }) => objectRef?.resource === 'tokenreviews'));
   const said = readFileSync(auditLog, 'utf8') + readFileSync(join(cluster.dataDir, 'minke.log'), 'utf8');
   const adminToken = readFileSync(join(cluster.dataDir, 'admin.token'), 'utf8').trim();
-  for (const word of [secret, Buffer.from(secret).toString('base64'), adminToken]) expect(said).not.toContain(word);
+  const accountSignature = account.trim().split('.')[2] ?? '';
+  const joinSecret = joining.split('.')[1] ?? '';
+  const words = [secret, Buffer.from(secret).toString('base64'), adminToken, accountSignature, joinSecret, encryptionKey];
+  expect(said).toContain('"level":"debug"');
+  for (const word of [...words, 'a-word-that-is-wrong']) {
+    expect(word.length).toBeGreaterThan(10);
+    expect(said).not.toContain(word);
+  }
 });
 
 test('minke check security: nothing fails; what does is named', async () => {

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type tls from 'node:tls';
 import { onAbort } from '../abort.ts';
 import { type Clock, DeadlineError, type Timer } from '../clock.ts';
+import { ciphers } from './http-server.ts';
 
 /** Milliseconds until a response's head must have come, unless the request says otherwise. */
 export const headTimeoutDefaultMs = 30_000;
@@ -122,6 +123,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 function makeAgents(from: ClientTls, maxSockets: number): Agents {
   const common = { keepAlive: true, maxSockets, maxFreeSockets: 64 };
   const secure: tls.ConnectionOptions = {
+    ciphers,
     minVersion: 'TLSv1.2',
     rejectUnauthorized: from.insecure !== true,
     ...trustOf(from),

@@ -216,7 +216,7 @@ describe('mounts', () => {
     ['the directory that it is in', 'new'],
     ['one further up', 'there/new'],
     ['of several the first', 'new/er/still'],
-  ])('%s is swapped for a link while what is missing is made: nothing is made outside', async (_what, subPath) => {
+  ])('CVE-2021-25741: %s is swapped for a link while what is missing is made: nothing is made outside', async (_what, subPath) => {
     await setUp({ name: 'v', emptyDir: {} });
     const root = pathOf('empty-dir');
     const outside = join(dir, 'outside');
@@ -254,7 +254,7 @@ describe('mounts', () => {
     expect(await fs.list(join(dir, 'outside'))).toEqual([]);
     expect((await fs.stat(join(dir, 'outside')))?.mode).toBe(0o700);
   });
-  test('a subPath that a link leads out of the volume is refused', async () => {
+  test('CVE-2017-1002101: a subPath that a link leads out of the volume is refused', async () => {
     await setUp({ name: 'v', emptyDir: {} });
     await fs.symlink('/etc', join(pathOf('empty-dir'), 'out'));
     await fs.symlink('real', join(pathOf('empty-dir'), 'in'));
