@@ -267,6 +267,46 @@ describe('TLS', () => {
   });
 });
 
+describe('backends over TLS', () => {
+  /** Its certificate is for another name, by an authority that nobody trusts. */
+  async function secureBackend(): Promise<ProxyBackend & { readonly server: https.Server }> {
+    const server = https.createServer(ofNobody, echo);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    });
+    return { address: '127.0.0.1', port: (server.address() as AddressInfo).port, secure: true, server };
+  }
+
+  test('requests with and without a body get there, past one that cannot be reached', async () => {
+    to(await closedPort(), await secureBackend());
+    const [got, again, posted] = [await ask({ path: '/x' }), await ask({ path: '/y' }), await ask({ method: 'POST', path: '/z' }, 'body')];
+    expect([got.status, JSON.parse(got.body).url, JSON.parse(again.body).url]).toEqual([200, '/x', '/y']);
+    expect([posted.status, JSON.parse(posted.body)]).toMatchObject([200, { method: 'POST', url: '/z', body: 'body' }]);
+  });
+
+  test('a WebSocket passes', async () => {
+    const target = await secureBackend();
+    const sockets = new WebSocketServer({ server: target.server });
+    sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`got ${data}`)));
+    to(target);
+    const client = new WebSocket(`ws://127.0.0.1:${port}/socket`);
+    const answer = await new Promise<string>((resolve, reject) => {
+      client.on('open', () => client.send('hi'));
+      client.on('message', (data) => resolve(String(data)));
+      client.on('error', reject);
+    });
+    client.terminate();
+    expect(answer).toBe('got hi');
+  });
+
+  test('one that speaks plain HTTP is 502, with a body and without', async () => {
+    to({ ...(await backend(echo)), secure: true });
+    expect([(await ask()).status, (await ask({ method: 'POST' }, 'body')).status]).toEqual([502, 502]);
+  });
+});
+
 describe('upgrades', () => {
   test('a WebSocket passes both ways, and its end too', async () => {
     const target = await backend(echo);

@@ -36,6 +36,8 @@ const triesMax = 3;
 export interface ProxyBackend {
   readonly address: string;
   readonly port: number;
+  /** Spoken to over TLS; whose certificate it shows is not looked at. Default false. */
+  readonly secure?: boolean;
 }
 
 /** What is to be done with a request: passed to one of `backends`, the first that can be reached, or answered here. */
@@ -235,8 +237,12 @@ function createEngine({ clock, route }: ReverseProxyOptions): Engine {
       res.detachSocket(socket);
       upgraded.add(socket);
       socket.on('close', () => upgraded.delete(socket));
-      const target = urlOf(dialed.backend);
-      const ended = proxy.ws(req, socket, { target, agent: agentOf(dialed.socket), upgradeTimeout: backendIdleMs }, head);
+      const ended = proxy.ws(
+        req,
+        socket,
+        { target: urlOf(dialed.backend), agent: agentOf(dialed.socket), upgradeTimeout: backendIdleMs },
+        head,
+      );
       socket.setTimeout(socketIdleMs, () => socket.destroy());
       // Whatever went wrong: the socket is closed by now, and its end ends the backend's.
       await ended.catch(() => void socket.destroy());
@@ -244,7 +250,10 @@ function createEngine({ clock, route }: ReverseProxyOptions): Engine {
     dropSockets() {
       for (const socket of upgraded) socket.destroy();
     },
-    close: () => kept.destroy(),
+    close() {
+      kept.plain.destroy();
+      kept.secure.destroy();
+    },
   };
 }
 
@@ -256,7 +265,7 @@ interface Decided {
 
 interface Passing {
   readonly proxy: ProxyServer;
-  readonly kept: http.Agent;
+  readonly kept: Kept;
   readonly clock: Clock;
   readonly req: http.IncomingMessage;
   readonly res: http.ServerResponse;
@@ -279,8 +288,9 @@ async function repeatable({ backends, name }: Decided, { proxy, kept, clock, req
   for (const backend of backends.length === 1 ? [...backends, ...backends] : backends) {
     const begunMs = clock.monotonicMs();
     const error = await passed(proxy, req, res, {
-      target: urlOf(backend),
-      agent: kept,
+      target: urlOf(backend, backend.secure ? 'https' : 'http'),
+      agent: backend.secure ? kept.secure : kept.plain,
+      secure: false,
       buffer: Readable.from([]),
       proxyTimeout: backendIdleMs,
     });
@@ -296,8 +306,8 @@ async function once(decided: Decided, { proxy, clock, req, res }: Passing): Prom
   const dialed = await dialFirst(decided, clock);
   if ('status' in dialed) return dialed;
   const begunMs = clock.monotonicMs();
-  const target = urlOf(dialed.backend);
-  const error = await passed(proxy, req, res, { target, agent: agentOf(dialed.socket), proxyTimeout: backendIdleMs });
+  const agent = agentOf(dialed.socket);
+  const error = await passed(proxy, req, res, { target: urlOf(dialed.backend), agent, proxyTimeout: backendIdleMs });
   dialed.socket.destroy();
   if (!error || res.headersSent || res.destroyed) return undefined;
   return clock.monotonicMs() - begunMs >= backendIdleMs ? tooLate(decided.name) : notReached(decided.name, error);
@@ -326,7 +336,8 @@ async function dialFirst(
   let last: unknown;
   for (const backend of backends) {
     try {
-      return { backend, socket: await dialTcp({ host: backend.address, port: backend.port, clock, timeoutMs: connectMs }) };
+      const socket = await dialTcp({ host: backend.address, port: backend.port, clock, timeoutMs: connectMs });
+      return { backend, socket: backend.secure ? await secured(socket, clock) : socket };
     } catch (error) {
       last = error;
     }
@@ -341,20 +352,53 @@ function notReached(name: string, error: unknown): Failure {
   return { status: 502, text: `${name} could not be reached${code ? ` (${code})` : ''}.` };
 }
 
-/** Its timeout also ends one that does not come to stand. */
-const keptConnections = (): http.Agent =>
-  new http.Agent({
+/** Resolves when both sides have shaken hands. */
+function secured(socket: Duplex, clock: Clock): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const over = tls.connect({ socket, ...unnamed });
+    const timer = clock.after(connectMs, () => over.destroy(new DeadlineError(`No TLS handshake within ${connectMs} ms`)));
+    over.on('error', (error) => {
+      timer.cancel();
+      socket.destroy();
+      reject(error);
+    });
+    over.on('close', () => {
+      timer.cancel();
+      reject(new Error('The connection ended within the TLS handshake'));
+    });
+    over.once('secureConnect', () => {
+      timer.cancel();
+      resolve(over);
+    });
+  });
+}
+
+/** Endpoints are addresses: there is no name to ask for or to compare. */
+const unnamed = { servername: '', rejectUnauthorized: false } as const;
+
+interface Kept {
+  readonly plain: http.Agent;
+  readonly secure: https.Agent;
+}
+
+function keptConnections(): Kept {
+  /** Its timeout also ends a connection that does not come to stand. */
+  const options: http.AgentOptions = {
     keepAlive: true,
     maxSockets: backendConnectionsMax,
     maxFreeSockets: keptMax,
     timeout: keptMs,
     scheduling: 'lifo',
-  });
+  };
+  return { plain: new http.Agent(options), secure: new https.Agent({ ...options, ...unnamed }) };
+}
 
 /** Gives the one connection that stands already. */
 const agentOf = (socket: Duplex): http.Agent => Object.assign(new http.Agent({ keepAlive: false }), { createConnection: () => socket });
 
-const urlOf = ({ address, port }: ProxyBackend): URL => new URL(`http://${address.includes(':') ? `[${address}]` : address}:${port}`);
+/** Over a connection that stands already, whatever is below it, plain HTTP is spoken. */
+const urlOf = ({ address, port }: ProxyBackend, scheme: 'http' | 'https' = 'http'): URL =>
+  new URL(`${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`);
 
 /** As a server that listens for both families names a client of IPv4. */
 const plainAddress = (address = ''): string => address.replace(/^::ffff:/, '');

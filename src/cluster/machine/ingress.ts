@@ -64,6 +64,7 @@ export async function startIngress(options: StartIngressOptions): Promise<void> 
       address: gateway,
       hostPorts: { address: hostAddress, http: settings.httpPort, https: settings.httpsPort },
       defaultCertificate: () => selfSigned(clock.nowMs()),
+      openProxy: async (of) => (await import('../../base/ports/reverse-proxy.ts')).createReverseProxy(of),
       client: controlPlane.clientFor(account),
       informers: controlPlane.informers,
       clock,

@@ -238,6 +238,19 @@ describe('route()', () => {
   });
 
   test.each([
+    ['https', true],
+    ['HTTPS', true],
+    ['kubernetes.io/wss', true],
+    ['http', undefined],
+    ['kubernetes.io/ws', undefined],
+    [undefined, undefined],
+  ])('a port whose application protocol is %s is spoken to over TLS: %s', (appProtocol, secure) => {
+    const port = { name: 'http', port: 80, protocol: 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) };
+    const found = routerOf({ 'default/web': service({ ports: [port] }) }, [true]).route({ host: 'a', path: '/' });
+    expect(found.to === 'backends' && found.backends.map((one) => one.secure)).toEqual([secure]);
+  });
+
+  test.each([
     ['b', '/', 404, 'No Ingress is for the host "b" and the path "/".'],
     ['a', '/gone', 503, 'There is no service "default/gone".'],
     ['a', '/x', 503, 'The service "default/web" has no port x.'],

@@ -12,7 +12,7 @@ import {
   type V1IngressLoadBalancerIngress,
 } from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, type Random, sleep } from '../../base/mod.ts';
-import type { ProxyCertificate, ReverseProxy } from '../../base/ports/reverse-proxy.ts';
+import type { ProxyCertificate, ReverseProxy, ReverseProxyOptions } from '../../base/ports/reverse-proxy.ts';
 import { type Client, cacheKeyOf, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../../client/mod.ts';
 import { Dirty } from '../nftables/keep-table.ts';
 import { sliceIndex } from '../proxy/proxy.ts';
@@ -32,6 +32,8 @@ export interface IngressOptions {
   readonly hostPorts: { readonly address: string; readonly http: number; readonly https: number };
   /** For names that no Ingress has a certificate for. */
   readonly defaultCertificate: () => Promise<ProxyCertificate>;
+  /** Asked when there is something to serve. */
+  readonly openProxy: (options: ReverseProxyOptions) => Promise<ReverseProxy>;
   readonly client: Client;
   readonly informers: Informers;
   readonly clock: Clock;
@@ -170,9 +172,9 @@ class Controller {
 
   async #serve(): Promise<void> {
     if (this.#open) return;
-    const { address, clock, client, hostPorts, log, signal, defaultCertificate } = this.#options;
-    const [{ createReverseProxy }, ownCertificate] = await Promise.all([import('../../base/ports/reverse-proxy.ts'), defaultCertificate()]);
-    const proxy = createReverseProxy({
+    const { address, clock, client, hostPorts, log, signal, defaultCertificate, openProxy } = this.#options;
+    const ownCertificate = await defaultCertificate();
+    const proxy = await openProxy({
       clock,
       route: (request) => this.router.route(request),
       certificate: (name) => certificateFor(this.plan, name) ?? ownCertificate,

@@ -15,6 +15,9 @@ export interface RouterOptions {
   readonly random: Random;
 }
 
+/** https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol */
+const isSecure = (appProtocol = ''): boolean => ['https', 'kubernetes.io/wss'].includes(appProtocol.toLowerCase());
+
 interface Known {
   readonly backends: readonly ProxyBackend[];
   turn: number;
@@ -64,7 +67,8 @@ export class Router {
     const { nodeName, random } = this.#options;
     // This process asks them itself: by the service's main family.
     const family = service.spec?.ipFamilies?.[0] === 'IPv6' ? ipv6 : ipv4;
-    const backends = selectBackends(this.#options.slices(key), port, { nodeName, zone: undefined, family }).all;
+    const found = selectBackends(this.#options.slices(key), port, { nodeName, zone: undefined, family }).all;
+    const backends = isSecure(port.appProtocol) ? found.map((backend) => ({ ...backend, secure: true })) : found;
     if (backends.length === 0) return `The service "${key}" has no ready endpoints.`;
     // Not always the first one after a change.
     const made = { backends, turn: random.below(backends.length) };
