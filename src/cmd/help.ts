@@ -62,6 +62,8 @@ const admission = `  --enable-admission-plugins P,...   AlwaysPullImages, PodNod
 
 const node = `  --kubelet-config FILE              a KubeletConfiguration (v1beta1): eviction, limits, reservations, logs, shutdown, ...
   --registry-config FILE             where images come from: mirrors, plain HTTP, certificates, passwords, as in k3s' registries.yaml
+  --image-credential-provider-config FILE    a CredentialProviderConfig (v1): programs that give credentials for images
+  --image-credential-provider-bin-dir DIR    where those programs are
 `;
 
 const topics: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 // Image names as users write them, and the credentials that a registry gets.
 import type { V1Secret } from '../api/mod.ts';
+import { keyFits } from './credentials/match.ts';
 import type { RegistryAuth } from './cri/runtime.ts';
 
 const domain =
@@ -47,7 +48,7 @@ export function pullCredentials(name: ImageName, secrets: readonly V1Secret[]): 
   const found: { key: string; auth: RegistryAuth }[] = [];
   for (const secret of secrets) {
     for (const [key, auth] of Object.entries(authsOf(secret))) {
-      if (fits(key, name)) found.push({ key, auth: credential(auth) });
+      if (keyFits(key, name)) found.push({ key, auth: credential(auth) });
     }
   }
   found.sort((a, b) => b.key.length - a.key.length);
@@ -81,23 +82,3 @@ function credential(auth: NonNullable<DockerConfig['auths']>[string]): RegistryA
     ...(registrytoken === undefined ? {} : { registryToken: registrytoken }),
   };
 }
-
-/** True when a key of a docker config (`https://index.docker.io/v1/`, `*.example.com/team`) is meant for the image. */
-function fits(key: string, { registry, repository }: ImageName): boolean {
-  const plain = key.replace(/^https?:\/\//, '').replace(/\/(v1|v2)?\/?$/, '');
-  const [host = '', ...path] = plain.split('/');
-  const known = host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
-  const labels = known.split('.');
-  const actual = registry.split('.');
-  if (labels.length !== actual.length || !labels.every((label, i) => globFits(label, actual[i] ?? ''))) return false;
-  const prefix = path.join('/');
-  return prefix === '' || repository === prefix || repository.startsWith(`${prefix}/`);
-}
-
-const globFits = (glob: string, text: string): boolean =>
-  new RegExp(
-    `^${glob
-      .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-  ).test(text);

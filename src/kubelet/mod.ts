@@ -2,6 +2,8 @@
 export { KubeletConfigurationError, readKubeletConfiguration } from './configuration/read.ts';
 export { defaultSettings, type KubeletSettings } from './configuration/settings.ts';
 export { type ClusterDns, type DnsConfig, parseResolvConf } from './container/dns.ts';
+export { createCredentialProviders } from './credentials/providers.ts';
+export { type CredentialProvider, readCredentialProviders } from './credentials/read.ts';
 export * from './cri/runtime.ts';
 export { type Csi, type CsiOptions, createCsi } from './csi/csi.ts';
 export type { EvictionPorts } from './eviction/eviction.ts';
@@ -20,3 +22,4 @@ export type { PodState } from './pod/state.ts';
 export type { PodView } from './pod/worker.ts';
 export { createPodRouter, type PodRouter, type PodSource } from './pod-source.ts';
 export { createReferenceCache, type ReferenceCache } from './reference-cache.ts';
+export { createTokenSource } from './volumes/tokens.ts';

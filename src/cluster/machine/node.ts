@@ -17,7 +17,6 @@ import {
   type NodePrograms,
   nodeFacts,
   type Registry,
-  registryCredentials,
   runtimePaths,
   startContainerd,
   writeRegistries,
@@ -42,6 +41,8 @@ import { supervise } from '../supervise.ts';
 import { clusterAddresses, clusterDomain, mainFirst } from './addresses.ts';
 import { isPodInterface } from './bind-address.ts';
 import { type ClusterIdentity, type ClusterPaths, MachineError } from './data-dir.ts';
+import { imageKeyring } from './image-keyring.ts';
+import type { CredentialPrograms } from './node-config.ts';
 import type { MachinePorts } from './ports.ts';
 import { type NetworkServicesOptions, startNetworkServices } from './services.ts';
 
@@ -85,6 +86,7 @@ export interface NodeOptions {
   readonly settings?: KubeletSettings | undefined;
   /** Where images come from. Undefined: as containerd's files say. */
   readonly registries?: readonly Registry[] | undefined;
+  readonly credentialProviders?: CredentialPrograms | undefined;
 }
 
 /** The node's containers can be run; no kubelet yet. Does not need the API server, and so starts beside it. */
@@ -246,7 +248,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
       version: options.version,
       shutdown: options.power,
       settings: options.settings,
-      imageKeyring: async ({ registry }) => registryCredentials(options.registries ?? [], registry),
+      imageKeyring: imageKeyring({ ...options, log }),
       onReady: (handle) => {
         server.attach(handle);
         api.onStats?.(() => handle.stats({ speeds: true }));

@@ -26,7 +26,8 @@ describe('a registry', () => {
     started = await node.start();
     await started.images.ensureLocalImages();
     expect(await tracesOf(node.clusterId)).not.toEqual([]);
-    registry = await startTestRegistry(node.paths.socket, node.dataDir);
+    registry = await startTestRegistry(node.dataDir);
+    await registry.load(node.paths.socket);
     host = registry.host;
   });
 

@@ -17,20 +17,17 @@ export interface TestRegistry {
   /** The paths that it was asked for. */
   readonly asked: string[];
   failing: boolean;
+  /** From here on it has the tools image of the node whose containerd listens there. */
+  load(socket: string): Promise<void>;
   /** Lets those go on who wait for a `slow/` image, now and later. */
   release(): void;
   close(): void;
 }
 
-/** Its image is the tools image of the node whose containerd listens on `socket`. */
-export async function startTestRegistry(socket: string, directory: string): Promise<TestRegistry> {
+/** `directory` is the caller's, for what the registry has. */
+export async function startTestRegistry(directory: string): Promise<TestRegistry> {
   const layout = join(directory, 'layout');
-  await mkdir(layout);
-  const ctr = ['--address', socket, '--namespace', 'k8s.io', 'images', 'export', `${layout}.tar`, toolsImage];
-  await systemProcesses.run('ctr', ctr, { deadlineMs: 10_000 });
-  await systemProcesses.run('tar', ['-xf', `${layout}.tar`, '-C', layout], { deadlineMs: 10_000 });
-  const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
-  const manifest = index.manifests[0]?.digest ?? '';
+  let manifest = '';
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -67,6 +64,14 @@ export async function startTestRegistry(socket: string, directory: string): Prom
     host: `localhost:${(server.address() as AddressInfo).port}`,
     asked: [],
     failing: true,
+    async load(socket) {
+      await mkdir(layout);
+      const ctr = ['--address', socket, '--namespace', 'k8s.io', 'images', 'export', `${layout}.tar`, toolsImage];
+      await systemProcesses.run('ctr', ctr, { deadlineMs: 10_000 });
+      await systemProcesses.run('tar', ['-xf', `${layout}.tar`, '-C', layout], { deadlineMs: 10_000 });
+      const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
+      manifest = index.manifests[0]?.digest ?? '';
+    },
     release,
     close() {
       server.closeAllConnections();
