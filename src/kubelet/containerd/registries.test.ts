@@ -59,11 +59,15 @@ test('a password is for its host alone, one after the other; other registries ha
   expect(registryCredentials(registries, 'other.example')).toEqual([near]);
 });
 
-test('the files stand for their owner alone, and those of registries that are told of no more go, but not what others put there', async () => {
+test('a password alone makes no file; the files stand for their owner alone, and those of registries that are told of no more go, but not what others put there', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'minke-registries-'));
   try {
     const mirror = { endpoint: ['http://near:5000'] };
-    await writeRegistries(systemFiles, directory, readRegistries({ mirrors: { 'docker.io': mirror, '*': mirror } }));
+    await writeRegistries(
+      systemFiles,
+      directory,
+      readRegistries({ mirrors: { 'docker.io': mirror, '*': mirror }, configs: { 'near:5000': { auth: { username: 'me' } } } }),
+    );
     expect(readdirSync(directory).sort()).toEqual(['_default', 'docker.io']);
     expect(readFileSync(join(directory, '_default/hosts.toml'), 'utf8')).not.toContain('server =');
     expect(statSync(join(directory, 'docker.io/hosts.toml')).mode & 0o777).toBe(0o600);

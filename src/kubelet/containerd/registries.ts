@@ -130,10 +130,15 @@ export function hostsToml({ name, hosts }: Registry): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Asked as containerd asks any other, a registry on loopback by plain HTTP: its password, if any, goes with the pull. */
+const isPlain = ({ name, hosts }: Registry): boolean =>
+  hosts.every((host) => host.url === serverOf(name) && !host.skipVerify && host.caFile === undefined && host.certFile === undefined);
+
 /** Puts the files in place of those that an earlier start wrote. What somebody else put there stays. */
 export async function writeRegistries(fs: FileSystem, directory: string, registries: readonly Registry[]): Promise<void> {
   await fs.mkdir(directory, { mode: 0o711 });
-  const wanted = new Map(registries.map((registry) => [registry.name === '*' ? '_default' : registry.name, hostsToml(registry)]));
+  const told = registries.filter((registry) => !isPlain(registry));
+  const wanted = new Map(told.map((registry) => [registry.name === '*' ? '_default' : registry.name, hostsToml(registry)]));
   for (const { name } of await fs.list(directory)) {
     const own = (await fs.readText(join(directory, name, 'hosts.toml')))?.startsWith(mark);
     if (own && !wanted.has(name)) await fs.remove(join(directory, name));
