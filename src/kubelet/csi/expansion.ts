@@ -2,6 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims, KEP-1790.
 import {
   capacityBytes,
+  formatTime,
   persistentvolumeclaims,
   providedBytes,
   type V1PersistentVolume,
@@ -9,6 +10,7 @@ import {
   type V1Pod,
 } from '../../api/mod.ts';
 import type { Client } from '../../client/mod.ts';
+import { VolumeError } from '../volumes/payload.ts';
 import type { CsiClient } from './client.ts';
 import { DriverError } from './driver-error.ts';
 import type { NodeCapability } from './messages.ts';
@@ -70,6 +72,22 @@ export function expandedStatus(claim: V1PersistentVolumeClaim, storage: string):
   };
 }
 
+/** The claim's status once the driver has ended an expansion without doing it, `state` where no retry will: a merge patch. */
+export function failedStatus(
+  claim: V1PersistentVolumeClaim,
+  of: { readonly why: string; readonly state: string | undefined; readonly at: string },
+): unknown {
+  const { why, state, at } = of;
+  const type = 'NodeResizeError';
+  const message = `failed to expand pvc with ${why}`;
+  const all = claim.status?.conditions ?? [];
+  const told = all.some((each) => each.type === type && each.message === message);
+  if (told && claim.status?.allocatedResourceStatuses?.storage === (state ?? claim.status?.allocatedResourceStatuses?.storage))
+    return undefined;
+  const conditions = [...all.filter((each) => each.type !== type), { type, status: 'True', lastTransitionTime: at, message }];
+  return { status: { conditions, allocatedResourceStatuses: state === undefined ? undefined : { storage: state } } };
+}
+
 export function createExpansion({ api, nodeName, nowMs, told, secret, record }: ExpansionOptions): Expansion {
   const write = async (claim: V1PersistentVolumeClaim, patch: unknown, signal: AbortSignal | undefined) => {
     const { namespace, name = '' } = claim.metadata ?? {};
@@ -79,7 +97,10 @@ export function createExpansion({ api, nodeName, nowMs, told, secret, record }: 
     write(claim, { status: { allocatedResourceStatuses: { storage: state } } }, signal);
   const secretsFor = async (wanted: WantedVolume, purpose: SecretPurpose) => {
     const ref = secretRefOf(wanted, purpose);
-    return ref ? ((await secret(ref.namespace, ref.name)) ?? {}) : {};
+    if (!ref) return {};
+    const found = await secret(ref.namespace, ref.name);
+    if (found) return found;
+    throw new VolumeError(`fetching NodeExpandSecretRef ${ref.namespace}/${ref.name} failed: secrets "${ref.name}" not found`);
   };
 
   return {
@@ -113,9 +134,12 @@ export function createExpansion({ api, nodeName, nowMs, told, secret, record }: 
             signal,
           );
         } catch (error) {
-          if (!(error instanceof DriverError)) throw error;
+          if (!(error instanceof DriverError || error instanceof VolumeError)) throw error;
           record(about, 'Warning', 'VolumeResizeFailed', `MountVolume.NodeExpandVolume failed for volume "${name}" : ${error.message}`);
-          if (error.isInfeasible) await noteState(claim, 'NodeResizeInfeasible', signal);
+          if (error instanceof VolumeError || !error.isFinal) return { againMs: nowMs() + againMs };
+          const state = error.isInfeasible ? 'NodeResizeInfeasible' : undefined;
+          const patch = failedStatus(claim, { why: error.message, state, at: formatTime(nowMs()) });
+          if (patch !== undefined) await write(claim, patch, signal);
           return error.isInfeasible ? { lookAgain } : { againMs: nowMs() + againMs };
         }
       }

@@ -19,7 +19,7 @@ const triesMax = 4;
 function idsOf(node: V1Node): Record<string, string> {
   try {
     const value: unknown = JSON.parse(node.metadata?.annotations?.[nodeIdAnnotation] ?? '{}');
-    return typeof value === 'object' && value !== null ? { ...(value as Record<string, string>) } : {};
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...(value as Record<string, string>) } : {};
   } catch {
     return {};
   }

@@ -1,10 +1,12 @@
 // What the kubelet tells of itself, its node and its pods in figures: the stats summary and the four pages of metrics.
 import { metricsContentType } from '../../base/mod.ts';
+import type { VolumeFigures } from '../csi/volumes.ts';
 import type { Kubelet } from '../kubelet.ts';
 import { cadvisorMetrics } from './cadvisor-text.ts';
 import { metricLines, type Row } from './metric-lines.ts';
 import type { MetricsOf } from './routes.ts';
 import { resourceMetrics, statsSummary } from './stats-text.ts';
+import { volumeMetrics } from './volume-metrics.ts';
 
 export interface Page {
   readonly text: string;
@@ -12,23 +14,24 @@ export interface Page {
 }
 
 export async function summaryPage(kubelet: Kubelet, cpuAndMemoryOnly: boolean): Promise<Page> {
-  const { usedSpace, volumeFigures } = kubelet;
+  const { usedSpace } = kubelet;
   const stats = await kubelet.stats({ speeds: true });
   if (cpuAndMemoryOnly) return json(statsSummary(stats));
   const space = new Map();
-  const volumes = new Map();
-  // All at once: a driver that does not answer costs its deadline once.
-  await Promise.all(
-    kubelet.pods().map(async (view) => {
-      if (volumeFigures) volumes.set(view.pod.metadata?.uid ?? '', await volumeFigures(view));
-    }),
-  );
+  const volumes = await figuresOfVolumes(kubelet);
   // One after another: walking directories is the disk's work, and nobody is in a hurry for it.
   for (const view of kubelet.pods()) {
     const uid = view.pod.metadata?.uid ?? '';
     if (usedSpace) space.set(uid, await usedSpace(view));
   }
   return json(statsSummary(stats, { pods: space, volumes, images: await kubelet.diskUse?.images() }));
+}
+
+/** What storage drivers say of their volumes, by the pod's uid. */
+async function figuresOfVolumes({ pods, volumeFigures }: Kubelet): Promise<ReadonlyMap<string, readonly VolumeFigures[]>> {
+  if (!volumeFigures) return new Map();
+  // All at once: a driver that does not answer costs its deadline once.
+  return new Map(await Promise.all(pods().map(async (view) => [view.pod.metadata?.uid ?? '', await volumeFigures(view)] as const)));
 }
 
 const json = (value: unknown): Page => ({ text: JSON.stringify(value), type: 'application/json' });
@@ -46,7 +49,7 @@ async function metricsText(kubelet: Kubelet, of: MetricsOf, ownMetrics: () => st
     case 'probes':
       return probeMetrics(kubelet);
     case 'kubelet':
-      return kubeletMetrics(kubelet) + ownMetrics();
+      return kubeletMetrics(kubelet) + volumeMetrics([...(await figuresOfVolumes(kubelet)).values()].flat()) + ownMetrics();
   }
 }
 
