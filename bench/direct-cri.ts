@@ -11,6 +11,8 @@ export interface DirectCri {
   bringUp(name: string): Promise<number>;
   /** Takes down everything that was brought up. */
   takeDown(): Promise<void>;
+  /** When the runtime next tells that a container has ended (not its sandbox), by `performance.now()`. */
+  nextEnd(): Promise<number>;
   close(): void;
 }
 
@@ -31,6 +33,12 @@ export function connectDirectly(clusterId: string, dataDir: string): DirectCri {
         await runtime.stopSandbox(id);
         await runtime.removeSandbox(id);
       }
+    },
+    async nextEnd() {
+      for await (const { type, containerId, sandboxId } of runtime.events(stop.signal)) {
+        if (type === 'stopped' && containerId !== undefined && containerId !== sandboxId) return performance.now();
+      }
+      throw new Error('The runtime tells no more events');
     },
     close: () => stop.abort(),
   };

@@ -15,6 +15,7 @@ import { manyPart } from './parts/many.ts';
 import { networkPart } from './parts/network.ts';
 import { nodePart } from './parts/node.ts';
 import { rolloutPart } from './parts/rollout.ts';
+import { runningPart } from './parts/running.ts';
 import { fleetPart, scalePart } from './parts/scale.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
@@ -33,6 +34,7 @@ const parts: readonly Part[] = [
   watchPart,
   besidePart,
   nodePart,
+  runningPart,
   networkPart,
   rolloutPart,
   inProcessPart,

@@ -14,6 +14,8 @@ const readyMaxMs = 60_000;
 export interface ReadyPods {
   /** Creates the pods at once; gives for each the milliseconds from its request to the event that shows it Ready. */
   bringUp(names: readonly string[]): Promise<readonly number[]>;
+  /** Runs a pod to its end; resolves when the API shows its container ended, with that moment by `performance.now()`. */
+  runToEnd(name: string): Promise<number>;
   /** Deletes them without grace, and waits until they are gone. */
   takeDown(names: readonly string[]): Promise<void>;
   close(): Promise<void>;
@@ -64,6 +66,14 @@ export async function connectToPods(cluster: BenchCluster): Promise<ReadyPods> {
           return performance.now() - startedMs;
         }),
       ),
+    async runToEnd(name) {
+      const ended = event(name, (_type, pod) => pod.status?.containerStatuses?.[0]?.state?.terminated !== undefined);
+      const { spec, ...pod } = podOf(name);
+      const containers = [{ name: 'app', image: toolsImage, command: ['sleep', '1'] }];
+      await client.create(pods, { ...pod, spec: { ...spec, restartPolicy: 'Never', containers } });
+      await ended;
+      return performance.now();
+    },
     async takeDown(names) {
       await Promise.all(
         names.map(async (name) => {

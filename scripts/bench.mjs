@@ -34,6 +34,7 @@ await build({
     local: 'bench/load/in-process.ts',
     fleet: 'bench/load/fleet.ts',
     wire: 'bench/network/wire.ts',
+    probes: 'bench/load/probes.ts',
     definitions: 'bench/load/definitions.ts',
     minke: 'src/cmd/minke.ts',
     'heavy-thread': 'src/apiserver/heavy/thread-program.ts',
