@@ -83,6 +83,7 @@ export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
 export function createNoStorage(usage: UsageSource = noUsage): NodeStorage {
   const files: PodFiles = {
     logDirectory: (id) => join('/simulated', `${id.namespace}_${id.name}_${id.uid}`),
+    userRange: async () => ({ hostId: 65_536, length: 65_536 }),
     prepareSandbox: async () => {},
     prepareContainer: async () => [],
     terminationMessage: async () => '',

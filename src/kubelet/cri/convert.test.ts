@@ -60,6 +60,24 @@ const container: ContainerConfig = {
 };
 
 describe('to the wire and back', () => {
+  test("users of a pod's own: the sandbox, its containers and what they mount have the same", () => {
+    const users = { hostId: 4_294_836_224, length: 65_536 };
+    const of = <C extends SandboxConfig | ContainerConfig>(config: C): C => ({
+      ...config,
+      security: { ...config.security, namespaces: { ...config.security.namespaces, users } },
+    });
+    const mapping = [{ hostId: 4_294_836_224n, containerId: 0n, length: 65_536n }];
+    const { sandboxConfig, containerConfig } = objectMessages;
+    const own = { usernsOptions: { mode: 0, uids: mapping, gids: mapping } };
+    const { linux } = sandboxConfig.decode(sandboxConfig.encode(sandboxConfigToWire(of(sandbox))));
+    expect(linux?.securityContext?.namespaceOptions).toMatchObject(own);
+    const wire = containerConfig.decode(containerConfig.encode(containerConfigToWire(of(container))));
+    expect(wire.linux?.securityContext?.namespaceOptions).toMatchObject(own);
+    expect(wire.mounts).toEqual([expect.objectContaining({ hostPath: '/host', uidMappings: mapping, gidMappings: mapping })]);
+    const shared = sandboxConfig.decode(sandboxConfig.encode(sandboxConfigToWire(sandbox)));
+    expect(shared.linux?.securityContext?.namespaceOptions?.usernsOptions).toBeUndefined();
+  });
+
   test('a sandbox configuration', () => {
     const { sandboxConfig } = objectMessages;
     const wire = sandboxConfig.decode(sandboxConfig.encode(sandboxConfigToWire(sandbox)));
@@ -81,7 +99,8 @@ describe('to the wire and back', () => {
     const { containerConfig } = objectMessages;
     const wire = containerConfig.decode(containerConfig.encode(containerConfigToWire(container)));
     expect(wire).toMatchObject({ image: { image: 'sha256:abc' }, envs: container.env, tty: true, stdin: true, logPath: 'app/1.log' });
-    expect(wire.mounts).toEqual([{ containerPath: '/data', recursiveReadOnly: false, hostPath: '/host', readonly: true, propagation: 2 }]);
+    const shared = { recursiveReadOnly: false, hostPath: '/host', readonly: true, propagation: 2, uidMappings: [], gidMappings: [] };
+    expect(wire.mounts).toEqual([{ containerPath: '/data', ...shared }]);
     expect(wire.linux?.resources).toMatchObject({ cpuShares: 2n, memoryLimitInBytes: 2n ** 40n, oomScoreAdj: -997n });
     expect(wire.linux?.securityContext).toMatchObject({
       namespaceOptions: { network: 2, pid: 3, ipc: 0, targetId: 't1' },

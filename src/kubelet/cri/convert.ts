@@ -25,6 +25,7 @@ import type {
   SandboxConfig,
   SandboxStatus,
   SecurityProfile,
+  UserRange,
 } from './runtime.ts';
 
 type Messages = typeof objectMessages;
@@ -68,6 +69,7 @@ export function sandboxConfigToWire(config: SandboxConfig): WireIn<'sandboxConfi
 export function containerConfigToWire(config: ContainerConfig): WireIn<'containerConfig'> {
   const { metadata, image, command, args, workingDir, env, mounts, devices, labels, annotations, logPath, stdin, stdinOnce, tty } = config;
   const { security } = config;
+  const { users } = security.namespaces;
   return {
     metadata,
     image: { image },
@@ -81,6 +83,8 @@ export function containerConfigToWire(config: ContainerConfig): WireIn<'containe
       readonly,
       recursiveReadOnly,
       propagation: propagations.indexOf(propagation),
+      // What is the machine's root's outside is the pod's root's inside.
+      ...(users ? mappingsOf(users, 'uidMappings', 'gidMappings') : {}),
     })),
     ...(devices ? { devices } : {}),
     labels,
@@ -122,7 +126,16 @@ function namespacesToWire(namespaces: NamespaceOptions) {
     pid: namespaceModes.indexOf(namespaces.pid),
     ipc: namespaceModes.indexOf(namespaces.ipc),
     targetId: namespaces.targetId,
+    ...(namespaces.users
+      ? { usernsOptions: { mode: namespaceModes.indexOf('pod'), ...mappingsOf(namespaces.users, 'uids', 'gids') } }
+      : {}),
   };
+}
+
+/** Users and groups are mapped alike. */
+function mappingsOf<K extends string>(users: UserRange, ...names: readonly K[]) {
+  const mapping = [{ ...users, containerId: 0 }];
+  return Object.fromEntries(names.map((name) => [name, mapping])) as Record<K, typeof mapping>;
 }
 
 function profileToWire(profile: SecurityProfile | undefined) {

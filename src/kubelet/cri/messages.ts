@@ -18,15 +18,25 @@ const portMapping = message({
   hostPort: field(3, int32),
   hostIp: field(4, string),
 });
+const idMapping = message({ hostId: field(1, uint64), containerId: field(2, uint64), length: field(3, uint64) });
 const mount = message({
   containerPath: field(1, string),
   hostPath: field(2, string),
   readonly: field(3, bool),
   propagation: field(5, int32),
+  uidMappings: repeated(6, idMapping),
+  gidMappings: repeated(7, idMapping),
   recursiveReadOnly: field(8, bool),
 });
 const device = message({ containerPath: field(1, string), hostPath: field(2, string), permissions: field(3, string) });
-const namespaceOption = message({ network: field(1, int32), pid: field(2, int32), ipc: field(3, int32), targetId: field(4, string) });
+const userNamespace = message({ mode: field(1, int32), uids: repeated(2, idMapping), gids: repeated(3, idMapping) });
+const namespaceOption = message({
+  network: field(1, int32),
+  pid: field(2, int32),
+  ipc: field(3, int32),
+  targetId: field(4, string),
+  usernsOptions: field(5, userNamespace),
+});
 const securityProfile = message({ profileType: field(1, int32), localhostRef: field(2, string) });
 
 const linuxResources = message({

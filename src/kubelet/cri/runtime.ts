@@ -7,11 +7,19 @@ export type ContainerState = 'created' | 'running' | 'exited' | 'unknown';
 export type NamespaceMode = 'pod' | 'container' | 'node' | 'target';
 export type Labels = Readonly<Record<string, string>>;
 
+/** The machine's user and group ids, from `hostId` on, that stand for 0 and on in a pod's own user namespace. */
+export interface UserRange {
+  readonly hostId: number;
+  readonly length: number;
+}
+
 export interface NamespaceOptions {
   readonly network: 'pod' | 'node';
   readonly pid: NamespaceMode;
   readonly ipc: 'pod' | 'node';
   readonly targetId?: string;
+  /** Absent: the users are the machine's. Only for a handler with `userNamespaces`. */
+  readonly users?: UserRange;
 }
 
 export interface SandboxMetadata {
@@ -220,6 +228,10 @@ export interface RuntimeFeatures {
   readonly handlers: readonly RuntimeHandler[];
   readonly supplementalGroupsPolicy: boolean;
 }
+
+/** By the name of the handler; the default one's is empty. */
+export const canMapUsers = ({ handlers }: RuntimeFeatures, handler: string): boolean =>
+  handlers.some(({ name, userNamespaces }) => name === handler && userNamespaces);
 
 /** Of the default handler: those of RuntimeClasses are taken to be like it. */
 export const canMountRecursively = ({ handlers }: RuntimeFeatures): boolean =>

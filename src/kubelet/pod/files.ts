@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type { V1Container, V1Pod } from '../../api/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import { hostsFile, podHostname } from '../container/dns.ts';
-import type { ContainerStatus, Mount } from '../cri/runtime.ts';
+import type { ContainerStatus, Mount, UserRange } from '../cri/runtime.ts';
 import { rotatedLogs } from '../logs/rotate.ts';
 import { type PodId, podIdFromLabels, podIdOf, terminationPathAnnotation, terminationPolicyAnnotation } from './labels.ts';
 import { nameOf } from './observed.ts';
+import { createUserRanges } from './user-ranges.ts';
 
 /** A termination message is cut to this. Source: terminationMessagePath in the API reference. */
 const messageMaxBytes = 4096;
@@ -16,6 +17,8 @@ const logTailMaxLines = 80;
 
 export interface PodFiles {
   logDirectory(id: PodId): string;
+  /** Which ids of the machine's are the pod's, for one with a user namespace of its own. */
+  userRange(id: PodId): Promise<UserRange>;
   /** Before the sandbox is made. */
   prepareSandbox(pod: V1Pod): Promise<void>;
   /** Before a container is made: gives the mounts that every container gets. */
@@ -44,12 +47,14 @@ export interface PodFilesOptions {
 
 export function createPodFiles({ fs, podsDirectory, logsDirectory }: PodFilesOptions): PodFiles {
   const podPath = (uid: string) => join(podsDirectory, uid);
+  const rangeOf = createUserRanges({ fs, podsDirectory });
   const logDirectory = (id: PodId) => join(logsDirectory, `${id.namespace}_${id.name}_${id.uid}`);
   const messagePath = (uid: string, of: { readonly name: string; readonly attempt: number }) =>
     join(podPath(uid), 'containers', of.name, String(of.attempt));
 
   return {
     logDirectory,
+    userRange: ({ uid }) => rangeOf(uid),
     async prepareSandbox(pod) {
       await fs.mkdir(logDirectory(podIdOf(pod)));
     },

@@ -9,7 +9,15 @@ import type { RunningFacts } from '../container/fields.ts';
 import { cgroupParentOf, podGroupLimits } from '../container/resources.ts';
 import { sandboxConfig } from '../container/sandbox-config.ts';
 import { checkNonRoot } from '../container/security.ts';
-import { canMountRecursively, RuntimeError, type SandboxConfig } from '../cri/runtime.ts';
+import {
+  canMapUsers,
+  canMountRecursively,
+  type NamespaceOptions,
+  RuntimeError,
+  type RuntimeFeatures,
+  type SandboxConfig,
+  type UserRange,
+} from '../cri/runtime.ts';
 import type { EmitEvent } from '../image-manager.ts';
 import { bandwidthWarning } from './bandwidth.ts';
 import type { PodContext } from './context.ts';
@@ -31,8 +39,16 @@ const soonMs = 1000;
 export async function sandboxConfigFor(context: PodContext, pod: V1Pod, attempt: number): Promise<SandboxConfig> {
   const { cgroupRoot, clusterDns, nodeName, files } = context;
   const hostDns = await context.hostDns();
-  return sandboxConfig({ pod, attempt, cgroupRoot, clusterDns, nodeName, hostDns, logDirectory: files.logDirectory(podIdOf(pod)) });
+  const id = podIdOf(pod);
+  const config = sandboxConfig({ pod, attempt, cgroupRoot, clusterDns, nodeName, hostDns, logDirectory: files.logDirectory(id) });
+  return pod.spec?.hostUsers === false ? withUsers(config, await files.userRange(id)) : config;
 }
+
+/** The same for a sandbox and for its containers: they share the users. */
+const withUsers = <C extends { readonly security: { readonly namespaces: NamespaceOptions } }>(config: C, users: UserRange): C => ({
+  ...config,
+  security: { ...config.security, namespaces: { ...config.security.namespaces, users } },
+});
 
 export async function createSandbox(context: PodContext, pod: V1Pod, attempt: number, signal: AbortSignal): Promise<void> {
   const emit = emitterFor(context.recorder, pod);
@@ -43,7 +59,7 @@ export async function createSandbox(context: PodContext, pod: V1Pod, attempt: nu
     const warning = bandwidthWarning(pod, context.machine.shapesBandwidth === true);
     if (warning !== undefined) emit('Warning', 'NilShaper', warning);
     const runtimeHandler = await handlerOf(context, pod, signal);
-    checkUserNamespace(pod, runtimeHandler);
+    checkUserNamespace(pod, context.runtimeFeatures(), runtimeHandler);
     const config = { ...(await sandboxConfigFor(context, pod, attempt)), runtimeHandler };
     await context.runtime.runSandbox(config, { signal, deadlineMs: sandboxDeadlineMs });
   } catch (error) {
@@ -59,8 +75,8 @@ async function handlerOf({ client }: PodContext, pod: V1Pod, signal: AbortSignal
 }
 
 /** To run the pod as users of the host's own would be less than it asks for. */
-function checkUserNamespace(pod: V1Pod, handler: string): void {
-  if (pod.spec?.hostUsers !== false) return;
+function checkUserNamespace(pod: V1Pod, features: RuntimeFeatures, handler: string): void {
+  if (pod.spec?.hostUsers !== false || canMapUsers(features, handler)) return;
   const who = handler === '' ? 'runtime' : `RuntimeClass handler ${JSON.stringify(handler)}`;
   throw new Error(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
 }
@@ -130,8 +146,12 @@ async function create(context: PodContext, options: StartOptions, container: Spe
     machine: context.machine,
     targetId: target,
   });
+  const { users } = sandbox.security.namespaces;
   const id = await orStartError('CreateContainerError', () =>
-    context.runtime.createContainer(action.sandboxId, config, sandbox, { signal, deadlineMs: callDeadlineMs }),
+    context.runtime.createContainer(action.sandboxId, users ? withUsers(config, users) : config, sandbox, {
+      signal,
+      deadlineMs: callDeadlineMs,
+    }),
   );
   emit('Normal', 'Created', 'Container created');
   return id;
