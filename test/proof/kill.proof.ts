@@ -9,7 +9,9 @@ const minutes = process.env.MINKE_PROOF_MINUTES;
 const maxMs = minutes === undefined ? undefined : Number(minutes) * 60_000;
 const seed = Number(process.env.MINKE_PROOF_SEED ?? Date.now() % 1_000_000);
 
-test(`kill -9, ${rounds} rounds, seed ${seed}: 16 writers and 20 watchers that resume`, { timeout: 3_600_000 }, async () => {
+const length = minutes === undefined ? `${rounds} rounds` : `rounds for ${minutes} minutes, ${rounds} at most`;
+
+test(`kill -9, ${length}, seed ${seed}: 16 writers and 20 watchers that resume`, { timeout: 3_600_000 }, async () => {
   const history = await killRounds({ rounds, maxMs, seed, writers: 16, watchers: 20 });
   const count = (is: string) => history.attempts.filter(({ outcome }) => outcome.is === is).length;
   const events = history.watched.reduce((sum, { told }) => sum + told.length, 0);
