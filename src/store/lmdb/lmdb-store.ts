@@ -248,9 +248,7 @@ export class LmdbStore implements Store {
   async #step(): Promise<void> {
     if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
     await this.#forgetSpent();
-    const { historyBytes } = this.#state;
     this.#state = await this.#compactor.step(this.#state);
-    this.#mapped.touched(Math.max(0, historyBytes - this.#state.historyBytes));
     if (this.#mapped.due) await this.#letGo();
   }
 
