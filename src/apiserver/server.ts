@@ -114,13 +114,23 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 }
 
 async function startAggregator(
-  { core, clock, random, log, signal }: ApiServerOptions,
+  { core, metrics, clock, random, log, signal }: ApiServerOptions,
   aggregation: AggregationOptions,
   createClient: AggregatorParts['createClient'],
 ): Promise<Aggregator> {
   const { createIssuerCheck } = await import('../base/ports/certificate-reader.ts');
   const isIssued = createIssuerCheck(aggregation.frontProxy.caPem);
-  return createAggregator({ ...aggregation, core, clock, random: random.child('aggregation'), log, signal, createClient, isIssued });
+  return createAggregator({
+    ...aggregation,
+    core,
+    metrics,
+    clock,
+    random: random.child('aggregation'),
+    log,
+    signal,
+    createClient,
+    isIssued,
+  });
 }
 
 /** The whole way of a request, but for the socket. */

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { isTest, lineOf, readSources, type Source, walk } from './sources.ts';
 
 /** Where somebody's word is compared with what is secret. */
-const folders = ['src/apiserver/authn/', 'src/cluster/pki/', 'src/kubelet/server/', 'src/store/encryption/'];
+const folders = ['src/apiserver/authn', 'src/cluster/pki', 'src/kubelet/server', 'src/store/encryption'];
 const secretName = /(^|\.)(\w*(secret|password|digest|signature|hmac|mac))$|(^|\.)(\w*[a-z]Token|token)$/i;
 const equalities = new Set([
   ts.SyntaxKind.EqualsEqualsEqualsToken,
@@ -41,7 +41,7 @@ test('a comparison that leaks is found', () => {
 });
 
 test('no secret is compared by ===', () => {
-  const sources = readSources('src').filter((source) => !isTest(source) && folders.some((folder) => source.path.startsWith(folder)));
+  const sources = folders.flatMap(readSources).filter((source) => !isTest(source));
   expect(sources.length).toBeGreaterThan(20);
   expect(sources.flatMap(leaks)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 // Aggregation over real sockets: a core in memory, the edge before it, and an aggregated server with a CA of its own behind it.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type KubeObject, servedKinds, type V1APIService } from '../../api/mod.ts';
-import { silentLogger } from '../../base/mod.ts';
+import { createMetrics, silentLogger } from '../../base/mod.ts';
 import { createIssuerCheck } from '../../base/ports/certificate-reader.ts';
 import { type CertifiedKey, createAuthority, issueCertificate } from '../../base/ports/certificates.ts';
 import { systemClock } from '../../base/ports/clock.ts';
@@ -24,6 +24,7 @@ import { automanagedLabel } from './local-services.ts';
 
 const validity = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 };
 const stop = new AbortController();
+const metrics = createMetrics();
 const root = `/apis/${extensionGroup}/v1alpha1`;
 const flunders = `${root}/namespaces/default/flunders`;
 const endpointIP = '10.9.8.7';
@@ -50,7 +51,7 @@ beforeAll(async () => {
   // Endpoints may not be on loopback: the one that there is, is brought there.
   const here = (request: HttpRequest): HttpRequest => ({ ...request, url: request.url.replace(endpointIP, '127.0.0.1') });
   const aggregator = createAggregator({
-    ...{ ...common, core, registry: core.registry, clientCaPem: clientCa.certificatePem },
+    ...{ ...common, core, metrics, registry: core.registry, clientCaPem: clientCa.certificatePem },
     frontProxy: { caPem: frontProxyCa.certificatePem, client: frontProxyClient },
     isIssued: createIssuerCheck(frontProxyCa.certificatePem),
     createClient: (options) => {
@@ -161,6 +162,17 @@ describe('the Available condition', () => {
     extension.healthy = true;
     await expect.poll(reason, { timeout: 5000 }).toBe('Passed');
     expect(await condition()).toMatchObject({ status: 'True', message: 'all checks passed' });
+  });
+
+  test('is told by metrics, under upstream’s names', async () => {
+    const said = () => metrics.text();
+    expect(said()).toContain(`aggregator_unavailable_apiservice{name="${name}"} 0\n`);
+    await ask('DELETE', `${slices}/api`);
+    await expect.poll(reason).toBe('EndpointsNotFound');
+    expect(said()).toContain(`aggregator_unavailable_apiservice{name="${name}"} 1\n`);
+    expect(said()).toContain(`aggregator_unavailable_apiservice_total{name="${name}",reason="EndpointsNotFound"} 1\n`);
+    await put(slices, slice());
+    await expect.poll(reason, { timeout: 5000 }).toBe('Passed');
   });
 
   test('stays what it is when somebody else writes the status, whose own conditions stay too', async () => {

@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
 
 import { StatusError } from '../../api/mod.ts';
-import type { Clock, Logger, Random } from '../../base/mod.ts';
+import type { Clock, Logger, Metrics, Random } from '../../base/mod.ts';
 import type { CertifiedKey } from '../../base/ports/certificates.ts';
 import { createRequestHeaderAuthenticator, headersFor, type RequestHeaderAuthenticator } from '../authn/request-header.ts';
 import type { ResourceCore } from '../http/core-port.ts';
@@ -18,6 +18,7 @@ import { createServiceResolver } from '../webhooks/resolve-service.ts';
 import { createApiServices, type RemoteApi } from './api-services.ts';
 import { publishAuthentication } from './authentication-config.ts';
 import { runKeeper } from './keeper.ts';
+import { createAggregatorMetrics } from './metrics.ts';
 import { createRemoteDiscovery, type RemoteVersion } from './remote-discovery.ts';
 import { createRemoteOpenApi, type RemoteOpenApi } from './remote-openapi.ts';
 import { createRemoteServers, documentTimeoutMs, hostOf } from './remote-servers.ts';
@@ -36,6 +37,8 @@ export interface AggregationOptions {
 
 export interface AggregatorParts extends AggregationOptions {
   readonly core: ResourceCore;
+  /** Default: nobody counts. */
+  readonly metrics?: Metrics | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -59,6 +62,7 @@ export interface Aggregator {
 export function createAggregator(parts: AggregatorParts): Aggregator {
   const { registry, core, clock, random, log, signal, createClient } = parts;
   const apiServices = createApiServices(registry);
+  const metrics = parts.metrics && createAggregatorMetrics(parts.metrics, apiServices.all);
   const resolve = createServiceResolver(registry, random);
   const servers = createRemoteServers({ resolve, clock, createClient, certificate: parts.frontProxy.client });
   const discovery = createRemoteDiscovery(apiServices.remotes);
@@ -78,7 +82,7 @@ export function createAggregator(parts: AggregatorParts): Aggregator {
     async run() {
       await Promise.all([
         publishAuthentication({ core, context, clientCaPem: parts.clientCaPem, frontProxyCaPem: parts.frontProxy.caPem }),
-        runKeeper({ core, registry, apiServices, servers, discovery, context, random }),
+        runKeeper({ core, registry, apiServices, servers, discovery, metrics, context, random }),
       ]);
       servers.close();
     },

@@ -16,6 +16,7 @@ import { type ServiceView, serviceView } from '../webhooks/resolve-service.ts';
 import type { ApiServices, RemoteApi } from './api-services.ts';
 import { discover, unreachable, type Verdict } from './availability.ts';
 import { automanagedLabel, planServices } from './local-services.ts';
+import type { AggregatorMetrics } from './metrics.ts';
 import type { RemoteDiscovery } from './remote-discovery.ts';
 import type { RemoteServers } from './remote-servers.ts';
 
@@ -32,6 +33,7 @@ export interface KeeperOptions {
   readonly apiServices: ApiServices;
   readonly servers: RemoteServers;
   readonly discovery: RemoteDiscovery;
+  readonly metrics: AggregatorMetrics | undefined;
   /** The server's own; its signal stops the loops. */
   readonly context: RequestContext;
   readonly random: Random;
@@ -182,12 +184,14 @@ class Keeper {
   }
 
   async #report(remote: RemoteApi, verdict: Verdict): Promise<void> {
-    const { core, context } = this.#options;
+    const { core, context, metrics } = this.#options;
     const kind = core.find({ group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' });
     const nowTime = formatTime(context.clock.nowMs());
     const { object } = remote;
     const conditions = setCondition(object.status?.conditions, { type: 'Available', ...verdict }, nowTime);
     if (!kind || conditions === object.status?.conditions) return;
+    const before = object.status?.conditions?.find(({ type }) => type === 'Available')?.status;
+    if (verdict.status === 'False' && before === 'True') metrics?.unavailable(remote.name, verdict.reason);
     await this.#write(kind, {
       verb: 'update',
       subresource: 'status',
