@@ -179,6 +179,10 @@ describe('a claim of the driver', () => {
     const own = volume.find((each: { name: string }) => each.name === 'data');
     expect(own).toMatchObject({ capacityBytes: 16 * 1024 * 1024, pvcRef: { namespace: 'default', name: 'kept' } });
     expect(own.usedBytes + own.availableBytes).toBe(own.capacityBytes);
+    const metrics = await cluster.kubectl('get', '--raw', `/api/v1/nodes/${await node()}/proxy/metrics`);
+    expect(metrics).toContain(
+      `kubelet_volume_stats_capacity_bytes{namespace="default",persistentvolumeclaim="kept"} ${16 * 1024 * 1024}\n`,
+    );
   });
 
   test('two pods of one node share it; it is staged once, and let go of with the last one', async () => {
