@@ -166,13 +166,15 @@ describe('the Available condition', () => {
 
   test('is told by metrics, under upstream’s names', async () => {
     const said = () => metrics.text();
+    await put('/api/v1/namespaces/wardle/services', service);
+    await put(slices, slice());
+    await put(apiServices, apiService());
+    await expect.poll(reason, { timeout: 5000 }).toBe('Passed');
     expect(said()).toContain(`aggregator_unavailable_apiservice{name="${name}"} 0\n`);
     await ask('DELETE', `${slices}/api`);
     await expect.poll(reason).toBe('EndpointsNotFound');
     expect(said()).toContain(`aggregator_unavailable_apiservice{name="${name}"} 1\n`);
     expect(said()).toContain(`aggregator_unavailable_apiservice_total{name="${name}",reason="EndpointsNotFound"} 1\n`);
-    await put(slices, slice());
-    await expect.poll(reason, { timeout: 5000 }).toBe('Passed');
   });
 
   test('stays what it is when somebody else writes the status, whose own conditions stay too', async () => {
