@@ -19,8 +19,6 @@ export interface History {
   /** History at and before this revision is gone. */
   compacted(): Revision;
   read(prefix: string, after: Revision, steps: number): Replay;
-  /** What {@link read} has to wait for, if anything. */
-  ready?(): Promise<void> | undefined;
   /** Lets others run between two steps of a long replay. */
   pause(): Promise<void>;
 }
@@ -177,7 +175,7 @@ export class Watchers {
       const { state } = watcher;
       if (state.at === 'stopped') return undefined;
       if (state.at === 'ended') throw state.error;
-      if (state.at === 'behind') await (this.#history.ready?.() ?? this.#catchUp(watcher, state.cursor));
+      if (state.at === 'behind') await this.#catchUp(watcher, state.cursor);
       else if (watcher.progress !== undefined) {
         const revision = watcher.progress;
         watcher.progress = undefined;

@@ -374,7 +374,7 @@ function secured(socket: Duplex, clock: Clock): Promise<Duplex> {
 }
 
 /** Endpoints are addresses: there is no name to ask for or to compare. */
-const unnamed = { servername: '', rejectUnauthorized: false } as const;
+const unnamed = { servername: '', rejectUnauthorized: false, ciphers, minVersion: 'TLSv1.2' } as const;
 
 interface Kept {
   readonly plain: http.Agent;

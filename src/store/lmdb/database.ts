@@ -263,21 +263,6 @@ export class LmdbFile {
     }
   }
 
-  /**
-   * Closes the file and opens it at once: only so are its mapped pages let go. Not while a commit is under way. Begun in a turn of the event loop of its
-   * own, it ends in that turn, for the library waits for promises that have settled. Throws {@link StoreIoError}; {@link reopen} is the way out then.
-   */
-  async letGo(): Promise<void> {
-    const { root } = this.#open;
-    this.#handles = undefined;
-    await root.close();
-    try {
-      this.#handles = handlesOf(this.#connect());
-    } catch (error) {
-      throw new StoreIoError('Cannot open the store anew', { cause: error });
-    }
-  }
-
   /** Brings up what an earlier version wrote. */
   async checkFormat(dir: string, readOnly: boolean): Promise<void> {
     const format = this.#open.meta.get(formatKey)?.toString('latin1');

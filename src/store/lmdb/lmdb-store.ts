@@ -25,7 +25,6 @@ import type { Borrowed, LmdbFile } from './database.ts';
 import { type Expiring, Expiry } from './expiry.ts';
 import { decodeHead, decodeRecord, decodeRecordKey, type Entry, encodeEntry, type LogRecord, type StoreState } from './layout.ts';
 import type { Lock } from './lock.ts';
-import { MappedPages } from './mapped.ts';
 import type { LmdbStoreOptions } from './options.ts';
 import { type Accepted, type GroupPlan, planGroup, refusalError } from './plan.ts';
 
@@ -61,9 +60,6 @@ export class LmdbStore implements Store {
   readonly #watchers: Watchers;
   readonly #compactor: Compactor;
   readonly #expiry: Expiry;
-  readonly #mapped: MappedPages;
-  /** Set while the file is closed and opened to let its mapped pages go: who reads waits for it. */
-  #opening: Promise<void> | undefined;
   readonly #tasks: Tasks;
   /** What is durable. */
   #state: StoreState;
@@ -87,7 +83,6 @@ export class LmdbStore implements Store {
       this.#broken = new StoreIoError(takenMessage);
     };
     this.#tasks = new Tasks(options.log);
-    this.#mapped = new MappedPages(options.clock, () => this.#work());
     this.#state = file.state();
     const { revision, compacted } = this.#state;
     assert(compacted <= revision, `revision ${compacted} is compacted, and the newest is ${revision}`);
@@ -108,7 +103,6 @@ export class LmdbStore implements Store {
         visible: () => this.#state.revision,
         compacted: () => this.#compactor.oldest,
         read: (prefix, after, steps) => this.#replay(prefix, after, steps),
-        ready: () => this.#opening,
         pause: () => options.clock.yield(),
       },
       options.watchQueueMax,
@@ -117,7 +111,7 @@ export class LmdbStore implements Store {
       clock: options.clock,
       log: options.log,
       tasks: this.#tasks,
-      first: (untilMs, limit) => (this.#broken || this.#opening ? [] : file.expiring(untilMs, limit)),
+      first: (untilMs, limit) => (this.#broken ? [] : file.expiring(untilMs, limit)),
       expire: (due) => this.#expire(due),
     });
     this.#scheduleRetention();
@@ -130,14 +124,12 @@ export class LmdbStore implements Store {
 
   async read(key: string): Promise<Stored | undefined> {
     this.#assertOpen();
-    if (this.#opening) await this.#opening;
     const entry = this.#index.get(key);
     return entry && this.#load(key, entry);
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<Page> {
     this.#assertOpen();
-    if (this.#opening) await this.#opening;
     const revision = options.revision ?? this.#state.revision;
     this.#assertKnown(revision);
     const unpin = this.#compactor.pin(revision);
@@ -197,7 +189,6 @@ export class LmdbStore implements Store {
     this.#stop.abort(new ClosedError('The store has been closed'));
     this.#compactor.stop();
     this.#expiry.stop();
-    this.#mapped.stop();
     await this.#tasks.settled();
     this.#watchers.close();
     await this.#compactor.unpinned();
@@ -234,7 +225,7 @@ export class LmdbStore implements Store {
         do {
           await this.#options.clock.yield(); // Everything that this turn of the event loop submits goes into one group.
           await this.#step().catch((error: unknown) => this.#recover(error));
-        } while (!this.#broken && (this.#waiting.length > 0 || this.#spent || this.#compactor.due || this.#mapped.due));
+        } while (!this.#broken && (this.#waiting.length > 0 || this.#spent || this.#compactor.due));
       } catch (error) {
         for (const { reject } of this.#waiting.splice(0, this.#waiting.length)) reject(error);
         throw error;
@@ -249,17 +240,6 @@ export class LmdbStore implements Store {
     if (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, groupMax));
     await this.#forgetSpent();
     this.#state = await this.#compactor.step(this.#state);
-    if (this.#mapped.due) await this.#letGo();
-  }
-
-  async #letGo(): Promise<void> {
-    await this.#options.clock.yield(); // In a turn of its own: see LmdbFile.letGo.
-    this.#opening = this.#file.letGo().finally(() => {
-      this.#opening = undefined;
-      this.#mapped.gone();
-    });
-    await this.#opening;
-    this.#expiry.noted(0);
   }
 
   /**
@@ -358,7 +338,6 @@ export class LmdbStore implements Store {
     await this.#file.commit((changes) => {
       for (const { revision, record, key, ttlSeconds } of plan.accepted) {
         changes.putRecord(revision, record);
-        this.#mapped.touched(record.length);
         if (ttlSeconds === undefined) continue;
         const timeMs = nowMs + ttlSeconds * 1000;
         changes.putExpiry({ timeMs, revision, key });
@@ -408,7 +387,6 @@ export class LmdbStore implements Store {
   #stored(key: string, revision: Revision, createRevision: Revision): Stored {
     const found = this.#file.borrowRecord(revision);
     const record = typeof found === 'string' ? undefined : decodeRecord(found.bytes, found.length);
-    this.#mapped.touched(record ? record.value.length : 0);
     if (record?.key === key && record.type === 'put') return { key, value: record.value, revision, createRevision };
     const unreadable = `the store's record of "${key}" at revision ${revision} is ${found === 'missing' ? found : 'damaged'}: ${remedy}`;
     this.#reportDamage(revision, unreadable);
@@ -473,13 +451,12 @@ export class LmdbStore implements Store {
 
   async #pause(): Promise<void> {
     await this.#options.clock.yield();
-    if (this.#opening) await this.#opening;
     this.#assertOpen();
   }
 
   #scheduleRetention(): void {
     this.#retention = this.#options.clock.after(this.#compactor.checkMs, () => {
-      if (!this.#broken && !this.#opening) {
+      if (!this.#broken) {
         this.#compactor.checkRetention(this.#state);
         this.#work();
       }
