@@ -95,6 +95,8 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
         const flags = family === ipv6 ? ['nodad'] : [];
         await must(ip('addr', 'replace', `${gateway}/${prefix}`, 'dev', bridge, ...flags));
       }
+      // Nor its link-local one: until that stands, the bridge asks for no pod's link address, and packets to new pods are lost.
+      if (families.includes(ipv6)) await fs.writeInto(`/proc/sys/net/ipv6/conf/${bridge}/accept_dad`, '0');
       await must(ip('link', 'set', bridge, 'up'));
       const bridgeNetfilter = await setSysctls({ fs, sysctls, bridge, families, ip });
       await nft(ranges.map((of) => renderRules({ table, bridge, ...of, bridgeNetfilter })).join(''));
