@@ -9,10 +9,17 @@ const relistJitterMs = 15_000;
 /**
  * A runtime may tell that a container has ended before its own listing shows it (containerd's CRI plugin hears of it by the
  * same event as we do, and waits up to ten seconds for the last output): who is woken by such an event is woken again after
- * these pauses, the later ones for as long as the container seems to run.
+ * these pauses: closely as long as the container seems to run, and a few times in any case.
  */
-const lookAgainMs = [20, 130, 850];
-const lookOnMs = [1_000, 2_000, 4_000, 8_000, 16_000];
+const looks: readonly { readonly afterMs: number; readonly anyhow?: true }[] = [
+  { afterMs: 20, anyhow: true },
+  ...[15, 20, 25, 30].map((afterMs) => ({ afterMs })),
+  { afterMs: 40, anyhow: true },
+  ...[100, 250].map((afterMs) => ({ afterMs })),
+  { afterMs: 500, anyhow: true },
+  ...[1_000, 2_000, 4_000, 8_000, 16_000].map((afterMs) => ({ afterMs })),
+];
+const anyhowMax = looks.findLastIndex(({ anyhow }) => anyhow);
 /** Events about sandboxes that no worker knows lead to one relist, this much later. */
 const unknownDelayMs = 100;
 
@@ -53,13 +60,13 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
   off();
 }
 
-function lookAgain(of: { readonly pods: PodManager; readonly later: Later }, event: RuntimeEvent, look: number): void {
-  const ms = [...lookAgainMs, ...lookOnMs][look];
-  if (ms === undefined) return;
-  of.later.after(ms, () => {
-    if (look >= lookAgainMs.length && !of.pods.seemsToRun(event)) return;
-    of.pods.wakeSandbox(event.sandboxId);
-    lookAgain(of, event, look + 1);
+function lookAgain(of: { readonly pods: PodManager; readonly later: Later }, event: RuntimeEvent, index: number): void {
+  const look = looks[index];
+  if (!look) return;
+  of.later.after(look.afterMs, () => {
+    if (look.anyhow || of.pods.seemsToRun(event)) of.pods.wakeSandbox(event.sandboxId);
+    else if (index > anyhowMax) return;
+    lookAgain(of, event, index + 1);
   });
 }
 
