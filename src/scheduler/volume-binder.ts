@@ -6,8 +6,9 @@ import {
   persistentvolumes,
   selectedNodeAnnotation,
 } from '../api/mod.ts';
-import { type Clock, onAbort } from '../base/mod.ts';
+import type { Clock } from '../base/mod.ts';
 import { type Client, referenceTo } from '../client/mod.ts';
+import { untilSettled } from './until-settled.ts';
 import { type Claim, claimKeyOf, isReachable, type Volume, type VolumeCaches } from './volumes.ts';
 
 /** What is to be done on a node for the claims of a pod that are not bound yet. */
@@ -54,31 +55,17 @@ function untilBound({ clock, caches, signal, bindMs }: BinderContext, awaited: A
   const left = new Map(awaited.claims.map((claim) => [claimKeyOf(claim), claim] as const));
   // The patch's own event may be still to come: only a node that was there and is gone again means anything.
   const seen = new Set<string>();
-  return new Promise((resolve, reject) => {
-    const offs: (() => void)[] = [];
-    let ended = false;
-    const settle = (end: () => void) => {
-      if (ended) return;
-      ended = true;
-      // Not within a cache's first call of the handler, which comes before its `off` is known.
-      queueMicrotask(() => {
-        for (const off of offs) off();
-      });
-      end();
-    };
+  return untilSettled({ clock, signal, ms: bindMs, late: 'context deadline exceeded' }, ({ settle, follow }) => {
     const look = () => {
       for (const [key, claim] of left) {
         const state = stateOf({ caches, awaited, seen }, key, claim);
         if (state.is === 'bound') left.delete(key);
-        if (state.is === 'failed') return settle(() => reject(new Error(state.why)));
+        if (state.is === 'failed') return settle(new Error(state.why));
       }
-      if (left.size === 0) settle(resolve);
+      if (left.size === 0) settle();
     };
-    const timer = clock.after(bindMs, () => settle(() => reject(new Error('context deadline exceeded'))));
-    offs.push(() => timer.cancel());
-    offs.push(onAbort(signal, (reason) => settle(() => reject(reason))));
-    offs.push(caches.claims.onChange(({ old, next }) => left.has(claimKeyOf(next ?? old ?? {})) && look()));
-    offs.push(
+    follow(caches.claims.onChange(({ old, next }) => left.has(claimKeyOf(next ?? old ?? {})) && look()));
+    follow(
       caches.volumes.onChange(({ next }) => next && left.has(`${next.spec?.claimRef?.namespace}/${next.spec?.claimRef?.name}`) && look()),
     );
     look();

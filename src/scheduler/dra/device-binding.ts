@@ -1,8 +1,9 @@
 // Devices that somebody has to make ready for the node before the pod may be bound: their binding conditions are waited for.
 // Source: https://kubernetes.io/docs/concepts/resource-management/dynamic-resource-allocation/dra-features/#device-binding-conditions
 import type { ResourceV1ResourceClaim } from '../../api/mod.ts';
-import { type Clock, onAbort } from '../../base/mod.ts';
+import type { Clock } from '../../base/mod.ts';
 import type { Informer } from '../../client/mod.ts';
+import { untilSettled } from '../until-settled.ts';
 
 export type Readiness = { readonly is: 'ready' | 'waiting' } | { readonly is: 'failed'; readonly why: string };
 
@@ -36,34 +37,20 @@ export interface DeviceWait {
 
 /** Resolves when every device of the claims is ready. Rejects when one fails, a claim goes, or time is up. */
 export function untilReady({ claims, clock, signal, ms }: DeviceWait, keys: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const offs: (() => void)[] = [];
-    let ended = false;
-    const settle = (end: () => void) => {
-      if (ended) return;
-      ended = true;
-      // Not within the cache's first call of the handler, which comes before its `off` is known.
-      queueMicrotask(() => {
-        for (const off of offs) off();
-      });
-      end();
-    };
+  return untilSettled({ clock, signal, ms, late: 'device binding timeout' }, (wait) => {
     const look = () => {
       let waiting = false;
       for (const key of keys) {
         const claim = claims.get(key);
-        if (!claim) return settle(() => reject(new Error(`resourceclaim ${key} not found`)));
+        if (!claim) return wait.settle(new Error(`resourceclaim ${key} not found`));
         const readiness = readinessOf(claim);
-        if (readiness.is === 'failed') return settle(() => reject(new Error(readiness.why)));
+        if (readiness.is === 'failed') return wait.settle(new Error(readiness.why));
         // Until the cache shows the allocation nothing is known of it.
         waiting ||= readiness.is === 'waiting' || claim.status?.allocation === undefined;
       }
-      if (!waiting) settle(resolve);
+      if (!waiting) wait.settle();
     };
-    const timer = clock.after(ms, () => settle(() => reject(new Error('device binding timeout'))));
-    offs.push(() => timer.cancel());
-    offs.push(onAbort(signal, (reason) => settle(() => reject(reason))));
-    offs.push(claims.onChange(() => !ended && look()));
+    wait.follow(claims.onChange(() => !wait.ended && look()));
     look();
   });
 }
