@@ -7,7 +7,7 @@ import { flowArguments } from './flows.ts';
 import { frontendsOf } from './model.ts';
 import { type BaseOptions, renderAll } from './nftables.ts';
 import { Program } from './plan.ts';
-import { type Packet, PacketFilter } from './trace.fake.ts';
+import { type Packet, PacketFilter, refused, targets } from './trace.fake.ts';
 
 const base: BaseOptions = {
   ...base4,
@@ -34,12 +34,6 @@ const filterOf = (one: V1Service, ...slices: V1EndpointSlice[]): PacketFilter =>
 const pod = (to: string, port = 80): Packet => ({ from: 'fd00:42::9', to, port, protocol: 'tcp', by: base.bridge });
 const host = (to: string, port = 80): Packet => ({ from: nodeIp, to, port, protocol: 'tcp' });
 const outside = (to: string, port = 80): Packet => ({ from: '2001:db8:7::7', to, port, protocol: 'tcp', by: 'eth0' });
-const targets = (filter: PacketFilter, packet: Packet): readonly string[] =>
-  filter
-    .outcomes(packet)
-    .map((fate) => (fate.is === 'delivered' ? fate.to : fate.is))
-    .sort();
-const refused = { is: 'refused', how: 'with tcp reset' };
 
 test('the table speaks of IPv6 alone', () => {
   const program = new Program(base.podCidr);

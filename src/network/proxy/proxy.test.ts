@@ -6,7 +6,7 @@ import { around, base, type EndpointWords, here, nodeIp, service, slice } from '
 import { addressKey, type Frontend, frontendsOf } from './model.ts';
 import { expectedListing, renderAll, renderChange } from './nftables.ts';
 import { Program } from './plan.ts';
-import { type Packet, PacketFilter } from './trace.fake.ts';
+import { type Packet, PacketFilter, refused, targets } from './trace.fake.ts';
 
 const filterOf = (...of: readonly (readonly [V1Service, ...V1EndpointSlice[]])[]): PacketFilter => {
   const program = new Program(base.podCidr);
@@ -25,12 +25,6 @@ const pod = (to: string, port = 80, protocol: Packet['protocol'] = 'tcp'): Packe
 });
 const host = (to: string, port = 80): Packet => ({ from: nodeIp, to, port, protocol: 'tcp' });
 const outside = (to: string, port = 80): Packet => ({ from: '198.51.100.7', to, port, protocol: 'tcp', by: 'eth0' });
-const targets = (filter: PacketFilter, packet: Packet): readonly string[] =>
-  filter
-    .outcomes(packet)
-    .map((fate) => (fate.is === 'delivered' ? fate.to : fate.is))
-    .sort();
-const refused = { is: 'refused', how: 'with tcp reset' };
 const ip = '10.96.0.20';
 const two = [{ ip: '10.42.0.5' }, { ip: '10.42.0.6' }];
 const both = ['10.42.0.5:8080', '10.42.0.6:8080'];

@@ -347,3 +347,12 @@ function isIn(address: string, range: string): boolean {
 function fateOf(found: NonNullable<Verdict>): Fate {
   return found.end === 'reject' ? { is: 'refused', how: found.how } : { is: 'dropped' };
 }
+
+/** Where a packet may end up, over every choice that the rules leave to chance; sorted. */
+export const targets = (filter: PacketFilter, packet: Packet): readonly string[] =>
+  filter
+    .outcomes(packet)
+    .map((fate) => (fate.is === 'delivered' ? fate.to : fate.is))
+    .sort();
+
+export const refused = { is: 'refused', how: 'with tcp reset' };
