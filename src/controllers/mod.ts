@@ -56,8 +56,6 @@ export interface ControllersOptions extends ControllerContext {
   readonly rootCaPem?: string;
   /** The range of all nodes' pods. Without it nodes get no part of one. */
   readonly clusterCidr?: string | undefined;
-  /** How many finished pods are kept; 0: all of them. Default 12,500. */
-  readonly terminatedPodThreshold?: number | undefined;
   /** Signs approved certificate requests. Without it they wait for somebody else. */
   readonly signer?: CertificateSigner | undefined;
   /** A client that acts as this service account of kube-system, for controllers that need more rights than the others. Default: `client`. */
@@ -83,6 +81,7 @@ const controllers: Readonly<Record<string, Run>> = {
   nodeLifecycle: runNodeLifecycleController,
   taintEviction: runTaintEvictionController,
   garbageCollector: runGarbageCollector,
+  podGarbageCollector: runPodGarbageCollector,
   ttl: runTtlController,
   disruption: runDisruptionController,
   resourceQuota: runResourceQuotaController,
@@ -117,8 +116,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
   if (options.kinds.some((kind) => kind.resource === 'resourceclaims')) all.resourceClaim = runResourceClaimController;
   if (options.kinds.some((kind) => kind.resource === 'servicecidrs')) all.serviceCidr = runServiceCidrController;
   const context: ControllerContext = definesKinds(options) ? { ...options, customKinds: followCustomKinds(options.informers) } : options;
-  const { aggregated = options.client, terminatedPodThreshold } = options;
-  all.podGarbageCollector = (context) => runPodGarbageCollector({ ...context, terminatedPodThreshold });
+  const { aggregated = options.client } = options;
   all.horizontalPodAutoscaler = (context) => runHorizontalPodAutoscalerController({ ...context, aggregated });
   const { clusterCidr } = options;
   if (clusterCidr !== undefined) all.nodeIpam = (context) => runNodeIpamController({ ...context, clusterCidr });
