@@ -163,13 +163,22 @@ test('services of every kind are reached by both families, from pods and from bo
     expect([ip, await answering(ip, 30_080, [b], [server, second])]).toEqual([ip, everyone]);
     expect([ip, await onHost(second, ip, 8181)]).toEqual([ip, first]);
   }
-  // The loopback address of IPv6 serves no node ports, as everywhere; that of IPv4 does.
-  expect([await onHost(server, '::1', 30_080), everyone.includes(await onHost(server, '127.0.0.1', 30_080))]).toEqual([
-    'failed with 7',
-    true,
-  ]);
+  // The loopback address of IPv6 serves no node ports, as everywhere; that of IPv4 does, wherever its pods are.
+  expect(await onHost(server, '::1', 30_080)).toBe('failed with 7');
+  expect(await answering('127.0.0.1', 30_080, [], [server])).toEqual(everyone);
+  expect(await answering('127.0.0.1', 30_080, [], [second])).toEqual(everyone);
   expect(await onHost(server, 'fd00:162::fff0')).toBe('failed with 7');
 }, 60_000);
+
+test('nobody else gets to what a machine serves on its loopback', async () => {
+  // A neighbor that sends such addresses out, where any other machine keeps them to itself.
+  await must(second.in('ip', 'route', 'del', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local'));
+  await must(second.in('ip', 'route', 'add', '127.7.0.0/16', 'via', server.address));
+  const { code } = await second.in('curl', '-ks', '-m', '2', `https://127.7.0.1:${port}/version`);
+  await must(second.in('ip', 'route', 'add', 'local', '127.0.0.0/8', 'dev', 'lo', 'table', 'local'));
+  expect(code).toBe(28);
+  expect((await server.in('curl', '-ks', '-m', '2', `https://127.7.0.1:${port}/version`)).code).toBe(0);
+});
 
 test('affinity and the policy Local hold for both', async () => {
   const [six = ''] = await field('service six', '.spec.clusterIPs[*]');

@@ -98,8 +98,11 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       // Nor its link-local one: until that stands, the bridge asks for no pod's link address, and packets to new pods are lost.
       if (families.includes(ipv6)) await fs.writeInto(`/proc/sys/net/ipv6/conf/${bridge}/accept_dad`, '0');
       await must(ip('link', 'set', bridge, 'up'));
-      const bridgeNetfilter = await setSysctls({ fs, sysctls, bridge, families, ip });
+      const bridgeNetfilter = await setSysctls({ fs, sysctls, families, ip });
       await nft(ranges.map((of) => renderRules({ table, bridge, ...of, bridgeNetfilter })).join(''));
+      // A port of the host reached by way of loopback has a source of 127.0.0.1 until it is translated: to a pod here, through the
+      // tunnel, or by any other way outside. The rules keep everything else with such addresses out.
+      if (families.includes(ipv4)) await sysctls.set(routeLocalnet, '1');
       await passOtherFirewalls({ nft, families, mark: table }, bridge);
       await fs.mkdir(leasesDir, { mode: 0o700 });
       await fs.mkdir(confDir, { mode: 0o755 });
@@ -191,22 +194,21 @@ async function forgetExceptions({ nft, families, mark }: Exceptions): Promise<vo
   }
 }
 
+const routeLocalnet = 'net/ipv4/conf/all/route_localnet';
+
 interface SysctlOptions {
   readonly fs: FileSystem;
   readonly sysctls: Sysctls;
-  readonly bridge: string;
   readonly families: readonly Family[];
   readonly ip: (...args: string[]) => ReturnType<typeof runIp>;
 }
 
 /** Gives whether the kernel shows bridged packets to nftables. */
-async function setSysctls({ fs, sysctls, bridge, families, ip }: SysctlOptions): Promise<boolean> {
+async function setSysctls({ fs, sysctls, families, ip }: SysctlOptions): Promise<boolean> {
   let bridgeNetfilter = true;
   for (const family of families) {
     if (family === ipv4) {
       await sysctls.set('net/ipv4/ip_forward', '1');
-      // A host port reached by way of loopback has a source of 127.0.0.1 until it is translated.
-      await fs.writeInto(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
     } else {
       await keepRouterAdvertisements(fs, sysctls, (await ip('-6', '-j', 'route', 'show', 'default')).stdout);
       await sysctls.set('net/ipv6/conf/all/forwarding', '1');

@@ -41,11 +41,13 @@ export function renderRules({ table, bridge, podCidr, clusterCidr, bridgeNetfilt
       hook: 'type nat hook postrouting priority 100',
       rules: [
         `${ip} saddr ${podCidr} ${ip} daddr != ${clusterCidr} oifname != "${bridge}" ${ip} daddr != ${multicast} masquerade`,
-        // A host port reached by way of loopback: the pod cannot answer to 127.0.0.1.
-        `${ip} saddr ${loopback} oifname "${bridge}" masquerade`,
+        // A port of the host reached by way of loopback: nobody else can answer to 127.0.0.1.
+        `${ip} saddr ${loopback} oifname != "lo" masquerade`,
         ...(bridgeNetfilter ? [] : [`${ip} saddr ${podCidr} oifname "${bridge}" ct status dnat masquerade`]),
       ],
     },
+    // The kernel lets addresses of loopback in and out of every interface, for answers to what the host asked by way of its loopback.
+    input: { hook: 'type filter hook input priority 0', rules: [`iifname != "lo" ${ip} daddr ${loopback} ct status ! dnat drop`] },
     forward: { hook: 'type filter hook forward priority 0', rules: [`iifname "${bridge}" accept`, `oifname "${bridge}" accept`] },
   };
   return [

@@ -121,8 +121,6 @@ function chainsOf(base: BaseOptions): Readonly<Record<string, Chain>> {
     'filter-input': {
       hook: 'type filter hook input priority 0',
       rules: [
-        // What pods reach of the host's loopback, they reach by translation only: the bridge lets such addresses in for it.
-        `iifname "${bridge}" ${ip} daddr ${loopback} ct status ! dnat drop`,
         `iifname != { "lo", "${bridge}" } ${ip} daddr ${gateway} ct status ! dnat drop`,
         ...unserved,
       ],
