@@ -120,10 +120,7 @@ function chainsOf(base: BaseOptions): Readonly<Record<string, Chain>> {
     },
     'filter-input': {
       hook: 'type filter hook input priority 0',
-      rules: [
-        `iifname != { "lo", "${bridge}" } ${ip} daddr ${gateway} ct status ! dnat drop`,
-        ...unserved,
-      ],
+      rules: [`iifname != { "lo", "${bridge}" } ${ip} daddr ${gateway} ct status ! dnat drop`, ...unserved],
     },
     'filter-forward': { hook: 'type filter hook forward priority 0', rules: unserved },
     'filter-output': { hook: 'type filter hook output priority 0', rules: unserved },
