@@ -1,6 +1,6 @@
 // What the commands' flags have in common: how they are read, and the sentence for what does not fit.
 import { parseArgs } from 'node:util';
-import { formatIp, type IPFamily, parseIp, parseRange } from '../api/mod.ts';
+import { formatRange, type IPFamily, parseCidr, parseIp } from '../api/mod.ts';
 import { type LogLevel, logLevels } from '../base/mod.ts';
 
 /** A mistake of the user, or a state of the machine that the user can mend: printed as one sentence, exit code 1. */
@@ -78,17 +78,15 @@ export function rangesFlag(name: string, text: string | undefined, bits: RangeBi
 
 /** Gives the family. */
 function rangeFlag(name: string, text: string, bits: RangeBits['ipv4']): IPFamily {
-  const range = parseRange(text);
-  const prefix = Number(text.split('/')[1]);
-  if (!range || prefix < bits.min || prefix > bits.max) {
+  const range = parseCidr(text);
+  if (!range || range.prefix < bits.min || range.prefix > bits.max) {
     const kind = text.includes(':') ? 'an IPv6' : 'an IPv4';
     throw new CommandError(
       `${name}: got "${text}", wants ${kind} range with a prefix of ${bits.min} to ${bits.max} bits, such as ${bits.example}.`,
     );
   }
-  const plain = `${formatIp({ family: range.family, value: range.base })}/${prefix}`;
-  if (parseIp(text.split('/')[0] ?? '')?.value !== range.base) {
-    throw new CommandError(`${name}: got "${text}", which has host bits set; did you mean ${plain}?`);
+  if (parseIp(text.split('/')[0] ?? '')?.value !== range.first) {
+    throw new CommandError(`${name}: got "${text}", which has host bits set; did you mean ${formatRange(range)}?`);
   }
   return range.family;
 }

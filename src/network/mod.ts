@@ -1,20 +1,8 @@
 // The door of network/.
 
+export { type ClusterRanges, chooseClusterRanges, chooseRange, findClash, firstNodeRange, splitRanges } from './addresses/choose-range.ts';
 export { type Family, familyOf } from './addresses/family.ts';
 export { ipv6Problem } from './addresses/ipv6-support.ts';
-export {
-  addressAt,
-  type ClusterRanges,
-  chooseClusterRanges,
-  chooseRange,
-  findClash,
-  firstNodeRange,
-  formatRange,
-  overlap,
-  parseRange,
-  type Range,
-  splitRanges,
-} from './addresses/range.ts';
 export { shapesBandwidth } from './cni/bandwidth.ts';
 export { bridgeName } from './cni/conflist.ts';
 export { HostPortTable, HostPortTakenError, type PublishRequest } from './cni/host-ports.ts';

@@ -3,7 +3,8 @@ import type { V1IPBlock, V1NetworkPolicy, V1NetworkPolicyPeer, V1NetworkPolicyPo
 import type { KindDefinition } from '../kind.ts';
 import { ageColumn, nameColumn, selectorCell } from '../meta/columns.ts';
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../meta/field-error.ts';
-import { cidrProblems, parseIPv4, parseIPv6 } from '../meta/ip.ts';
+import { cidrProblems } from '../meta/ip.ts';
+import { containsRange, type IpRange, parseCidr } from '../meta/ip-range.ts';
 import { portNameProblems, portNumberProblems } from '../meta/names.ts';
 import type { Draft } from '../meta/object.ts';
 import { addProblems } from '../meta/validate-metadata.ts';
@@ -38,35 +39,18 @@ function validatePort({ protocol, port, endPort }: V1NetworkPolicyPort, path: st
   }
 }
 
-interface Range {
-  readonly bytes: readonly number[];
-  readonly bits: number;
-}
-
-function parseRange(cidr: string): Range | undefined {
-  if (cidrProblems(cidr).length > 0) return undefined;
-  const [address = '', bits = ''] = cidr.split('/');
-  return { bytes: parseIPv4(address) ?? parseIPv6(address) ?? [], bits: Number(bits) };
-}
-
-function contains(outer: Range, inner: Range): boolean {
-  if (outer.bytes.length !== inner.bytes.length) return false;
-  const whole = outer.bits >> 3;
-  const mask = 0xff00 >> (outer.bits & 7);
-  const same = (i: number, bits: number): boolean => ((outer.bytes[i] ?? 0) & bits) === ((inner.bytes[i] ?? 0) & bits);
-  return outer.bytes.slice(0, whole).every((_, i) => same(i, 0xff)) && same(whole, mask & 0xff);
-}
+const rangeOf = (cidr: string): IpRange | undefined => (cidrProblems(cidr).length > 0 ? undefined : parseCidr(cidr));
 
 function validateBlock({ cidr = '', except = [] }: V1IPBlock, path: string, errors: FieldError[]): void {
   if (cidr === '') return void errors.push(required(`${path}.cidr`));
   addProblems(errors, `${path}.cidr`, cidr, cidrProblems(cidr));
-  const outer = parseRange(cidr);
+  const outer = rangeOf(cidr);
   if (outer === undefined) return;
   except.forEach((hole, i) => {
     const at = `${path}.except[${i}]`;
     addProblems(errors, at, hole, cidrProblems(hole));
-    const inner = parseRange(hole);
-    if (inner !== undefined && (!contains(outer, inner) || outer.bits >= inner.bits)) {
+    const inner = rangeOf(hole);
+    if (inner !== undefined && (!containsRange(outer, inner) || outer.prefix === inner.prefix)) {
       errors.push(invalidValue(at, hole, 'must be a strict subset of `cidr`'));
     }
   });

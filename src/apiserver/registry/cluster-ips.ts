@@ -5,11 +5,13 @@ import {
   apiVersionOf,
   type Draft,
   formatIp,
+  formatRange,
   type IPFamily,
   type IpRange,
   ipaddresses,
   type KubeObject,
   parseIp,
+  sizeOf,
   type V1IPAddress,
 } from '../../api/mod.ts';
 import { assert, type Random } from '../../base/mod.ts';
@@ -40,8 +42,11 @@ const attemptsMax = 20;
 
 export const isManaged = (address: V1IPAddress): boolean => address.metadata?.labels?.[managedByLabel] === allocatorName;
 
+/** Of a larger range, only so many addresses are given out. */
+const sizeMax = 1n << 20n;
+
 /** The low end of a range is left for those who choose, until the rest is used up. Source: KEP 3070. */
-export const reservedOf = ({ size }: Pick<IpRange, 'size'>): number => (size <= 16 ? 0 : Math.min(Math.max(16, size >> 4), 256));
+export const reservedOf = (size: number): number => (size <= 16 ? 0 : Math.min(Math.max(16, size >> 4), 256));
 
 export function isOwnedBy({ spec }: V1IPAddress, owner: AddressOwner): boolean {
   const parent = spec?.parentRef;
@@ -118,12 +123,15 @@ export class ClusterIps {
   #free(family: IPFamily): string | undefined {
     const resource = addressesOf(this.#registry());
     for (const range of this.ranges.ready(family)) {
-      if (this.#full.get(range.cidr) === resource.cache.lastChange) continue;
-      const last = range.family === 'IPv4' ? range.size - 2 : range.size - 1;
-      const reserved = Math.min(reservedOf(range), last);
+      const cidr = formatRange(range);
+      if (this.#full.get(cidr) === resource.cache.lastChange) continue;
+      const all = sizeOf(range);
+      const size = Number(all < sizeMax ? all : sizeMax);
+      const last = range.family === 'IPv4' ? size - 2 : size - 1;
+      const reserved = Math.min(reservedOf(size), last);
       const ip = this.#probe(resource, range, reserved + 1, last) ?? this.#probe(resource, range, 1, reserved);
       if (ip !== undefined) return ip;
-      if (this.#pending.size === 0) this.#full.set(range.cidr, resource.cache.lastChange);
+      if (this.#pending.size === 0) this.#full.set(cidr, resource.cache.lastChange);
     }
     return undefined;
   }

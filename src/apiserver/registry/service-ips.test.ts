@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { formatIp, hasAddress, parseIp, parseRange } from '../../api/mod.ts';
+import { formatIp, hasAddress, parseCidr, parseIp } from '../../api/mod.ts';
 import { SeededRandom } from '../../base/mod.ts';
 import { openMemoryStore } from '../../store/mod.ts';
 import { bodyOf, type Loose, services, startTestCore, type TestCore } from '../testing/fixture.ts';
@@ -145,12 +145,12 @@ test.each([
   ['fd00::/112', 'fd00::1:0', false],
   ['fd00::/64', 'fd00::ff:0:0:1', true],
 ])('%s gives out %s: %s', (cidr, text, want) => {
-  const [range, address] = [parseRange(cidr), parseIp(text)];
+  const [range, address] = [parseCidr(cidr), parseIp(text)];
   expect(range && address && hasAddress(range, address)).toBe(want);
 });
 
 test('malformed ranges are none', () => {
-  expect([parseRange('nonsense'), parseRange('10.0.0.0/33'), parseRange('10.0.0.0')]).toEqual([undefined, undefined, undefined]);
+  expect([parseCidr('nonsense'), parseCidr('10.0.0.0/33'), parseCidr('10.0.0.0')]).toEqual([undefined, undefined, undefined]);
 });
 
 test('the allocator leaves the reserved end until the rest is used up', () => {

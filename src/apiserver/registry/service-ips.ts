@@ -13,8 +13,9 @@ import {
   needsClusterIP,
   needsHealthCheckPort,
   needsNodePort,
-  parseRange,
+  parseCidr,
   serviceAddressErrors,
+  sizeOf,
   type V1Service,
   type V1ServicePort,
 } from '../../api/mod.ts';
@@ -70,8 +71,8 @@ export interface ServiceIps {
 export function createServiceIps(options: ServiceIpsOptions): ServiceIps {
   const cidrs = options.serviceCidr.split(',');
   const configured = cidrs.map((cidr) => {
-    const range = parseRange(cidr);
-    assert(range && range.size >= 4, `the service range ${cidr} is no usable CIDR`);
+    const range = parseCidr(cidr);
+    assert(range && sizeOf(range) >= 4n, `the service range ${cidr} is no usable CIDR`);
     return range;
   });
   const [first, second, ...more] = configured;

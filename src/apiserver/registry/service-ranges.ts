@@ -6,7 +6,7 @@ import {
   type IpAddress,
   type IpRange,
   type KubeObject,
-  parseRange,
+  parseCidr,
   servicecidrs,
   type V1ServiceCIDR,
 } from '../../api/mod.ts';
@@ -61,4 +61,4 @@ export class ServiceRanges {
   }
 }
 
-const rangesOf = ({ spec }: V1ServiceCIDR): IpRange[] => (spec?.cidrs ?? []).flatMap((cidr) => parseRange(cidr) ?? []);
+const rangesOf = ({ spec }: V1ServiceCIDR): IpRange[] => (spec?.cidrs ?? []).flatMap((cidr) => parseCidr(cidr) ?? []);

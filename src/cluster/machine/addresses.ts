@@ -1,5 +1,6 @@
 // The addresses by which pods know this machine and what it serves. Pure.
-import { addressAt, type Family, familyOf, parseRange, splitRanges } from '../../network/mod.ts';
+import { addressAt, parseRange } from '../../api/mod.ts';
+import { type Family, familyOf, splitRanges } from '../../network/mod.ts';
 import { type ClusterIdentity, MachineError } from './data-dir.ts';
 
 /** The last label of every name in the cluster. */

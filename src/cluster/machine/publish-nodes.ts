@@ -1,8 +1,17 @@
 // What machines that join find in the API: what they must know of the cluster, and what nodes may do besides what they may anywhere.
 // Each node runs its service proxy and its DNS server under its own name, and so needs what those read.
-import { clusterrolebindings, clusterroles, configmaps, hasReason, rolebindings, roles, type V1ConfigMap } from '../../api/mod.ts';
+import {
+  clusterrolebindings,
+  clusterroles,
+  configmaps,
+  hasReason,
+  parseRange,
+  rolebindings,
+  roles,
+  type V1ConfigMap,
+} from '../../api/mod.ts';
 import type { Client } from '../../client/mod.ts';
-import { parseRange, splitRanges } from '../../network/mod.ts';
+import { splitRanges } from '../../network/mod.ts';
 import type { ClusterIdentity } from './data-dir.ts';
 import { createMissing } from './join.ts';
 import type { PodWays } from './services.ts';

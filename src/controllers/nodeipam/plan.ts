@@ -1,8 +1,6 @@
 // Which part of the cluster's pod range is whose, and which comes next. Pure state: no node is asked for here.
-import { formatIp, type IPFamily, type IpRange, parseRange } from '../../api/mod.ts';
+import { formatRange, hostBitsOf, type IpRange, lastOf, nodePrefix, parseCidr } from '../../api/mod.ts';
 
-/** A node's part of the range. Of IPv4, 254 addresses: more than the pods that a node runs. */
-const nodePrefix: Readonly<Record<IPFamily, number>> = { IPv4: 24, IPv6: 64 };
 /** Beyond it, parts are not given out: a range can be very large. */
 const partsMax = 2 ** 16;
 
@@ -17,23 +15,22 @@ export class NodeRanges {
 
   /** Throws for anything but a range. */
   constructor(clusterCidr: string) {
-    const range = parseRange(clusterCidr);
-    const prefix = Number(clusterCidr.split('/')[1]);
+    const range = parseCidr(clusterCidr);
     if (!range) throw new Error(`The range of pods must be a range such as 10.42.0.0/16, got "${clusterCidr}"`);
     this.#range = range;
-    this.#prefix = Math.max(nodePrefix[range.family], prefix);
-    this.#count = Math.min(partsMax, 2 ** (this.#prefix - prefix));
+    this.#prefix = Math.max(nodePrefix[range.family], range.prefix);
+    this.#count = Math.min(partsMax, 2 ** (this.#prefix - range.prefix));
   }
 
   /** The parts that a range touches; empty for one elsewhere, or of the other family. */
   #partsOf(cidr: string): { from: number; to: number } {
-    const range = parseRange(cidr);
+    const range = parseCidr(cidr);
     if (range?.family !== this.#range.family) return { from: 0, to: -1 };
     const shift = this.#hostBits();
     const clamp = (part: bigint) => Math.max(-1, Math.min(Number(part), this.#count));
     return {
-      from: Math.max(0, clamp((range.base - this.#range.base) >> shift)),
-      to: Math.min(this.#count - 1, clamp((range.last - this.#range.base) >> shift)),
+      from: Math.max(0, clamp((range.first - this.#range.first) >> shift)),
+      to: Math.min(this.#count - 1, clamp((lastOf(range) - this.#range.first) >> shift)),
     };
   }
 
@@ -80,11 +77,11 @@ export class NodeRanges {
   }
 
   #hostBits(): bigint {
-    return BigInt((this.#range.family === 'IPv4' ? 32 : 128) - this.#prefix);
+    return hostBitsOf({ family: this.#range.family, prefix: this.#prefix });
   }
 
   #format(part: number): string {
-    const { family, base } = this.#range;
-    return `${formatIp({ family, value: base + (BigInt(part) << this.#hostBits()) })}/${this.#prefix}`;
+    const { family, first } = this.#range;
+    return formatRange({ family, first: first + (BigInt(part) << this.#hostBits()), prefix: this.#prefix });
   }
 }

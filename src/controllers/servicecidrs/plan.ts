@@ -4,8 +4,8 @@ import {
   getCondition,
   hasAddress,
   type IpRange,
+  parseCidr,
   parseIp,
-  parseRange,
   serviceCidrProtection,
   setCondition,
   type V1ServiceCIDR,
@@ -16,7 +16,7 @@ const deletionGraceMs = 10_000;
 /** An address that is in use tells nobody when it is given back: looked again after so long. */
 const blockedMs = 2_000;
 
-const rangesOf = ({ spec }: V1ServiceCIDR): IpRange[] => (spec?.cidrs ?? []).flatMap((cidr) => parseRange(cidr) ?? []);
+const rangesOf = ({ spec }: V1ServiceCIDR): IpRange[] => (spec?.cidrs ?? []).flatMap((cidr) => parseCidr(cidr) ?? []);
 
 /** Whether every range of `leaving` lies in one of another ServiceCIDR, so that no address can be left without one. */
 export function isCovered(leaving: V1ServiceCIDR, others: readonly V1ServiceCIDR[]): boolean {

@@ -1,8 +1,9 @@
 // The configuration of the CNI plugins of one cluster. Pure.
 // https://www.cni.dev/docs/spec/ and https://www.cni.dev/plugins/current/main/bridge/
+
 import { createHash } from 'node:crypto';
+import { addressAt, parseRange } from '../../api/mod.ts';
 import { familyOf } from '../addresses/family.ts';
-import { addressAt, parseRange } from '../addresses/range.ts';
 
 /** 0.4.0 is what the oldest plugins and containerds in use understand. */
 const cniVersion = '0.4.0';

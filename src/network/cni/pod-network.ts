@@ -1,11 +1,13 @@
 // The pod network of one cluster on this machine: a bridge, addresses from the node's range, translation for what goes outside.
+
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { addressAt, parseRange } from '../../api/mod.ts';
 import type { Clock } from '../../base/mod.ts';
 import type { FileSystem } from '../../base/ports/fs.ts';
 import type { Processes } from '../../base/ports/process.ts';
+import { splitRanges, takenRanges } from '../addresses/choose-range.ts';
 import { type Family, familyOf, ipv4, ipv6 } from '../addresses/family.ts';
-import { addressAt, parseRange, splitRanges, takenRanges } from '../addresses/range.ts';
 import { createNft, type Nft } from '../nftables/nft.ts';
 import { PodGate } from '../policy/gate.ts';
 import { removePodRoutes } from '../routes/remove.ts';
@@ -90,11 +92,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
       // The bridge stands before the first pod, so that the host has its address on it.
       if (!links.stdout.includes(`"${bridge}"`)) await must(ip('link', 'add', bridge, 'mtu', String(mtu), 'type', 'bridge'));
       await must(ip('link', 'set', bridge, 'address', bridgeMac(clusterId)));
-      for (const { family, gateway, prefix } of ranges) {
-        // Nobody else has it, and it is needed at once.
-        const flags = family === ipv6 ? ['nodad'] : [];
-        await must(ip('addr', 'replace', `${gateway}/${prefix}`, 'dev', bridge, ...flags));
-      }
+      for (const range of ranges) await giveAddress(ip, bridge, range);
       // Nor its link-local one: until that stands, the bridge asks for no pod's link address, and packets to new pods are lost.
       if (families.includes(ipv6)) await fs.writeInto(`/proc/sys/net/ipv6/conf/${bridge}/accept_dad`, '0');
       await must(ip('link', 'set', bridge, 'up'));
@@ -171,6 +169,12 @@ function rangesOf(podCidr: string, clusterCidr: string): readonly NodeRanges[] {
     const cluster = whole.find((other) => familyOf(other) === family) ?? text;
     return { family, podCidr: text, clusterCidr: cluster, gateway: addressAt(range, 1), prefix: range.prefix };
   });
+}
+
+async function giveAddress(ip: SysctlOptions['ip'], bridge: string, { family, gateway, prefix }: NodeRanges): Promise<void> {
+  // Nobody else has it, and it is needed at once.
+  const flags = family === ipv6 ? ['nodad'] : [];
+  await must(ip('addr', 'replace', `${gateway}/${prefix}`, 'dev', bridge, ...flags));
 }
 
 interface Exceptions {

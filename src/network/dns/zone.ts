@@ -1,7 +1,16 @@
 // The cluster's names: from a question to records, out of services and endpoint slices as they are at this moment. Pure.
 // https://github.com/kubernetes/dns/blob/master/docs/specification.md (version 1.1.0)
-import { formatIp, isHeadless, parseIp, serviceNameLabel, type V1Endpoint, type V1EndpointSlice, type V1Service } from '../../api/mod.ts';
-import { isIn, parseRange } from '../addresses/range.ts';
+import {
+  formatIp,
+  isHeadless,
+  isInRange,
+  parseIp,
+  parseRange,
+  serviceNameLabel,
+  type V1Endpoint,
+  type V1EndpointSlice,
+  type V1Service,
+} from '../../api/mod.ts';
 import type { DnsRecord, RecordData } from './wire.ts';
 
 /** Of every record: short, because endpoints come and go. */
@@ -232,7 +241,7 @@ function lookUpReverse(zone: Zone, name: string, ip: string, type: RecordType): 
     );
   const isOwn = zone.ownRanges.some((text) => {
     const range = parseRange(text);
-    return range !== undefined && isIn(ip, range);
+    return range !== undefined && isInRange(ip, range);
   });
   return isOwn ? missing : { is: 'foreign' };
 }

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import {
   compileSelector,
   type Labels,
+  lastOf,
+  parseRange,
   selectorOf,
   type V1IPBlock,
   type V1LabelSelector,
@@ -13,7 +15,6 @@ import {
   type V1Pod,
 } from '../../api/mod.ts';
 import type { Family } from '../addresses/family.ts';
-import { lastOf, parseRange } from '../addresses/range.ts';
 import { isPort, plainAddress } from '../proxy/backends.ts';
 import { type Protocol, protocols } from '../proxy/model.ts';
 

@@ -2,11 +2,12 @@
 import {
   compileLabelSelector,
   type Labels,
+  parseRange,
+  rangesOverlap,
   type V1NetworkPolicy,
   type V1NetworkPolicyPeer,
   type V1NetworkPolicyPort,
 } from '../../api/mod.ts';
-import { overlap, parseRange } from '../addresses/range.ts';
 import type { Packet } from '../proxy/trace.fake.ts';
 import type { PolicyPod } from './model.ts';
 
@@ -62,5 +63,5 @@ function matchesPort({ protocol = 'TCP', port, endPort }: V1NetworkPolicyPort, p
 
 function isIn(address: string, cidr: string): boolean {
   const [a, b] = [parseRange(address), parseRange(cidr)];
-  return a !== undefined && b !== undefined && overlap(a, b);
+  return a !== undefined && b !== undefined && rangesOverlap(a, b);
 }

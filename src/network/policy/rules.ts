@@ -2,9 +2,8 @@
 //
 // A packet is judged in two steps, by the pod that it leaves and by the pod that it gets to; each must let it through. Answers are judged as
 // the question was, with source and destination exchanged: so no connection outlives the policy that let it begin.
-import { formatIp } from '../../api/mod.ts';
+import { formatIp, lastOf, parseRange } from '../../api/mod.ts';
 import type { Family } from '../addresses/family.ts';
-import { lastOf, parseRange } from '../addresses/range.ts';
 import type { Protocol } from '../proxy/model.ts';
 import { type Allowance, type Direction, hashOf, type Peer, type Ports } from './model.ts';
 

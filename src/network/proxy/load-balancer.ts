@@ -1,9 +1,19 @@
 // Services of type LoadBalancer on a machine without a cloud: each gets an address of a small range, which the proxy programs on this node.
-import { type Persisted, StatusError, services, type V1Service } from '../../api/mod.ts';
+import {
+  addressAt,
+  type IpRange,
+  isInRange,
+  type Persisted,
+  parseRange,
+  StatusError,
+  services,
+  sizeOf,
+  type V1Service,
+} from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep } from '../../base/mod.ts';
 import type { Client, Informers } from '../../client/mod.ts';
+import { splitRanges } from '../addresses/choose-range.ts';
 import { familyOf } from '../addresses/family.ts';
-import { addressAt, isIn, parseRange, type Range, sizeOf, splitRanges } from '../addresses/range.ts';
 
 /** Whoever names another class has another controller. */
 export const loadBalancerClass = 'minke';
@@ -37,7 +47,7 @@ export function planLoadBalancers(all: readonly Persisted<V1Service>[], cidr: st
   const inOrder = [...all].sort((a, b) => (ageKey(a) < ageKey(b) ? -1 : 1));
   const taken = new Set<string>();
   const assignments: Assignment[] = [];
-  const wanting: (Assignment & { readonly missing: readonly Range[] })[] = [];
+  const wanting: (Assignment & { readonly missing: readonly IpRange[] })[] = [];
   for (const service of inOrder) {
     const has = ipsOf(service);
     if (!isOurs(service)) {
@@ -66,17 +76,17 @@ export function planLoadBalancers(all: readonly Persisted<V1Service>[], cidr: st
 }
 
 /** Those of the service's families. */
-function rangesFor({ spec }: V1Service, ranges: readonly Range[]): readonly Range[] {
+function rangesFor({ spec }: V1Service, ranges: readonly IpRange[]): readonly IpRange[] {
   const families = spec?.ipFamilies ?? [];
   return families.length === 0 ? ranges.slice(0, 1) : ranges.filter(({ family }) => families.includes(family));
 }
 
 const ageKey = ({ metadata }: Persisted<V1Service>): string => `${metadata.creationTimestamp ?? ''} ${metadata.namespace}/${metadata.name}`;
 
-const isGiven = (ip: string, range: Range): boolean => isIn(ip, range) && ip !== addressAt(range, 0);
+const isGiven = (ip: string, range: IpRange): boolean => isInRange(ip, range) && ip !== addressAt(range, 0);
 
 /** An address asked for is given when it is of the range and free; otherwise the service waits for it. */
-function choose(asked: string | undefined, taken: ReadonlySet<string>, range: Range): string | undefined {
+function choose(asked: string | undefined, taken: ReadonlySet<string>, range: IpRange): string | undefined {
   if (asked && familyOf(asked).name === range.family) return isGiven(asked, range) && !taken.has(asked) ? asked : undefined;
   for (let i = 1; i < sizeOf(range); i++) {
     const ip = addressAt(range, i);

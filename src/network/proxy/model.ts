@@ -1,9 +1,18 @@
 // What a service asks of the packet filter: for each address and port that clients use, where their packets go. Pure.
 // https://kubernetes.io/docs/reference/networking/virtual-ips/
 import { createHash } from 'node:crypto';
-import { isHeadless, type V1EndpointSlice, type V1Service, type V1ServicePort } from '../../api/mod.ts';
+import {
+  containsRange,
+  formatRange,
+  type IpRange,
+  isHeadless,
+  isSingle,
+  parseRange,
+  type V1EndpointSlice,
+  type V1Service,
+  type V1ServicePort,
+} from '../../api/mod.ts';
 import type { Family } from '../addresses/family.ts';
-import { contains, formatRange, isSingle, parseRange, type Range } from '../addresses/range.ts';
 import { type Backend, isPort, type Place, plainAddress, selectBackends } from './backends.ts';
 
 export const protocols = ['tcp', 'udp', 'sctp'] as const;
@@ -106,13 +115,15 @@ function sourceRanges({ spec }: V1Service, family: Family): readonly string[] {
     return range?.family === family.name ? [range] : [];
   });
   if (ranges.some(({ prefix }) => prefix === 0)) return [];
-  const outer = ranges.filter((one, i) => !ranges.some((other, j) => i !== j && contains(other, one) && (j < i || !contains(one, other))));
+  const outer = ranges.filter(
+    (one, i) => !ranges.some((other, j) => i !== j && containsRange(other, one) && (j < i || !containsRange(one, other))),
+  );
   // Ranges of the other family alone let nobody in.
   return outer.length > 0 ? outer.map(rangeText) : [family.nobody];
 }
 
 /** As nft lists it: a range of one without its prefix. */
-const rangeText = (range: Range): string => (isSingle(range) ? formatRange(range).replace(/\/\d+$/, '') : formatRange(range));
+const rangeText = (range: IpRange): string => (isSingle(range) ? formatRange(range).replace(/\/\d+$/, '') : formatRange(range));
 
 const affinityDefaultSeconds = 10_800;
 const affinityMaxSeconds = 86_400;

@@ -1,5 +1,5 @@
 // From what services ask for to the smallest change of the packet filter: element by element. Pure; keeps what has been planned so far.
-import { isIn, parseRange, type Range } from '../addresses/range.ts';
+import { type IpRange, isInRange, parseRange } from '../../api/mod.ts';
 import { type Backend, backendKey } from './backends.ts';
 import type { Frontend, FrontendTable, Protocol } from './model.ts';
 
@@ -87,7 +87,7 @@ const elementId = ({ set, key }: Element): string => `${set} ${key}`;
 
 /** What is wanted of one family, and what has been planned of it. After a transaction that failed, `everything` is the truth to write anew. */
 export class Program {
-  readonly #pods: Range | undefined;
+  readonly #pods: IpRange | undefined;
   readonly #wanted = new Map<string, readonly Frontend[]>();
   /** Who asks for a frontend. The owner that sorts first gets it. */
   readonly #claims = new Map<string, Map<string, Frontend>>();
@@ -240,7 +240,7 @@ function leftBackends(before: Held | undefined, after: Held | undefined): readon
   return before.slots.filter((backend) => !kept.has(backendKey(backend))).map((backend) => ({ frontend: before.frontend, backend }));
 }
 
-function elementsOf(frontend: Frontend, slots: readonly Backend[], pods: Range | undefined): readonly Element[] {
+function elementsOf(frontend: Frontend, slots: readonly Backend[], pods: IpRange | undefined): readonly Element[] {
   const { table, key, protocol, sources = [] } = frontend;
   const guards: readonly Element[] =
     sources.length === 0
@@ -249,7 +249,7 @@ function elementsOf(frontend: Frontend, slots: readonly Backend[], pods: Range |
   if (slots.length === 0) return [...guards, ...unserved(frontend)];
   const verdict = `goto ${frontend.affinity?.name ?? balancerName({ table, protocol, size: slots.length })}`;
   const ways = slots.map(({ address, port }): Element => {
-    const isPod = pods !== undefined && isIn(address, pods);
+    const isPod = pods !== undefined && isInRange(address, pods);
     return isPod
       ? { set: 'hairpin', key: `${address} . ${address}`, value: '' }
       : { set: 'remote', key: `${address} . ${protocol} . ${port}`, value: '' };

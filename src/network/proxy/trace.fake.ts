@@ -1,5 +1,5 @@
 // A small packet filter for tests: takes the text that is meant for nft, and says what becomes of a packet.
-import { overlap, parseRange } from '../addresses/range.ts';
+import { parseRange, rangesOverlap } from '../../api/mod.ts';
 
 export interface Packet {
   readonly from: string;
@@ -341,7 +341,7 @@ function contains(set: Map<string, string> | undefined, key: string): boolean {
 
 function isIn(address: string, range: string): boolean {
   const [a, b] = [parseRange(address), parseRange(range)];
-  return a !== undefined && b !== undefined && overlap(a, b);
+  return a !== undefined && b !== undefined && rangesOverlap(a, b);
 }
 
 function fateOf(found: NonNullable<Verdict>): Fate {

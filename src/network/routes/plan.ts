@@ -2,9 +2,9 @@
 // Each node's pods are one route: by way of the node's own address, or through a VXLAN tunnel to it, in which the node's end has
 // an address and a hardware address that follow from its pods' range. So nothing has to be learned or announced.
 // Source: https://www.kernel.org/doc/html/latest/networking/vxlan.html
-import type { V1Node } from '../../api/mod.ts';
+import { addressAt, containsRange, formatRange, type IpRange, isInRange, parseRange, type V1Node } from '../../api/mod.ts';
+import { splitRanges } from '../addresses/choose-range.ts';
 import { familyOf } from '../addresses/family.ts';
-import { addressAt, contains, formatRange, isIn, parseRange, type Range, splitRanges } from '../addresses/range.ts';
 
 export type PodNetworkMode = 'vxlan' | 'routes';
 
@@ -76,7 +76,7 @@ function tunnelAddress(podCidr: string): string {
   return range === undefined ? '' : addressAt(range, range.family === 'IPv4' ? 0 : 2);
 }
 
-const clustersOf = (clusterCidr: string): readonly Range[] => splitRanges(clusterCidr).flatMap((text) => parseRange(text) ?? []);
+const clustersOf = (clusterCidr: string): readonly IpRange[] => splitRanges(clusterCidr).flatMap((text) => parseRange(text) ?? []);
 
 interface Half {
   readonly podCidr: string;
@@ -84,19 +84,19 @@ interface Half {
 }
 
 /** Of one family: the node's range in the cluster's, and its address. */
-function halfOf({ spec, status }: V1Node, cluster: Range): Half | undefined {
+function halfOf({ spec, status }: V1Node, cluster: IpRange): Half | undefined {
   const ranges = (spec?.podCIDRs ?? [spec?.podCIDR ?? '']).flatMap((text) => parseRange(text) ?? []);
-  const range = ranges.find((one) => contains(cluster, one));
+  const range = ranges.find((one) => containsRange(cluster, one));
   const isOfFamily = (text: string) => parseRange(text)?.family === cluster.family;
   const address = status?.addresses?.find((one) => one.type === 'InternalIP' && isOfFamily(one.address))?.address;
   return range && { podCidr: formatRange(range), address };
 }
 
 /** Undefined for a node that has no range or address yet, and for a simulated one, whose address is one of its own pods'. */
-function peerOf(node: V1Node, [main, other]: readonly Range[]): Peer | undefined {
+function peerOf(node: V1Node, [main, other]: readonly IpRange[]): Peer | undefined {
   const half = main && halfOf(node, main);
   const range = half && parseRange(half.podCidr);
-  if (!half || !range || half.address === undefined || isIn(half.address, range)) return undefined;
+  if (!half || !range || half.address === undefined || isInRange(half.address, range)) return undefined;
   const second = other && halfOf(node, other);
   return { podCidr: half.podCidr, address: half.address, ...(second ? { second } : {}) };
 }
@@ -237,7 +237,7 @@ export function readStanding(listings: Listings, { device, mode, clusterCidr }: 
   const listed = listings.routes.flatMap((text) => list<{ dst?: string; gateway?: string; dev?: string }>(text));
   const routes = listed.flatMap(({ dst = '', gateway, dev }) => {
     const range = parseRange(dst);
-    if (!range || !clusters.some((cluster) => contains(cluster, range))) return [];
+    if (!range || !clusters.some((cluster) => containsRange(cluster, range))) return [];
     const through = dev === device || mode === 'vxlan' ? ` dev ${dev}` : '';
     return [[formatRange(range), `via ${gateway}${through}`] as const];
   });

@@ -1,64 +1,8 @@
-// Ranges of addresses of both families: reading, comparing, and finding one that nobody uses. Pure.
-import { formatIp, type IPFamily, parseIp } from '../../api/mod.ts';
+// Which ranges of addresses are in use, and finding one that nobody uses. Pure.
+import { containsRange, formatRange, type IpRange, nodePrefix, parseRange, rangesOverlap, sizeOf } from '../../api/mod.ts';
 import { assert } from '../../base/mod.ts';
 
-/** `first` is the lowest address as a number. */
-export interface Range {
-  readonly family: IPFamily;
-  readonly first: bigint;
-  readonly prefix: number;
-}
-
-const widthOf = (family: IPFamily): number => (family === 'IPv4' ? 32 : 128);
-
-/** Reads `10.1.2.0/24` and `fd00:42::/64`; an address alone is a range of one. Host bits are cleared. Undefined for anything else. */
-export function parseRange(text: string): Range | undefined {
-  const slash = text.indexOf('/');
-  const address = parseIp(slash < 0 ? text : text.slice(0, slash));
-  if (!address) return undefined;
-  const { family, value } = address;
-  const width = widthOf(family);
-  if (slash < 0) return { family, first: value, prefix: width };
-  const bits = text.slice(slash + 1);
-  const prefix = /^\d{1,3}$/.test(bits) ? Number(bits) : width + 1;
-  if (prefix > width) return undefined;
-  const hostBits = BigInt(width - prefix);
-  return { family, first: (value >> hostBits) << hostBits, prefix };
-}
-
-export function formatRange({ family, first, prefix }: Range): string {
-  return `${formatIp({ family, value: first })}/${prefix}`;
-}
-
-/** How many addresses the range has. */
-export const sizeOf = ({ family, prefix }: Pick<Range, 'family' | 'prefix'>): bigint => 1n << BigInt(widthOf(family) - prefix);
-
-export const lastOf = (range: Range): bigint => range.first + sizeOf(range) - 1n;
-
-/** True for a range of one. */
-export const isSingle = ({ family, prefix }: Range): boolean => prefix === widthOf(family);
-
-export function overlap(a: Range, b: Range): boolean {
-  return a.family === b.family && a.first <= lastOf(b) && b.first <= lastOf(a);
-}
-
-/** Whether the outer one has every address of the inner one. */
-export const contains = (outer: Range, inner: Range): boolean =>
-  outer.family === inner.family && outer.first <= inner.first && lastOf(inner) <= lastOf(outer);
-
-/** Whether the text is an address of the range. */
-export function isIn(address: string, range: Range): boolean {
-  const at = parseRange(address);
-  return at !== undefined && isSingle(at) && contains(range, at);
-}
-
-/** The address `index` places after the first of the range: 1 is the gateway's, by custom. */
-export function addressAt(range: Range, index: number): string {
-  assert(index >= 0 && BigInt(index) < sizeOf(range), `address ${index} is outside ${formatRange(range)}`);
-  return formatIp({ family: range.family, value: range.first + BigInt(index) });
-}
-
-const privateSpace: Range = { family: 'IPv4', first: 10n << 24n, prefix: 8 };
+const privateSpace: IpRange = { family: 'IPv4', first: 10n << 24n, prefix: 8 };
 
 export interface ChooseOptions {
   /** Of the range wanted: 24. */
@@ -78,8 +22,8 @@ export function chooseRange({ prefix, taken, from }: ChooseOptions): string | un
   const count = sizeOf(privateSpace) / size;
   const offset = (begin - privateSpace.first) / size;
   for (let i = 0n; i < count; i++) {
-    const candidate: Range = { family: 'IPv4', first: privateSpace.first + ((offset + i) % count) * size, prefix };
-    if (!used.some((range) => overlap(range, candidate))) return formatRange(candidate);
+    const candidate: IpRange = { family: 'IPv4', first: privateSpace.first + ((offset + i) % count) * size, prefix };
+    if (!used.some((range) => rangesOverlap(range, candidate))) return formatRange(candidate);
   }
   return undefined;
 }
@@ -95,8 +39,6 @@ export interface ClusterRanges {
 
 /** Room for 256 nodes; where so much is not free in one piece, for fewer. */
 const clusterPrefixes = [16, 20, 24];
-/** Of one node's pods: more than its 110 pods need, so that an address rests before it is used again. */
-const nodePrefix: Readonly<Record<IPFamily, number>> = { IPv4: 24, IPv6: 64 };
 
 /** A range of pods (/16) and one of services (/20) that collide with nothing given and not with each other; undefined when 10.0.0.0/8 is full. */
 export function chooseClusterRanges(taken: readonly string[]): ClusterRanges | undefined {
@@ -131,7 +73,7 @@ export function findClash(
     const range = parseRange(text);
     const clash = taken.find((other) => {
       const parsed = parseRange(other);
-      return range && parsed && overlap(range, parsed);
+      return range && parsed && rangesOverlap(range, parsed);
     });
     if (clash !== undefined) return { range: text, with: clash };
   }
@@ -148,5 +90,5 @@ export function takenRanges(routes: string, addresses: string): readonly string[
     .flatMap(({ addr_info }) => addr_info ?? [])
     .map(({ local, prefixlen }) => (prefixlen === undefined ? (local ?? '') : `${local ?? ''}/${prefixlen}`));
   const ranges = [...routed, ...own].flatMap((text) => parseRange(text) ?? []);
-  return [...new Set(ranges.filter((range) => range.prefix > 0 && !shared.some((one) => contains(one, range))).map(formatRange))];
+  return [...new Set(ranges.filter((range) => range.prefix > 0 && !shared.some((one) => containsRange(one, range))).map(formatRange))];
 }
