@@ -1,7 +1,7 @@
 // The API server over a single local etcd with TLS, beside the same server over lmdb, in turn: what the store in etcd costs.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthority, issueCertificate } from '../../src/base/ports/certificates.ts';
+import { etcdCredentials } from '../../test/e2e/etcd-servers.ts';
 import { type BenchCluster, startControlPlane, startMinke } from '../cluster.ts';
 import type { RateResult } from '../load/jobs.ts';
 import type { Part, PartContext } from '../part.ts';
@@ -35,37 +35,21 @@ export const etcdPart: Part = {
 
 /** Resolves when it serves. The flags are those that Minke takes. */
 async function startEtcd(dir: string): Promise<{ etcd: Program; flags: readonly string[] }> {
-  const validity = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 };
-  const authority = await createAuthority({ commonName: 'etcd-ca', ...validity });
-  const server = await issueCertificate(authority, {
-    commonName: 'etcd',
-    ipAddresses: ['127.0.0.1'],
-    usages: ['server', 'client'],
-    ...validity,
-  });
-  const client = await issueCertificate(authority, { commonName: 'minke', usages: ['client'], ...validity });
-  const file = (name: string, content: string) => {
-    writeFileSync(join(dir, name), content, { mode: 0o600 });
-    return join(dir, name);
-  };
-  const ca = file('ca.crt', authority.certificatePem);
-  const own = [`--cert-file=${file('server.crt', server.certificatePem)}`, `--key-file=${file('server.key', server.keyPem)}`];
+  const { files, server } = await etcdCredentials(dir);
+  const own = [`--cert-file=${server.cert}`, `--key-file=${server.key}`];
   const [url, peer] = [`https://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
   const urls = [`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`, `--listen-peer-urls=${peer}`];
   const member = ['--name=m0', `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=m0=${peer}`];
   const etcd = start(
-    [`--data-dir=${join(dir, 'etcd')}`, ...own, `--trusted-ca-file=${ca}`, '--client-cert-auth', ...urls, ...member],
+    [`--data-dir=${join(dir, 'etcd')}`, ...own, `--trusted-ca-file=${files.ca}`, '--client-cert-auth', ...urls, ...member],
     binary,
   );
   for (const untilMs = performance.now() + startMaxMs; !etcd.said().includes('ready to serve client requests'); ) {
     if (performance.now() > untilMs) throw new Error(`etcd does not serve: ${etcd.said()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  const credentials = [
-    `--etcd-certfile=${file('client.crt', client.certificatePem)}`,
-    `--etcd-keyfile=${file('client.key', client.keyPem)}`,
-  ];
-  return { etcd, flags: [`--etcd-servers=${url}`, `--etcd-cafile=${ca}`, ...credentials] };
+  const credentials = [`--etcd-cafile=${files.ca}`, `--etcd-certfile=${files.cert}`, `--etcd-keyfile=${files.key}`];
+  return { etcd, flags: [`--etcd-servers=${url}`, ...credentials] };
 }
 
 interface Both {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, findKubectl, run } from './harness.ts';
-import { must, type TestMachine, testNetwork } from './machines.ts';
+import { must, type TestMachine, testNetwork, webDaemonSet } from './machines.ts';
 
 const network = testNetwork('a', { second: 209, ipv6: false });
 const { machines } = network;
@@ -46,34 +46,16 @@ const inPod = async (name: string, script: string) => (await kubectl('exec', nam
 const onHost = async (one: TestMachine, host: string, port: number) =>
   (await one.in('curl', '-s', '-m', '3', `http://${host}:${port}/`)).stdout.trim();
 
-const web = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: { name: 'web' },
-  spec: {
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        containers: [
-          {
-            name: 'web',
-            image,
-            command: ['sh', '-c', 'mkdir /www; echo $NODE > /www/index.html; echo $GREETING from $NODE; exec httpd -f -p 8080 -h /www'],
-            env: [
-              { name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
-              { name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'words', key: 'greeting' } } },
-            ],
-            readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
-            volumeMounts: [{ name: 'words', mountPath: '/words' }],
-          },
-        ],
-        volumes: [{ name: 'words', configMap: { name: 'words' } }],
-      },
-    },
+const web = webDaemonSet(image, {
+  first: 'echo $GREETING from $NODE; ',
+  listen: '8080',
+  container: {
+    env: [{ name: 'GREETING', valueFrom: { configMapKeyRef: { name: 'words', key: 'greeting' } } }],
+    readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 },
+    volumeMounts: [{ name: 'words', mountPath: '/words' }],
   },
-};
+  volumes: [{ name: 'words', configMap: { name: 'words' } }],
+});
 const words = (greeting: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'words' }, data: { greeting } });
 
 const linksOf = async (one: TestMachine) =>

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, findKubectl, run } from './harness.ts';
-import { must, type TestMachine, testNetwork } from './machines.ts';
+import { must, type TestMachine, testNetwork, webDaemonSet } from './machines.ts';
 
 const network = testNetwork('d', { second: 210, ipv6: true });
 const { machines } = network;
@@ -21,30 +21,14 @@ const field = async (resource: string, path: string) =>
   (await kubectl('get', ...resource.split(' '), '-o', `jsonpath={${path}}`)).trim().split(/[ ,]+/);
 
 const fieldEnv = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-const web = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: { name: 'web' },
-  spec: {
-    selector: { matchLabels: { app: 'web' } },
-    template: {
-      metadata: { labels: { app: 'web' } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        containers: [
-          {
-            name: 'web',
-            image,
-            command: ['sh', '-c', 'mkdir /www; echo $NODE > /www/index.html; exec httpd -f -p "[::]:8080" -h /www'],
-            env: [fieldEnv('NODE', 'spec.nodeName'), fieldEnv('IPS', 'status.podIPs'), fieldEnv('HOSTS', 'status.hostIPs')],
-            ports: [{ name: 'http', containerPort: 8080, hostPort: 8181 }],
-            readinessProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1 },
-          },
-        ],
-      },
-    },
+const web = webDaemonSet(image, {
+  listen: '"[::]:8080"',
+  container: {
+    env: [fieldEnv('IPS', 'status.podIPs'), fieldEnv('HOSTS', 'status.hostIPs')],
+    ports: [{ name: 'http', containerPort: 8080, hostPort: 8181 }],
+    readinessProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1 },
   },
-};
+});
 const service = (name: string, spec: object) => ({
   apiVersion: 'v1',
   kind: 'Service',

@@ -20,8 +20,16 @@ export interface EtcdServers {
   destroy(): Promise<void>;
 }
 
-export async function startEtcdServers(count: number): Promise<EtcdServers> {
-  const dir = mkdtempSync(join(tmpdir(), 'minke-etcd-'));
+export interface EtcdCredentials {
+  /** PEM, of the client. */
+  readonly tls: EtcdServers['tls'];
+  readonly files: EtcdServers['files'];
+  /** Files of what serves on 127.0.0.1, whose authority is `files.ca`. */
+  readonly server: { readonly cert: string; readonly key: string };
+}
+
+/** An authority, a server and a client, written below `dir`. */
+export async function etcdCredentials(dir: string): Promise<EtcdCredentials> {
   const validity = { notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + lifetimeMs };
   const authority = await createAuthority({ commonName: 'etcd-ca', ...validity });
   const server = await issueCertificate(authority, {
@@ -35,12 +43,20 @@ export async function startEtcdServers(count: number): Promise<EtcdServers> {
     writeFileSync(join(dir, name), content, { mode: 0o600 });
     return join(dir, name);
   };
-  const files = {
-    ca: file('ca.crt', authority.certificatePem),
-    cert: file('client.crt', client.certificatePem),
-    key: file('client.key', client.keyPem),
+  return {
+    tls: { ca: authority.certificatePem, cert: client.certificatePem, key: client.keyPem },
+    files: {
+      ca: file('ca.crt', authority.certificatePem),
+      cert: file('client.crt', client.certificatePem),
+      key: file('client.key', client.keyPem),
+    },
+    server: { cert: file('server.crt', server.certificatePem), key: file('server.key', server.keyPem) },
   };
-  const own = { cert: file('server.crt', server.certificatePem), key: file('server.key', server.keyPem) };
+}
+
+export async function startEtcdServers(count: number): Promise<EtcdServers> {
+  const dir = mkdtempSync(join(tmpdir(), 'minke-etcd-'));
+  const { tls, files, server: own } = await etcdCredentials(dir);
   const members: { name: string; clientUrl: string; peerUrl: string }[] = [];
   for (let i = 0; i < count; i++) {
     members.push({ name: `m${i}`, clientUrl: `https://127.0.0.1:${await freePort()}`, peerUrl: `https://127.0.0.1:${await freePort()}` });
@@ -48,7 +64,7 @@ export async function startEtcdServers(count: number): Promise<EtcdServers> {
   const processes: ChildProcess[] = [];
   const start = (member: number) => {
     const { name, clientUrl, peerUrl } = members[member] as (typeof members)[number];
-    const tls = ['', 'peer-'].flatMap((who) => [
+    const certificates = ['', 'peer-'].flatMap((who) => [
       `--${who}cert-file=${own.cert}`,
       `--${who}key-file=${own.key}`,
       `--${who}trusted-ca-file=${files.ca}`,
@@ -61,7 +77,15 @@ export async function startEtcdServers(count: number): Promise<EtcdServers> {
       `--initial-advertise-peer-urls=${peerUrl}`,
     ];
     const cluster = [`--initial-cluster=${members.map((one) => `${one.name}=${one.peerUrl}`).join(',')}`];
-    const flags = [`--name=${name}`, `--data-dir=${join(dir, name)}`, '--logger=zap', '--log-level=error', ...urls, ...tls, ...cluster];
+    const flags = [
+      `--name=${name}`,
+      `--data-dir=${join(dir, name)}`,
+      '--logger=zap',
+      '--log-level=error',
+      ...urls,
+      ...certificates,
+      ...cluster,
+    ];
     processes[member] = spawn('etcd', flags, { stdio: 'ignore' });
   };
   const ended = (member: number) => new Promise<void>((resolve) => processes[member]?.once('exit', () => resolve()));
@@ -75,7 +99,7 @@ export async function startEtcdServers(count: number): Promise<EtcdServers> {
   for (let i = 0; i < count; i++) start(i);
   return {
     endpoints: members.map((member) => member.clientUrl),
-    tls: { ca: authority.certificatePem, cert: client.certificatePem, key: client.keyPem },
+    tls,
     files,
     kill,
     start,

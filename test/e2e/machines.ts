@@ -85,3 +85,39 @@ export function testNetwork(letter: string, { second, ipv6 }: { readonly second:
     },
   };
 }
+
+export interface WebOptions {
+  /** Sent before `httpd`, to `sh -c`. Default nothing. */
+  readonly first?: string;
+  /** `8080`, or `"[::]:8080"` for both families. */
+  readonly listen: string;
+  /** Of the container, besides its name, image, command and NODE. */
+  readonly container: { readonly env: readonly object[] } & Readonly<Record<string, unknown>>;
+  readonly volumes?: readonly object[];
+}
+
+/** A DaemonSet whose pods answer with the name of their node. */
+export const webDaemonSet = (image: string, { first = '', listen, container, volumes = [] }: WebOptions) => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name: 'web' },
+  spec: {
+    selector: { matchLabels: { app: 'web' } },
+    template: {
+      metadata: { labels: { app: 'web' } },
+      spec: {
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            ...container,
+            name: 'web',
+            image,
+            command: ['sh', '-c', `mkdir /www; echo $NODE > /www/index.html; ${first}exec httpd -f -p ${listen} -h /www`],
+            env: [{ name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } }, ...container.env],
+          },
+        ],
+        volumes,
+      },
+    },
+  },
+});

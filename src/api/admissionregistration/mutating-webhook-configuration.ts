@@ -1,8 +1,7 @@
 // MutatingWebhookConfiguration: which webhooks may change what is sent.
 import type { V1MutatingWebhookConfiguration } from '../generated/types.gen.ts';
 import type { KindDefinition } from '../kind.ts';
-import { ageColumn, nameColumn } from '../meta/columns.ts';
-import { setWebhookDefaults, validateWebhooks } from './webhooks.ts';
+import { setWebhookDefaults, validateWebhooks, webhookColumns } from './webhooks.ts';
 
 export const mutatingwebhookconfigurations: KindDefinition<V1MutatingWebhookConfiguration> = {
   group: 'admissionregistration.k8s.io',
@@ -14,16 +13,7 @@ export const mutatingwebhookconfigurations: KindDefinition<V1MutatingWebhookConf
   namespaced: false,
   schema: 'V1MutatingWebhookConfiguration',
   hasGeneration: true,
-  columns: [
-    nameColumn,
-    {
-      name: 'Webhooks',
-      type: 'integer',
-      description: 'Webhooks indicates the number of webhooks registered in this configuration',
-      cell: ({ webhooks }) => webhooks?.length ?? 0,
-    },
-    ageColumn,
-  ],
+  columns: webhookColumns,
   setDefaults: (draft) => {
     for (const webhook of draft.webhooks ?? []) {
       setWebhookDefaults(webhook);

@@ -1,12 +1,14 @@
 // What admission policies and their bindings of both kinds have in common: parameters, variables, names.
-import type { V1LabelSelector, V1ParamKind, V1ParamRef, V1Variable } from '../generated/types.gen.ts';
+import type { V1LabelSelector, V1MatchResources, V1ParamKind, V1ParamRef, V1Variable } from '../generated/types.gen.ts';
+import type { Column } from '../kind.ts';
+import { ageColumn, nameColumn } from '../meta/columns.ts';
 import { validateName } from '../meta/field-checks.ts';
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../meta/field-error.ts';
 import { dns1035LabelProblems, dnsSubdomainProblems, pathSegmentProblems } from '../meta/names.ts';
-import { parseApiVersion } from '../meta/object.ts';
+import { type KubeObject, parseApiVersion } from '../meta/object.ts';
 import { addProblems } from '../meta/validate-metadata.ts';
 import { validateLabelSelector } from '../meta/validate-selector.ts';
-import { validateExpression } from './rules.ts';
+import { validateExpression, validateMatchResources } from './rules.ts';
 
 const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 
@@ -56,9 +58,6 @@ export function validateVariables(variables: readonly V1Variable[] | undefined, 
   });
 }
 
-export const validatePolicyName = (name: string | undefined, errors: FieldError[]): void =>
-  validateName(name, dnsSubdomainProblems, 'spec.policyName', errors);
-
 /** `v1/ConfigMap`, or `<unset>`. */
 export const paramKindCell = (kind: V1ParamKind | undefined): string =>
   kind === undefined ? '<unset>' : `${kind.apiVersion ?? ''}/${kind.kind ?? ''}`;
@@ -79,3 +78,40 @@ export function paramRefCell(ref: V1ParamRef | undefined): string {
   if (ref?.name) return `${ref.namespace || '*'}/${ref.name}`;
   return ref?.selector === undefined ? '<unset>' : selectorText(ref.selector);
 }
+
+/** A binding, of either kind. */
+interface Binding extends KubeObject {
+  readonly spec?:
+    | {
+        readonly policyName?: string | undefined;
+        readonly paramRef?: V1ParamRef | undefined;
+        readonly matchResources?: V1MatchResources | undefined;
+      }
+    | undefined;
+}
+
+/** What bindings of both kinds say in the same way. */
+export function validateBinding({ spec }: Binding): FieldError[] {
+  const errors: FieldError[] = [];
+  validateName(spec?.policyName, dnsSubdomainProblems, 'spec.policyName', errors);
+  validateParamRef(spec?.paramRef, 'spec.paramRef', errors);
+  validateMatchResources(spec?.matchResources, false, 'spec.matchResources', errors);
+  return errors;
+}
+
+export const bindingColumns: readonly Column<Binding>[] = [
+  nameColumn,
+  {
+    name: 'PolicyName',
+    type: 'string',
+    description: 'PolicyName indicates the policy definition which the policy binding binded to',
+    cell: ({ spec }) => spec?.policyName ?? '',
+  },
+  {
+    name: 'ParamRef',
+    type: 'string',
+    description: 'ParamRef indicates the param resource which sets the configration param',
+    cell: ({ spec }) => paramRefCell(spec?.paramRef),
+  },
+  ageColumn,
+];

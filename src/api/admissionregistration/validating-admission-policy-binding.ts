@@ -1,21 +1,17 @@
 // ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what follows.
 import type { V1ValidatingAdmissionPolicyBinding } from '../generated/types.gen.ts';
 import type { KindDefinition } from '../kind.ts';
-import { ageColumn, nameColumn } from '../meta/columns.ts';
 import { validateDistinct } from '../meta/field-checks.ts';
 import { type FieldError, invalidValue, notSupported, required } from '../meta/field-error.ts';
-import { paramRefCell, validateParamRef, validatePolicyName } from './policy-parts.ts';
-import { setMatchDefaults, validateMatchResources } from './rules.ts';
+import { bindingColumns, validateBinding } from './policy-parts.ts';
+import { setMatchDefaults } from './rules.ts';
 
 const actions = ['Audit', 'Deny', 'Warn'];
 
-function validate({ spec }: V1ValidatingAdmissionPolicyBinding): FieldError[] {
-  const errors: FieldError[] = [];
-  validatePolicyName(spec?.policyName, errors);
-  validateParamRef(spec?.paramRef, 'spec.paramRef', errors);
-  validateMatchResources(spec?.matchResources, false, 'spec.matchResources', errors);
+function validate(binding: V1ValidatingAdmissionPolicyBinding): FieldError[] {
+  const errors = validateBinding(binding);
   const path = 'spec.validationActions';
-  const given = spec?.validationActions ?? [];
+  const given = binding.spec?.validationActions ?? [];
   given.forEach((action, i) => {
     if (!actions.includes(action)) errors.push(notSupported(`${path}[${i}]`, action, actions));
   });
@@ -42,22 +38,7 @@ export const validatingadmissionpolicybindings: KindDefinition<V1ValidatingAdmis
   namespaced: false,
   schema: 'V1ValidatingAdmissionPolicyBinding',
   hasGeneration: true,
-  columns: [
-    nameColumn,
-    {
-      name: 'PolicyName',
-      type: 'string',
-      description: 'PolicyName indicates the policy definition which the policy binding binded to',
-      cell: ({ spec }) => spec?.policyName ?? '',
-    },
-    {
-      name: 'ParamRef',
-      type: 'string',
-      description: 'ParamRef indicates the param resource which sets the configration param',
-      cell: ({ spec }) => paramRefCell(spec?.paramRef),
-    },
-    ageColumn,
-  ],
+  columns: bindingColumns,
   setDefaults: (draft) => setMatchDefaults(draft.spec?.matchResources),
   validateCreate: validate,
   update: { validate },

@@ -1,9 +1,11 @@
 // Webhooks of both kinds: whom the server asks before it stores something.
 import type { AdmissionregistrationV1WebhookClientConfig, V1MutatingWebhook, V1ValidatingWebhook } from '../generated/types.gen.ts';
+import type { Column } from '../kind.ts';
+import { ageColumn, nameColumn } from '../meta/columns.ts';
 import { validateOptionalChoice, validateQualifiedDomain } from '../meta/field-checks.ts';
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../meta/field-error.ts';
 import { dns1035LabelProblems, portNumberProblems } from '../meta/names.ts';
-import type { Draft } from '../meta/object.ts';
+import type { Draft, KubeObject } from '../meta/object.ts';
 import { validateLabelSelector } from '../meta/validate-selector.ts';
 import { failurePolicies, matchPolicies, setRuleDefaults, validateMatchConditions, validateRule } from './rules.ts';
 
@@ -117,3 +119,18 @@ export function validateWebhooks(webhooks: readonly (V1ValidatingWebhook | V1Mut
   });
   return errors;
 }
+
+interface WebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly unknown[] | undefined;
+}
+
+export const webhookColumns: readonly Column<WebhookConfiguration>[] = [
+  nameColumn,
+  {
+    name: 'Webhooks',
+    type: 'integer',
+    description: 'Webhooks indicates the number of webhooks registered in this configuration',
+    cell: ({ webhooks }) => webhooks?.length ?? 0,
+  },
+  ageColumn,
+];

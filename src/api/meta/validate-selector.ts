@@ -4,23 +4,21 @@ import { type FieldError, forbiddenField, invalidValue, required } from './field
 import { labelValueProblems, qualifiedNameProblems } from './names.ts';
 import { addProblems, validateLabels } from './validate-metadata.ts';
 
-function validateRequirement(requirement: V1LabelSelectorRequirement, path: string, errors: FieldError[]): void {
-  const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0) {
-        errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-      }
-      break;
-    default:
-      errors.push(invalidValue(`${path}.operator`, requirement.operator ?? '', 'not a valid selector operator'));
+type Requirement = Pick<V1LabelSelectorRequirement, 'key' | 'operator' | 'values'>;
+
+/** Of objects with labels. Nodes' labels can be compared as numbers, too: `numbers`. */
+export function validateRequirement(requirement: Requirement, path: string, errors: FieldError[], numbers?: 'numbers'): void {
+  const { key = '', operator = '', values = [] } = requirement;
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    if (values.length > 0)
+      errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+  } else if (numbers && (operator === 'Gt' || operator === 'Lt')) {
+    if (values.length !== 1) errors.push(required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+  } else {
+    errors.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'));
   }
-  const key = requirement.key ?? '';
   addProblems(errors, `${path}.key`, key, qualifiedNameProblems(key));
   values.forEach((value, i) => {
     addProblems(errors, `${path}.values[${i}]`, value, labelValueProblems(value));

@@ -10,10 +10,10 @@ import type {
   V1Toleration,
   V1TopologySpreadConstraint,
 } from '../../generated/types.gen.ts';
-import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../../meta/field-error.ts';
+import { duplicate, type FieldError, invalidValue, notSupported, required } from '../../meta/field-error.ts';
 import { dnsLabelProblems, labelValueProblems, qualifiedNameProblems } from '../../meta/names.ts';
 import { addProblems } from '../../meta/validate-metadata.ts';
-import { validateLabelSelector } from '../../meta/validate-selector.ts';
+import { validateLabelSelector, validateRequirement } from '../../meta/validate-selector.ts';
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -47,32 +47,8 @@ function validateToleration(toleration: V1Toleration, path: string, errors: Fiel
   if (effect !== '') validateTaintEffect(effect, `${path}.effect`, errors);
 }
 
-export function validateNodeRequirement(requirement: V1NodeSelectorRequirement, path: string, errors: FieldError[]): void {
-  const values = requirement.values ?? [];
-  switch (requirement.operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0) {
-        errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-      }
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1) errors.push(required(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-      break;
-    default:
-      errors.push(invalidValue(`${path}.operator`, requirement.operator ?? '', 'not a valid selector operator'));
-  }
-  const key = requirement.key ?? '';
-  addProblems(errors, `${path}.key`, key, qualifiedNameProblems(key));
-  values.forEach((value, i) => {
-    addProblems(errors, `${path}.values[${i}]`, value, labelValueProblems(value));
-  });
-}
+export const validateNodeRequirement = (requirement: V1NodeSelectorRequirement, path: string, errors: FieldError[]): void =>
+  validateRequirement(requirement, path, errors, 'numbers');
 
 function validateFieldRequirement(requirement: V1NodeSelectorRequirement, path: string, errors: FieldError[]): void {
   if (requirement.operator === 'In' || requirement.operator === 'NotIn') {
