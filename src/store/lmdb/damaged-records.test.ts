@@ -22,8 +22,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function open(): Promise<Store> {
-  const store = await openLmdbStore({ dir, clock: systemClock, fs, log: silentLogger });
+async function open(log = silentLogger): Promise<Store> {
+  const store = await openLmdbStore({ dir, clock: systemClock, fs, log });
   opened.push(store);
   return store;
 }
@@ -39,6 +39,11 @@ async function withDamage(table: 'log' | 'keys' | 'expiry' | 'meta', key: (all: 
   await store.write({ do: 'update', key: '/b', value: bytes('again'), ifRevision: 2 });
   await store.write({ do: 'delete', key: '/c', ifRevision: 3 });
   await store.close();
+  await spoil(table, (all) => [key(all) ?? Buffer.alloc(1)]);
+}
+
+/** Changes one byte of each of the records named. */
+async function spoil(table: string, which: (all: readonly Buffer[]) => readonly Buffer[]): Promise<void> {
   const native = openNative<Buffer, Buffer>({
     path: dir,
     noSubdir: false,
@@ -48,10 +53,11 @@ async function withDamage(table: 'log' | 'keys' | 'expiry' | 'meta', key: (all: 
     pageSize: 8192,
   });
   const rows = native.openDB<Buffer, Buffer>({ name: table, encoding: 'binary', keyEncoding: 'binary' });
-  const at = key([...rows.getKeys({ start: Buffer.from([0]) })].map((one) => Buffer.from(one)));
-  const record = Buffer.from((at && rows.get(at)) ?? []);
-  record[record.length - 6] = (record[record.length - 6] ?? 0) ^ 4;
-  await rows.put(at ?? Buffer.alloc(1), record);
+  for (const at of which([...rows.getKeys({ start: Buffer.from([0]) })].map((one) => Buffer.from(one)))) {
+    const record = Buffer.from(rows.get(at) ?? []);
+    record[record.length - 6] = (record[record.length - 6] ?? 0) ^ 4;
+    await rows.put(at, record);
+  }
   await native.close();
 }
 const ofRevision = (revision: number) => () => encodeNumber(revision);
@@ -78,6 +84,18 @@ test('a value that stands: it is unreadable and says so, everything else goes on
   await store.close();
   opened = [];
   expect(await problems()).toBe('');
+});
+
+test('of a store that is damaged all over, a hundred records are named in the log', async () => {
+  const whole = await openLmdbStore({ dir, clock: systemClock, fs, log: silentLogger });
+  for (let i = 0; i < 103; i++) await create(whole, `/k${i}`);
+  await whole.close();
+  await spoil('log', (all) => all);
+  const said: unknown[] = [];
+  const store = await open({ ...silentLogger, error: (_message, fields) => void said.push(fields?.what) });
+  for (let i = 0; i < 2; i++) expect((await store.list('/')).items.filter(({ unreadable }) => unreadable)).toHaveLength(103);
+  expect(said).toHaveLength(101);
+  expect(said.at(-1)).toBe('more than what was named: "minke store check" names all');
 });
 
 test('a record of history: watches and lists from before it are told that history is gone, and compaction passes it', async () => {

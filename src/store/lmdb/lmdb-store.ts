@@ -39,6 +39,8 @@ const remedy =
   'look with "minke store check", and restore a backup; or write the object off by deleting it with ignoreStoreReadErrorWithClusterBreakingPotential';
 /** How long to wait before the disk is tried again, in milliseconds. */
 const recoverDelayMs = 1_000;
+/** Damaged records that the log names. */
+const reportedMax = 100;
 
 interface Waiting {
   readonly op: WriteOp;
@@ -393,11 +395,12 @@ export class LmdbStore implements Store {
     return { key, value: new Uint8Array(), revision, createRevision, unreadable };
   }
 
-  /** Once for each revision. */
+  /** Once for each revision, as far as somebody will read that: a whole file can be damaged. */
   #reportDamage(revision: Revision, what: string): void {
-    if (this.#reported.has(revision)) return;
+    if (this.#reported.has(revision) || this.#reported.size > reportedMax) return;
     this.#reported.add(revision);
-    this.#options.log.error('The store is damaged', { what });
+    const isLast = this.#reported.size > reportedMax;
+    this.#options.log.error('The store is damaged', { what: isLast ? 'more than what was named: "minke store check" names all' : what });
   }
 
   /** History ends after a revision whose record is lost: who needs it lists anew, as after a compaction. */
