@@ -5,14 +5,16 @@ import { cgroupRootOf, runtimePaths } from '../src/kubelet/containerd/mod.ts';
 import { type ContainerConfig, type ContainerRuntime, createCriRuntime, type SandboxConfig } from '../src/kubelet/cri/mod.ts';
 
 export const toolsImage = 'minke.local/tools:latest';
+/** Between two looks at a container that has ended. */
+const lookMs = 5;
 
 export interface DirectCri {
   /** Milliseconds from the first call to the container's start. */
   bringUp(name: string): Promise<number>;
   /** Takes down everything that was brought up. */
   takeDown(): Promise<void>;
-  /** When the runtime next tells that a container has ended (not its sandbox), by `performance.now()`. */
-  nextEnd(): Promise<number>;
+  /** When the runtime next tells that a container has ended (not its sandbox), and when it shows that itself, by `performance.now()`. */
+  nextEnd(): Promise<{ readonly toldMs: number; readonly shownMs: number }>;
   close(): void;
 }
 
@@ -36,7 +38,10 @@ export function connectDirectly(clusterId: string, dataDir: string): DirectCri {
     },
     async nextEnd() {
       for await (const { type, containerId, sandboxId } of runtime.events(stop.signal)) {
-        if (type === 'stopped' && containerId !== undefined && containerId !== sandboxId) return performance.now();
+        if (type !== 'stopped' || containerId === undefined || containerId === sandboxId) continue;
+        const toldMs = performance.now();
+        while ((await runtime.containerStatus(containerId)).state !== 'exited') await new Promise((next) => setTimeout(next, lookMs));
+        return { toldMs, shownMs: performance.now() };
       }
       throw new Error('The runtime tells no more events');
     },

@@ -1,59 +1,51 @@
-// The runtime's events: who looks again, and for how long, while the runtime's own listing lags behind what it has told.
+// The runtime's events: which pod is woken by which, and when everything is looked at.
 import { expect, test } from 'vitest';
 import { SeededRandom, silentLogger, VirtualClock } from '../base/mod.ts';
 import { turn } from '../base/ports/clock.ts';
-import type { ContainerRuntime, RuntimeEvent } from './cri/runtime.ts';
+import type { ContainerRuntime, ContainerStatus, RuntimeEvent } from './cri/runtime.ts';
 import { followEvents } from './pleg.ts';
 import type { PodManager } from './pod-manager.ts';
 
-/** One container tells its end at 0 and is listed as ended `listedMs` later. Gives when its pod is looked at within a minute. */
-async function looks(listedMs: number): Promise<number[]> {
+/** Of a container that is shown as ended `shownMs` after the event; sandbox `s` is known. Gives what was done when within a minute. */
+async function follow(event: Partial<RuntimeEvent>, shownMs = 0): Promise<string[]> {
   const clock = new VirtualClock({ settle: turn });
   const controller = new AbortController();
-  const at: number[] = [];
+  const done: string[] = [];
   const beganMs = clock.monotonicMs();
   const ms = () => clock.monotonicMs() - beganMs;
-  let seenMs = 0;
   const pods = {
-    wakeSandbox: () => {
-      at.push(ms());
-      seenMs = ms();
-      return true;
+    wakeSandbox: (id: string) => {
+      done.push(`wake ${id} ${ms()}`);
+      return id === 's';
     },
-    seemsToRun: () => seenMs < listedMs,
+    wakeAll: () => void done.push('wake all'),
   } as Partial<PodManager> as PodManager;
   const runtime = {
     async *events(signal: AbortSignal) {
-      yield { sandboxId: 's', containerId: 'c', type: 'stopped' } satisfies RuntimeEvent;
+      yield { sandboxId: 's', containerId: 'c', type: 'stopped', ...event } satisfies RuntimeEvent;
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     },
+    containerStatus: async () => ({ state: ms() < shownMs ? 'running' : 'exited' }) as ContainerStatus,
   } as Partial<ContainerRuntime> as ContainerRuntime;
   const random = new SeededRandom(1);
   const { signal } = controller;
-  const ended = followEvents({ runtime, pods, clock, random, log: silentLogger, signal, relistSoon: () => {} });
+  const relistSoon = () => void done.push('relist');
+  const ended = followEvents({ runtime, pods, clock, random, log: silentLogger, signal, relistSoon });
   await clock.advance(60_000);
   controller.abort();
   await ended;
-  return at;
+  return done;
 }
 
-test('an end that is listed at once is looked at a few times', async () => {
-  expect(await looks(0)).toEqual([0, 20, 150, 1000]);
-});
-
-test.each([30, 60, 90, 120])('an end that is listed %i ms late, as most are, is seen within 40 ms', async (listedMs) => {
-  const seen = (await looks(listedMs)).find((ms) => ms >= listedMs);
-  expect((seen ?? Number.POSITIVE_INFINITY) - listedMs).toBeLessThanOrEqual(40);
-});
-
-test.each([1500, 6000, 11_000])('an end that is listed %i ms late is seen soon after', async (listedMs) => {
-  const seen = (await looks(listedMs)).find((ms) => ms >= listedMs);
-  expect(seen).toBeDefined();
-  expect((seen ?? 0) - listedMs).toBeLessThanOrEqual(listedMs);
-});
-
-test('a container that seems to run for ever is left to the relist', async () => {
-  const all = await looks(Number.POSITIVE_INFINITY);
-  expect(all.length).toBeLessThan(16);
-  expect(all.at(-1)).toBeLessThan(45_000);
+test.each<[string, Partial<RuntimeEvent>, number, string[]]>([
+  ['a start wakes its pod at once', { type: 'started' }, 0, ['wake s 0']],
+  ['memory that ran out wakes its pod at once', { type: 'oom' }, 0, ['wake s 0']],
+  ['an end that is shown wakes its pod once', {}, 0, ['wake s 0']],
+  ['an end wakes its pod when the runtime shows it', {}, 30, ['wake s 30']],
+  ['a start in a pod that nobody knows leads to a relist', { type: 'started', sandboxId: 'x' }, 0, ['wake x 0', 'relist']],
+  ['an end in a pod that nobody knows leads to a relist', { sandboxId: 'x' }, 0, ['wake x 0', 'relist']],
+  ['a deletion in a pod that nobody knows leads to nothing', { type: 'deleted', sandboxId: 'x' }, 0, ['wake x 0']],
+  ['after a gap everything is looked at', { type: 'unknown' }, 0, ['wake all', 'relist']],
+])('%s', async (_, event, shownMs, done) => {
+  expect(await follow(event, shownMs)).toEqual(done);
 });

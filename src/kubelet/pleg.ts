@@ -1,25 +1,12 @@
 // The pod lifecycle event generator: the runtime's events wake the right workers at once; a slow relist is the net under them.
-import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep, type Timer } from '../base/mod.ts';
-import type { ContainerRuntime, RuntimeEvent } from './cri/runtime.ts';
+import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep } from '../base/mod.ts';
+import type { ContainerRuntime } from './cri/runtime.ts';
+import { createEndWatch } from './end-watch.ts';
 import type { PodManager } from './pod-manager.ts';
 
 /** Between two relists: the base, and the share of it that is drawn at random. */
 const relistMs = 30_000;
 const relistJitterMs = 15_000;
-/**
- * A runtime may tell that a container has ended before its own listing shows it (containerd's CRI plugin hears of it by the
- * same event as we do, and waits up to ten seconds for the last output): who is woken by such an event is woken again after
- * these pauses: closely as long as the container seems to run, and a few times in any case.
- */
-const looks: readonly { readonly afterMs: number; readonly anyhow?: true }[] = [
-  { afterMs: 20, anyhow: true },
-  ...[15, 20, 25, 30].map((afterMs) => ({ afterMs })),
-  { afterMs: 40, anyhow: true },
-  ...[100, 250].map((afterMs) => ({ afterMs })),
-  { afterMs: 500, anyhow: true },
-  ...[1_000, 2_000, 4_000, 8_000, 16_000].map((afterMs) => ({ afterMs })),
-];
-const anyhowMax = looks.findLastIndex(({ anyhow }) => anyhow);
 /** Events about sandboxes that no worker knows lead to one relist, this much later. */
 const unknownDelayMs = 100;
 
@@ -36,8 +23,11 @@ export interface PlegOptions {
 export async function followEvents(options: PlegOptions & { readonly relistSoon: () => void }): Promise<void> {
   const { runtime, pods, clock, log, signal, relistSoon } = options;
   const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
-  const later = createLater(clock);
-  const off = onAbort(signal, () => later.cancelAll());
+  const wake = (sandboxId: string) => {
+    if (!pods.wakeSandbox(sandboxId)) relistSoon();
+  };
+  const ends = createEndWatch({ runtime, clock, log, signal, onShown: ({ sandboxId }) => wake(sandboxId) });
+  const watching = ends.run();
   while (!signal.aborted) {
     try {
       for await (const event of runtime.events(signal)) {
@@ -47,8 +37,9 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
           relistSoon();
           continue;
         }
-        if (!pods.wakeSandbox(event.sandboxId) && event.type !== 'deleted') relistSoon();
-        if (event.type === 'stopped') lookAgain({ pods, later }, event, 0);
+        if (event.type === 'stopped') ends.add(event);
+        else if (event.type === 'deleted') pods.wakeSandbox(event.sandboxId);
+        else wake(event.sandboxId);
       }
     } catch (error) {
       if (signal.aborted) break;
@@ -57,40 +48,7 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
     if (signal.aborted) break;
     await sleep(clock, backoff.nextMs(), signal).catch(() => {});
   }
-  off();
-}
-
-function lookAgain(of: { readonly pods: PodManager; readonly later: Later }, event: RuntimeEvent, index: number): void {
-  const look = looks[index];
-  if (!look) return;
-  of.later.after(look.afterMs, () => {
-    if (look.anyhow || of.pods.seemsToRun(event)) of.pods.wakeSandbox(event.sandboxId);
-    else if (index > anyhowMax) return;
-    lookAgain(of, event, index + 1);
-  });
-}
-
-interface Later {
-  after(ms: number, run: () => void): void;
-  cancelAll(): void;
-}
-
-/** Timers that are cancelled together. */
-function createLater(clock: Clock): Later {
-  const timers = new Set<Timer>();
-  return {
-    after(ms, run) {
-      const timer = clock.after(ms, () => {
-        timers.delete(timer);
-        run();
-      });
-      timers.add(timer);
-    },
-    cancelAll() {
-      for (const timer of timers) timer.cancel();
-      timers.clear();
-    },
-  };
+  await watching;
 }
 
 /** Relists at once, then every 30 to 45 s, and soon after `soon` is called. */

@@ -1,10 +1,9 @@
 // The workers of this node: one for each pod that the API assigns to it, and one for each pod that only the runtime still knows.
 import { formatTime, type V1Pod } from '../api/mod.ts';
 import { errorText } from '../base/mod.ts';
-import type { Container, RuntimeEvent, Sandbox } from './cri/runtime.ts';
+import type { Container, Sandbox } from './cri/runtime.ts';
 import type { PodContext } from './pod/context.ts';
 import { graceSecondsOf, type PodId, podIdFromLabels, podIdOf } from './pod/labels.ts';
-import { isLive } from './pod/observed.ts';
 import { createPodWorker, type PodWorker } from './pod/worker.ts';
 import type { PodSource, StoredPod } from './pod-source.ts';
 
@@ -13,8 +12,6 @@ export interface PodManager {
   relist(): Promise<void>;
   /** Something happened in this sandbox. False when no pod is known to have it. */
   wakeSandbox(sandboxId: string): boolean;
-  /** True when what the event is about runs, by what its pod's worker has seen last. */
-  seemsToRun(of: Pick<RuntimeEvent, 'sandboxId' | 'containerId'>): boolean;
   wakeAll(): void;
   referenceChanged(key: string): void;
   /** Volumes of this pod may be set up or taken down otherwise than before; undefined: of every pod that waits for one. */
@@ -85,13 +82,6 @@ class Manager implements PodManager {
     this.#uidOfSandbox.set(sandboxId, uid);
     this.#workers.get(uid)?.wake();
     return true;
-  }
-
-  seemsToRun({ sandboxId, containerId }: Pick<RuntimeEvent, 'sandboxId' | 'containerId'>): boolean {
-    const uid = this.#uidOfSandbox.get(sandboxId);
-    const observed = uid === undefined ? undefined : this.#workers.get(uid)?.view.observed;
-    if (containerId === undefined) return observed?.sandboxes.some(({ id, state }) => id === sandboxId && state === 'ready') === true;
-    return observed?.containers.some((run) => run.id === containerId && isLive(run)) === true;
   }
 
   wakeAll(): void {
