@@ -75,9 +75,12 @@ export interface TestCluster {
 }
 
 /** Starts a cluster with the flags given, and waits until its node is Ready. */
-export async function startTestCluster(...flags: string[]): Promise<TestCluster> {
+export const startTestCluster = (...flags: string[]): Promise<TestCluster> =>
+  startTestClusterIn(mkdtempSync(join(tmpdir(), 'minke-e2e-')), ...flags);
+
+/** The same in a directory of the caller's, which goes with it. */
+export async function startTestClusterIn(dataDir: string, ...flags: string[]): Promise<TestCluster> {
   if (!existsSync(join(root, 'dist/minke.js'))) throw new Error('Minke is not built: run npm run build, or npm test, which does');
-  const dataDir = mkdtempSync(join(tmpdir(), 'minke-e2e-'));
   const port = await freePort();
   const kubeconfig = join(dataDir, 'admin.kubeconfig');
   const start = () => minke('up', '--detach', '--data-dir', dataDir, '--port', String(port), ...flags);

@@ -46,6 +46,7 @@ const immediately = 1;
 export function createEviction(options: EvictionOptions): Eviction {
   const { ports, clock, log, signal, views, evict, settings } = options;
   let since: CrossedSince = new Map();
+  let crossed: readonly Crossed[] = [];
   const lastMs = new Map<Pressure, number>();
   const garbage = createImageGarbage(options);
 
@@ -78,7 +79,8 @@ export function createEviction(options: EvictionOptions): Eviction {
     const nowMs = clock.monotonicMs();
     const judged = judge(settings.thresholds, { observed, since, nowMs });
     since = judged.since;
-    for (const one of judged.crossed) lastMs.set(one.pressure, nowMs);
+    crossed = judged.crossed;
+    for (const one of crossed) lastMs.set(one.pressure, nowMs);
     return judged.due;
   }
 
@@ -94,7 +96,9 @@ export function createEviction(options: EvictionOptions): Eviction {
 
   return {
     get pressures() {
-      return [...lastMs].filter(([, atMs]) => clock.monotonicMs() - atMs < settings.transitionMs).map(([name]) => name);
+      const nowMs = clock.monotonicMs();
+      const isOn = (name: Pressure, atMs: number) => nowMs - atMs < settings.transitionMs || crossed.some((one) => one.pressure === name);
+      return [...lastMs].filter(([name, atMs]) => isOn(name, atMs)).map(([name]) => name);
     },
     check,
     async run() {

@@ -1,6 +1,8 @@
 // A small registry on loopback for tests, by plain HTTP, which has one image by every name `<anything>:1`. What a name begins with says
-// how it behaves: `private/` wants a password, `token/` a token that the password gets, `slow/` waits, `flaky/` fails while it is told to.
-import { mkdir, readFile } from 'node:fs/promises';
+// how it behaves: `private/` wants a password, `token/` a token that the password gets, `slow/` waits, `flaky/` fails while it is told to,
+// `large/` has a layer more.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -19,6 +21,8 @@ export interface TestRegistry {
   failing: boolean;
   /** From here on it has the tools image of the node whose containerd listens there. */
   load(socket: string): Promise<void>;
+  /** After `load`: gives the images below `large/` a file of so many bytes that cannot be packed, in a layer of its own. */
+  enlarge(bytes: number): Promise<void>;
   /** Lets those go on who wait for a `slow/` image, now and later. */
   release(): void;
   close(): void;
@@ -28,6 +32,7 @@ export interface TestRegistry {
 export async function startTestRegistry(directory: string): Promise<TestRegistry> {
   const layout = join(directory, 'layout');
   let manifest = '';
+  let large = '';
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -51,7 +56,13 @@ export async function startTestRegistry(directory: string): Promise<TestRegistry
       return refuse(401, { 'www-authenticate': `Bearer realm="http://${registry.host}/token",service="test"` });
     if (path.includes('/slow/')) await released;
     if (path.includes('/flaky/') && registry.failing) return refuse(503);
-    const digest = reference.startsWith('sha256:') ? reference : reference === '1' ? manifest : undefined;
+    const digest = reference.startsWith('sha256:')
+      ? reference
+      : reference === '1'
+        ? path.includes('/large/')
+          ? large
+          : manifest
+        : undefined;
     const content = digest && (await readFile(join(layout, 'blobs', digest.replace(':', '/'))).catch(() => undefined));
     if (!kind || !content) return refuse(404);
     const type = kind === 'manifests' ? 'application/vnd.oci.image.manifest.v1+json' : 'application/octet-stream';
@@ -71,6 +82,22 @@ export async function startTestRegistry(directory: string): Promise<TestRegistry
       await systemProcesses.run('tar', ['-xf', `${layout}.tar`, '-C', layout], { deadlineMs: 10_000 });
       const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
       manifest = index.manifests[0]?.digest ?? '';
+    },
+    async enlarge(bytes) {
+      const blob = async (content: Buffer | string): Promise<{ digest: string; size: number }> => {
+        const hex = createHash('sha256').update(content).digest('hex');
+        await writeFile(join(layout, 'blobs/sha256', hex), content);
+        return { digest: `sha256:${hex}`, size: Buffer.byteLength(content) };
+      };
+      const read = async (digest: string) => JSON.parse(await readFile(join(layout, 'blobs', digest.replace(':', '/')), 'utf8'));
+      await writeFile(join(directory, 'filler'), randomBytes(bytes));
+      await systemProcesses.run('tar', ['-cf', join(directory, 'layer.tar'), '-C', directory, 'filler'], { deadlineMs: 10_000 });
+      const layer = await blob(await readFile(join(directory, 'layer.tar')));
+      const old = await read(manifest);
+      const config = await read(old.config.digest);
+      config.rootfs.diff_ids.push(layer.digest);
+      const layers = [...old.layers, { ...layer, mediaType: 'application/vnd.oci.image.layer.v1.tar' }];
+      large = (await blob(JSON.stringify({ ...old, config: { ...old.config, ...(await blob(JSON.stringify(config))) }, layers }))).digest;
     },
     release,
     close() {
