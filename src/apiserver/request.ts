@@ -14,7 +14,7 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** The field manager's default: the User-Agent up to the first `/`. */
   readonly userAgent: string;
-  /** Collects texts for `Warning` headers. */
+  /** Collects texts for `Warning` headers, each once: a write that is tried again warns again. */
   readonly warn: (text: string) => void;
   /** Collects what the audit log is to tell of the request. */
   readonly annotate?: ((key: string, value: string) => void) | undefined;

@@ -53,7 +53,10 @@ export function createHandler(options: HandlerOptions): ApiHandler {
 
 function contextOf(options: HandlerOptions, user: UserInfo, signal: AbortSignal, warnings: string[]): RequestContext {
   const { clock, random, log } = options;
-  return { user, clock, random, log, signal, userAgent: programOf(user), warn: (text) => warnings.push(text) };
+  const warn = (text: string) => {
+    if (!warnings.includes(text)) warnings.push(text);
+  };
+  return { user, clock, random, log, signal, userAgent: programOf(user), warn };
 }
 
 interface Call {

@@ -49,9 +49,7 @@ export async function admitConnect(services: Services, request: ConnectRequest, 
     dryRun: false,
     warn: context.warn,
     annotate: context.annotate,
-    get signal() {
-      return context.signal;
-    },
+    signal: context.signal,
   } as const;
   const body = optionsObject(options, query);
   await services.admission.mutate(attributes, body);

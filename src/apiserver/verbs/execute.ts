@@ -54,8 +54,7 @@ const reads: ReadonlySet<Verb> = new Set(['get', 'list', 'watch']);
 const objectVerbs: Partial<Record<Verb, VerbHandler>> = { get, update, patch };
 
 /** Runs a request that has been authenticated and authorized. Throws StatusError. */
-export async function execute(services: Services, sent: ResourceRequest, given: RequestContext): Promise<Result> {
-  const context = reads.has(sent.verb) ? given : warningOnce(given);
+export async function execute(services: Services, sent: ResourceRequest, context: RequestContext): Promise<Result> {
   const request = sent.body?.as === 'bytes' ? await readYaml(sent, context, services.heavy) : sent;
   // What another server has just written must not look as if it were not there.
   if (services.sharedStore && !reads.has(request.verb)) await freshEnough(services, undefined, context);
@@ -84,30 +83,6 @@ function handlerOf(request: ResourceRequest): VerbHandler {
   const handler = handlers[verb];
   if (!handler) throw verbNotAllowed();
   return handler;
-}
-
-/** A write that is tried again does not warn again. */
-function warningOnce(context: RequestContext): RequestContext {
-  const told = new Set<string>();
-  const warn = (text: string) => {
-    if (told.has(text)) return;
-    told.add(text);
-    context.warn(text);
-  };
-  const { user, clock, random, log, userAgent, annotate } = context;
-  return {
-    annotate,
-    user,
-    clock,
-    random,
-    log,
-    userAgent,
-    warn,
-    // Made when it is asked for, which most writes never do.
-    get signal() {
-      return context.signal;
-    },
-  };
 }
 
 function handlersOf(request: ResourceRequest, subresource: string): Partial<Record<Verb, VerbHandler>> | undefined {

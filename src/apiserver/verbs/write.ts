@@ -47,36 +47,54 @@ export const hookContextOf = (write: Pick<Write, 'options' | 'context'>): HookCo
   nowTime: formatTime(write.context.clock.nowMs()),
 });
 
-export function attributesOf(
-  write: Omit<Write, 'options'> & { readonly options: WriteOptions | DeleteOptions },
-  operation: Operation,
-  old?: KubeObject,
-): AdmissionAttributes {
-  const { resource, namespace, name, options, context, view, body } = write;
-  const { user, warn, annotate } = context;
-  const { dryRun } = options;
-  return {
-    operation,
-    kind: resource.kind,
-    view,
-    versions: resource.versions,
-    body,
-    subresource: write.trackedAs ?? write.subresource,
-    namespace,
-    name,
-    old,
-    user,
-    dryRun,
-    warn,
-    annotate,
-    // Made when they are asked for.
-    get options() {
-      return shownOptions(operation, options);
-    },
-    get signal() {
-      return context.signal;
-    },
-  };
+export const attributesOf = (write: AnyWrite, operation: Operation, old?: KubeObject): AdmissionAttributes =>
+  new WriteAttributes(write, operation, old);
+
+type AnyWrite = Omit<Write, 'options'> & { readonly options: WriteOptions | DeleteOptions };
+
+/** A class, as the context of a request at the edge is (`routes.ts`), for its getters. */
+class WriteAttributes implements AdmissionAttributes {
+  readonly #write: AnyWrite;
+  readonly operation: Operation;
+  readonly kind: KindDefinition;
+  readonly view: KindDefinition | undefined;
+  readonly versions: readonly KindDefinition[];
+  readonly body: AdmissionBody | undefined;
+  readonly subresource: string | undefined;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly old: KubeObject | undefined;
+  readonly user: RequestContext['user'];
+  readonly dryRun: boolean;
+  readonly warn: RequestContext['warn'];
+  readonly annotate: RequestContext['annotate'];
+
+  constructor(write: AnyWrite, operation: Operation, old: KubeObject | undefined) {
+    const { resource, context } = write;
+    this.#write = write;
+    this.operation = operation;
+    this.kind = resource.kind;
+    this.view = write.view;
+    this.versions = resource.versions;
+    this.body = write.body;
+    this.subresource = write.trackedAs ?? write.subresource;
+    this.namespace = write.namespace;
+    this.name = write.name;
+    this.old = old;
+    this.user = context.user;
+    this.dryRun = write.options.dryRun;
+    this.warn = context.warn;
+    this.annotate = context.annotate;
+  }
+
+  /** Made when it is asked for, as the signal is. */
+  get options(): object {
+    return shownOptions(this.operation, this.#write.options);
+  }
+
+  get signal(): AbortSignal {
+    return this.#write.context.signal;
+  }
 }
 
 /** The options of a request as an object of their kind. Those of a patch are shown as those of the update that it is. */
