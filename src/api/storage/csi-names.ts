@@ -17,6 +17,9 @@ export const csiUniqueName = ({ driver, volumeHandle }: CsiVolumeId): string => 
 export const attachmentNameOf = ({ driver, volumeHandle }: CsiVolumeId, nodeName: string): string =>
   `csi-${sha256(`${volumeHandle}${driver}${nodeName}`)}`;
 
+/** Whether a VolumeAttachment is the attach/detach controller's: told by its name, as its volume may be gone. */
+export const isAttachmentName = (name: string): boolean => /^csi-[0-9a-f]{64}$/.test(name);
+
 /** The handle of a volume that a pod has of its own. */
 export const inlineVolumeHandle = (podUid: string, volumeName: string): string => `csi-${sha256(`${podUid}${volumeName}`)}`;
 

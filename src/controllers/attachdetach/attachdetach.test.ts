@@ -96,3 +96,17 @@ test('a driver that needs no attaching is not asked', async () => {
   expect(await attachments(world)).toEqual([]);
   await world.stop(running);
 });
+
+test('what somebody else has attached stays, whether there is such a volume or not', async () => {
+  const { world, running } = await begin();
+  for (const [other, persistentVolumeName] of [
+    ['va-of-nothing', 'nothing'],
+    ['va-of-pv', 'pv'],
+  ] as const) {
+    const spec = { attacher: 'e2e-test.storage.k8s.io', nodeName: 'n1', source: { persistentVolumeName } };
+    await world.client.create(volumeattachments, { metadata: { name: other }, spec });
+  }
+  await world.clock.advance(30 * 60_000);
+  expect(await attachments(world)).toEqual(['va-of-nothing', 'va-of-pv']);
+  await world.stop(running);
+});

@@ -1,6 +1,14 @@
 // Which nodes a volume is to be attached to, and which it is to be taken from. Pure.
 // Source of the rules and the words: the attach/detach controller of Kubernetes.
-import { attachmentNameOf, type CsiVolumeId, csiUniqueName, type V1Node, type V1Pod, type V1VolumeAttachment } from '../../api/mod.ts';
+import {
+  attachmentNameOf,
+  type CsiVolumeId,
+  csiUniqueName,
+  isAttachmentName,
+  type V1Node,
+  type V1Pod,
+  type V1VolumeAttachment,
+} from '../../api/mod.ts';
 
 /** A volume that its driver has to be asked to attach. */
 export interface AttachableVolume {
@@ -31,6 +39,8 @@ export const needsVolumes = (pod: V1Pod): boolean => !!pod.spec?.nodeName && !is
 export function planAttachments({ volume, pods, attachments }: AttachInput): AttachAction[] {
   const actions: AttachAction[] = [];
   for (const attachment of attachments) {
+    // Others may attach what they like: that is theirs to take away.
+    if (!isAttachmentName(attachment.metadata?.name ?? '')) continue;
     const wanted = volume && pods.has(attachment.spec.nodeName) && attachment.spec.attacher === volume.id.driver;
     if (!wanted && attachment.metadata?.deletionTimestamp === undefined) actions.push({ do: 'detach', attachment });
   }
