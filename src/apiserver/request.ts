@@ -1,7 +1,7 @@
 // One request on a resource, as the verbs see it: established by the HTTP edge from method, path and query, or handed over in process.
 
 import type { KindDefinition, KubeObject, V1Status } from '../api/mod.ts';
-import type { Clock, Logger, Random } from '../base/mod.ts';
+import type { Clock, Logger, Random, Slices } from '../base/mod.ts';
 import type { ApiRequest, UserInfo } from '../client/mod.ts';
 
 /** Request-scoped collaborators and facts. */
@@ -18,6 +18,8 @@ export interface RequestContext {
   readonly warn: (text: string) => void;
   /** Collects what the audit log is to tell of the request. */
   readonly annotate?: ((key: string, value: string) => void) | undefined;
+  /** Shares out turns of the event loop among the caller's watches and others. Absent: a watch goes on at once. */
+  readonly slices?: Slices | undefined;
 }
 
 /**

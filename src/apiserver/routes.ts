@@ -1,6 +1,6 @@
 // The last step of the pipeline: which part of the server answers a path, and the resources' requests on to the verbs.
 import { type KindDefinition, methodNotAllowed, StatusError, type Subresource, subresourcesOf, verbsOf } from '../api/mod.ts';
-import { type Clock, type Logger, metricsContentType, type Random } from '../base/mod.ts';
+import { type Clock, type Logger, metricsContentType, type Random, type Slices } from '../base/mod.ts';
 import type { HttpClient } from '../base/ports/http-client.ts';
 import type { PatchType } from '../client/mod.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
@@ -17,7 +17,7 @@ import { loadProtobufForms } from './http/protobuf-forms.ts';
 import type { PathInfo, ResourceInfo } from './http/request-info.ts';
 import { includeObjectOf, respond } from './http/respond.ts';
 import { respondProtobuf } from './http/respond-protobuf.ts';
-import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches } from './http/watch-frames.ts';
+import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches, watchSlices } from './http/watch-frames.ts';
 import { type AcceptWebSocket, watchOverWebSocket } from './http/watch-websocket.ts';
 import { createOpenApi, type OpenApiSource } from './openapi/openapi.ts';
 import { addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
@@ -84,6 +84,7 @@ export function createRoutes(options: RoutesOptions): (exchange: Exchange) => Ed
       aggregator && { remote: aggregator.openApi, heavy: options.heavy },
     ),
     encoderOf: createFrameEncoders({ clock: options.clock, forms: options.forms }),
+    slices: watchSlices(options.clock),
     routesOf: createKindRoutes(),
   };
   return (exchange) =>
@@ -96,6 +97,8 @@ interface Parts {
   readonly discovery: ReturnType<typeof createDiscovery>;
   readonly openApi: ReturnType<typeof createOpenApi>;
   readonly encoderOf: (watch: WatchForm) => FrameEncoder;
+  /** Of all watches of the server together. */
+  readonly slices: Slices;
   readonly routesOf: (kind: KindDefinition) => KindRoutes;
 }
 
@@ -144,11 +147,11 @@ async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInf
     return notFoundPage();
   }
   const subresource = checkRoute(parts.routesOf(kind), kind, info);
-  if (subresource?.connects) return connectThrough(parts.options, exchange, { info, context: contextOf(parts.options, exchange) });
+  if (subresource?.connects) return connectThrough(parts.options, exchange, { info, context: contextOf(parts, exchange) });
   const output = outputOf(exchange.request, info, kind);
   const request = await resourceRequest(exchange, info, kind);
   if (request.body) await exchange.audit?.tookBody(request.body);
-  const result = await core.execute(request, contextOf(parts.options, exchange));
+  const result = await core.execute(request, contextOf(parts, exchange));
   exchange.audit?.gave(result);
   return answer(parts, exchange, { info, output, result });
 }
@@ -232,8 +235,8 @@ const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
     message: `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
   });
 
-const contextOf = (options: RoutesOptions, exchange: Exchange): RequestContext =>
-  new ExchangeContext(options, exchange, (text) => addWarning(exchange, text));
+const contextOf = (parts: Parts, exchange: Exchange): RequestContext =>
+  new ExchangeContext(parts, exchange, (text) => addWarning(exchange, text));
 
 /**
  * A class, for its getter: V8 puts the getter of an object literal, and a function that is assigned to a property where it is written, straight into
@@ -248,8 +251,9 @@ class ExchangeContext implements RequestContext {
   readonly userAgent: string;
   readonly warn: RequestContext['warn'];
   readonly annotate: RequestContext['annotate'];
+  readonly slices: Slices;
 
-  constructor({ clock, random, log }: RoutesOptions, exchange: Exchange, warn: RequestContext['warn']) {
+  constructor({ options: { clock, random, log }, slices }: Parts, exchange: Exchange, warn: RequestContext['warn']) {
     this.#exchange = exchange;
     this.user = exchange.user;
     this.clock = clock;
@@ -258,6 +262,7 @@ class ExchangeContext implements RequestContext {
     this.userAgent = fieldManagerOf(headerOf(exchange.request.headers, 'user-agent'));
     this.warn = warn;
     this.annotate = exchange.audit?.annotate;
+    this.slices = slices;
   }
 
   /** Most requests never ask for it. */
@@ -296,6 +301,6 @@ async function answer(
   return {
     status: 200,
     headers: { 'content-type': isProtobuf ? protobufWatchType : 'application/json' },
-    body: { as: 'stream', batches: watchBatches(frames, encode) },
+    body: { as: 'stream', batches: watchBatches(frames, encode, parts.slices) },
   };
 }

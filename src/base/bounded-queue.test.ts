@@ -1,6 +1,9 @@
 // The bounded queue: order, the bound, and the three ways in which it ends.
 import { describe, expect, test } from 'vitest';
 import { BoundedQueue } from './bounded-queue.ts';
+import { turn } from './ports/clock.ts';
+import { Slices } from './slices.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 async function drain<T>(queue: BoundedQueue<T>): Promise<T[]> {
   const items: T[] = [];
@@ -58,6 +61,39 @@ describe('BoundedQueue', () => {
     const late = new BoundedQueue<number>(5);
     late.closeOn(stop.signal);
     expect(late.closed).toBe(true);
+  });
+
+  test('with slices so many consumers go on in a turn, and those that wait meanwhile find all that has come, in order', async () => {
+    let endTurn = () => {};
+    const clock = new VirtualClock({ settle: turn });
+    clock.yield = () =>
+      new Promise((resolve) => {
+        endTurn = resolve;
+      });
+    const slices = new Slices(clock, 2);
+    const queues = Array.from({ length: 5 }, () => new BoundedQueue<number>(10, slices));
+    const taken: number[][][] = queues.map(() => []);
+    const read = async (queue: BoundedQueue<number>, into: number[][]) => {
+      while (await queue.ready()) into.push(queue.takeAll());
+    };
+    const reading = Promise.all(queues.map((queue, at) => read(queue, taken[at] ?? [])));
+    await turn();
+    const next = async () => {
+      endTurn();
+      await turn();
+    };
+    for (const queue of queues) queue.push(1);
+    await turn();
+    expect(taken.map((batches) => batches.length)).toEqual([1, 1, 0, 0, 0]);
+    for (const queue of queues) queue.push(2);
+    await next();
+    expect(taken).toEqual([[[1]], [[1]], [[1, 2]], [[1, 2]], []]);
+    await next();
+    expect(taken).toEqual([[[1], [2]], [[1]], [[1, 2]], [[1, 2]], [[1, 2]]]);
+    for (const queue of queues) queue.close();
+    for (let turns = 0; turns < 6; turns++) await next();
+    await reading;
+    expect(taken.map((batches) => batches.flat())).toEqual(queues.map(() => [1, 2]));
   });
 
   test('thousands of items through a small window stay in order', async () => {

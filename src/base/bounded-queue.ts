@@ -1,5 +1,6 @@
 // A bounded queue between one producer and one consumer, read as an async iterable.
 import { onAbort } from './abort.ts';
+import type { Slices } from './slices.ts';
 
 /**
  * `push` gives false when the queue is full or closed: the producer then decides (end the watch, drop, fail).
@@ -7,13 +8,16 @@ import { onAbort } from './abort.ts';
  */
 export class BoundedQueue<T> implements AsyncIterable<T> {
   readonly #max: number;
+  readonly #slices: Slices | undefined;
   #items: T[] = [];
   #head = 0;
   #wake: (() => void) | undefined;
   #end: { error?: unknown } | undefined;
 
-  constructor(max: number) {
+  /** `slices`: a consumer that waits goes on when these give it a turn. Default: at once. */
+  constructor(max: number, slices?: Slices) {
     this.#max = max;
+    this.#slices = slices;
   }
 
   get size(): number {
@@ -87,7 +91,10 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
 
   #notify(): void {
     const wake = this.#wake;
+    if (!wake) return;
     this.#wake = undefined;
-    wake?.();
+    const turn = this.#slices?.enter();
+    if (turn) void turn.then(wake);
+    else wake();
   }
 }

@@ -11,5 +11,6 @@ export * from './logging.ts';
 export * from './metrics.ts';
 export * from './random.ts';
 export * from './shared-deadline.ts';
+export * from './slices.ts';
 export * from './tasks.ts';
 export * from './virtual-clock.ts';

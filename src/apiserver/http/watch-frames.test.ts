@@ -3,7 +3,7 @@ import { VirtualClock } from '../../base/mod.ts';
 import { turn } from '../../base/ports/clock.ts';
 import { encoded, fakeForms, podKind } from '../core.fake.ts';
 import type { WatchFrame } from '../request.ts';
-import { createFrameEncoders, watchBatches } from './watch-frames.ts';
+import { createFrameEncoders, watchBatches, watchSlices } from './watch-frames.ts';
 
 const added = (name: string, padding = 0): WatchFrame => ({
   type: 'ADDED',
@@ -54,6 +54,36 @@ describe('texts shared by watchers', () => {
   });
 });
 
+test('large pieces are sent a few in each turn, however many watches begin together', async () => {
+  const { clock, encoderOf } = encoders();
+  let endTurn = () => {};
+  clock.yield = () =>
+    new Promise((resolve) => {
+      endTurn = resolve;
+    });
+  const encode = encoderOf({ kind: podKind, form: 'object', includeObject: 'Metadata' });
+  const slices = watchSlices(clock);
+  const large = added('large', 64 * 1024);
+  const sent: string[] = [];
+  const watchOnce = async () => {
+    const frames = (async function* () {
+      yield [large];
+    })();
+    for await (const batch of watchBatches(frames, encode, slices)) sent.push(...batch.map((bytes) => Buffer.from(bytes).toString()));
+  };
+  const all = Promise.all(Array.from({ length: 100 }, watchOnce));
+  const perTurn: number[] = [];
+  for (let before = 0; before < 100; endTurn()) {
+    await turn();
+    perTurn.push(sent.length - before);
+    before = sent.length;
+  }
+  await all;
+  // A turn has 150 units, and a piece of 64 KiB takes four.
+  expect(perTurn).toEqual([38, 38, 24]);
+  expect(new Set(sent).size).toBe(1);
+});
+
 test('a thousand events of one batch are few chunks, in order', async () => {
   const encode = encoders().encoderOf({ kind: podKind, form: 'object', includeObject: 'Metadata' });
   const frames = Array.from({ length: 1000 }, (_, i) => added(`p${i}`, 100));
@@ -64,6 +94,7 @@ test('a thousand events of one batch are few chunks, in order', async () => {
       yield [];
     })(),
     encode,
+    watchSlices(new VirtualClock({ settle: turn })),
   ))
     chunks.push(...batch);
   expect(chunks.length).toBeLessThan(6);

@@ -1,6 +1,6 @@
 // Watch events as text: newline-delimited JSON made from the bytes that all watchers of an event share.
 import { apiVersionOf, type KindDefinition, type KubeObject } from '../../api/mod.ts';
-import type { Clock } from '../../base/mod.ts';
+import { type Clock, Slices } from '../../base/mod.ts';
 import type { WatchFrame } from '../request.ts';
 import { type Forms, type IncludeObject, tableObject } from './forms.ts';
 import type { Form } from './negotiate.ts';
@@ -56,7 +56,11 @@ export interface WatchForm {
 }
 
 /** Encodes the frames of one watch: the first Table carries the columns, later ones do not. */
-export type FrameEncoder = (frame: WatchFrame) => Uint8Array;
+export interface FrameEncoder {
+  (frame: WatchFrame): Uint8Array;
+  /** The same text in pieces that are there already; undefined where it has to be made. For many frames that become one piece anyway. */
+  readonly piecesOf?: (frame: WatchFrame) => readonly Uint8Array[] | undefined;
+}
 
 /** Makes encoders that share their texts. One per server. */
 export function createFrameEncoders({ clock, forms }: FrameEncodersOptions): (watch: WatchForm) => FrameEncoder {
@@ -74,7 +78,7 @@ export function createFrameEncoders({ clock, forms }: FrameEncodersOptions): (wa
       return (frame) => frames.get(frame, 0, () => protobufFrame(protobuf, frame, kind, form));
     }
     const shown = recentOf(form === 'table' ? `table/${includeObject}` : form);
-    if (form === 'object') return (frame) => plainFrame(shown, frame, kind);
+    if (form === 'object') return Object.assign((frame: WatchFrame) => plainFrame(shown, frame, kind), { piecesOf: plainPieces });
     if (form === 'metadata') {
       return (frame) =>
         isObjectFrame(frame)
@@ -110,8 +114,11 @@ function protobufFrame(forms: ProtobufForms, frame: WatchFrame, kind: KindDefini
 
 function plainFrame(shown: RecentTexts, frame: WatchFrame, kind: KindDefinition): Uint8Array {
   if (!isObjectFrame(frame)) return controlText(frame, (object) => object, kind);
-  return shown.get(frame, 0, () => Buffer.concat([heads[frame.type], frame.entry.bytes, end]));
+  return shown.get(frame, 0, () => Buffer.concat(piecesOf(frame)));
 }
+
+const piecesOf = (frame: ObjectFrame): Uint8Array[] => [heads[frame.type], frame.entry.bytes, end];
+const plainPieces = (frame: WatchFrame): readonly Uint8Array[] | undefined => (isObjectFrame(frame) ? piecesOf(frame) : undefined);
 
 const frameText = (type: string, object: object): Uint8Array => Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
 
@@ -131,32 +138,44 @@ function bookmarkObject(frame: Extract<WatchFrame, { type: 'BOOKMARK' }>, kind: 
   };
 }
 
-/** The watch's text in batches, one for each batch of frames, small pieces joined. */
+/** Watchers that go on in one turn of the event loop: what a thousand watch would be one turn's work for all of them, 20 us and more for each. */
+const inTurnMax = 150;
+/** Sending costs a system call and an encryption, and from here on in proportion to the bytes. */
+const unitBytes = 16 * 1024;
+
+/** Shares out turns of the event loop among the watches of a server: one unit for each that goes on, and one for each 16 KiB that it is sent. */
+export const watchSlices = (clock: Clock): Slices => new Slices(clock, inTurnMax);
+
+/** The watch's text in pieces of about {@link joinBytes}, small events joined. A large piece waits until it is its turn to be sent. */
 export async function* watchBatches(
   frames: AsyncIterable<readonly WatchFrame[]>,
   encode: FrameEncoder,
+  slices: Slices,
 ): AsyncGenerator<readonly Uint8Array[]> {
   // The head goes out before the first event: clients wait for it.
   yield [];
   for await (const batch of frames) {
-    if (batch.length > 0) yield joined(batch, encode);
+    for (const piece of joined(batch, encode)) {
+      const units = Math.floor(piece.length / unitBytes);
+      if (units > 0) await slices.enter(units);
+      yield [piece];
+    }
   }
 }
 
-function joined(batch: readonly WatchFrame[], encode: FrameEncoder): Uint8Array[] {
-  if (batch.length === 1) return [encode(batch[0] as WatchFrame)];
-  const chunks: Uint8Array[] = [];
+function* joined(batch: readonly WatchFrame[], encode: FrameEncoder): Generator<Uint8Array> {
+  if (batch.length === 1) return yield encode(batch[0] as WatchFrame);
   let pieces: Uint8Array[] = [];
   let size = 0;
   for (const frame of batch) {
-    const piece = encode(frame);
-    pieces.push(piece);
-    size += piece.length;
+    for (const piece of encode.piecesOf?.(frame) ?? [encode(frame)]) {
+      pieces.push(piece);
+      size += piece.length;
+    }
     if (size < joinBytes) continue;
-    chunks.push(Buffer.concat(pieces, size));
+    yield Buffer.concat(pieces, size);
     pieces = [];
     size = 0;
   }
-  if (pieces.length > 0) chunks.push(Buffer.concat(pieces, size));
-  return chunks;
+  if (pieces.length > 0) yield Buffer.concat(pieces, size);
 }

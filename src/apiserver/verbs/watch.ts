@@ -30,6 +30,7 @@ export async function watch(services: Services, request: ResourceRequest, contex
     timeoutMs: timeoutOf(parameter(query, 'timeoutSeconds')),
     clock: context.clock,
     signal: context.signal,
+    slices: context.slices,
   });
   return { as: 'watch', kind, frames: converted ? matchingFrames(frames, converted) : frames };
 }

@@ -16,7 +16,7 @@ export interface AppearsOptions {
 /** The object, as soon as it is there; undefined when the time is up or the signal has fired. */
 export async function appears({ cache, namespace, name, clock, timeoutMs, signal }: AppearsOptions): Promise<KubeObject | undefined> {
   const key = keyOf(cache.resource, namespace, name);
-  const watcher = newWatcher({ namespace, name }, cache.lastChange, false);
+  const watcher = newWatcher({ scope: { namespace, name }, after: cache.lastChange, bookmarks: false });
   const remove = cache.watch(watcher);
   const timer = clock.after(timeoutMs, () => watcher.queue.close());
   const off = onAbort(signal, () => watcher.queue.close());

@@ -1,6 +1,6 @@
 // One watch over a resource: where it starts, its initial state, its bookmarks, its end. Frames come in batches.
 import { StatusError } from '../../api/mod.ts';
-import { type Clock, onAbort } from '../../base/mod.ts';
+import { type Clock, onAbort, type Slices } from '../../base/mod.ts';
 import type { Revision } from '../../store/mod.ts';
 import type { WatchFrame } from '../request.ts';
 import { historyFrames } from './history.ts';
@@ -29,6 +29,8 @@ export interface WatchOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly queueMax?: number | undefined;
+  /** Shares out turns among watches that have something to say at the same time. */
+  readonly slices?: Slices | undefined;
 }
 
 /**
@@ -37,10 +39,10 @@ export interface WatchOptions {
  * The watcher is registered when this is called, not when it is first read, so nothing is missed in between.
  */
 export function watchResource(options: WatchOptions): AsyncIterable<readonly WatchFrame[]> {
-  const { cache, resource, scope, start, bookmarks, queueMax } = options;
+  const { cache, resource, scope, start, bookmarks, queueMax, slices } = options;
   const attachedAt = cache.revision;
   const after = start.from === 'after' ? Math.max(start.revision, attachedAt) : attachedAt;
-  const watcher = newWatcher(scope, after, bookmarks, queueMax);
+  const watcher = newWatcher({ scope, after, bookmarks, queueMax, slices });
   const opening = openingOf(options, attachedAt);
   const remove = resource.watch(watcher);
   // Set here and not when reading begins: a watch that nobody ever reads still ends with its signal.
@@ -84,7 +86,7 @@ function stateFrames(resource: ResourceCache, scope: Scope): WatchFrame[] {
 
 function replay(resource: ResourceCache, scope: Scope, after: Revision): readonly WatchFrame[] {
   const changes = resource.ring.after(after);
-  const watcher = newWatcher(scope, after, false, changes.length);
+  const watcher = newWatcher({ scope, after, bookmarks: false, queueMax: changes.length });
   const inScope = scopeOfKeys(resource, scope);
   for (const event of changes) if (inScope(event.key)) offer(watcher, event);
   return watcher.queue.takeAll();

@@ -1,6 +1,6 @@
 // Who is interested in a resource: watchers found by what they watch, so that a write costs in proportion to them.
 import type { KubeObject } from '../../api/mod.ts';
-import { BoundedQueue } from '../../base/mod.ts';
+import { BoundedQueue, type Slices } from '../../base/mod.ts';
 import type { Revision } from '../../store/mod.ts';
 import type { WatchFrame } from '../request.ts';
 import type { CacheEvent } from './entry.ts';
@@ -28,11 +28,21 @@ export interface Watcher {
   readonly bookmarks: boolean;
 }
 
-export const newWatcher = (scope: Scope, after: Revision, bookmarks: boolean, queueMax = watchQueueMax): Watcher => ({
+export interface WatcherOptions {
+  readonly scope: Scope;
+  readonly after: Revision;
+  readonly bookmarks: boolean;
+  /** Default {@link watchQueueMax}. */
+  readonly queueMax?: number | undefined;
+  /** Where many watch the same, each goes on when these give it a turn. */
+  readonly slices?: Slices | undefined;
+}
+
+export const newWatcher = ({ scope, after, bookmarks, queueMax = watchQueueMax, slices }: WatcherOptions): Watcher => ({
   scope,
   after,
   bookmarks,
-  queue: new BoundedQueue<WatchFrame>(queueMax),
+  queue: new BoundedQueue<WatchFrame>(queueMax, slices),
 });
 
 export interface WatcherIndexOptions {

@@ -19,19 +19,22 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-function setUp() {
+function setUp(count = 20) {
   const clock = new VirtualClock({ settle: turn });
+  // Turns of the event loop itself.
+  clock.yield = turn;
   const begun: number[] = [];
   const handshakes = new Handshakes((socket) => void begun.push(socket.remotePort ?? 0), clock);
-  const sockets = Array.from({ length: 20 }, (_, at) => new FakeSocket(at) as unknown as Socket & FakeSocket);
+  const sockets = Array.from({ length: count }, (_, at) => new FakeSocket(at) as unknown as Socket & FakeSocket);
   for (const socket of sockets) handshakes.take(socket);
   return { clock, begun, handshakes, sockets };
 }
 const upTo = (count: number) => Array.from({ length: count }, (_, at) => at);
 
-test('a few handshakes are under way at once; each that ends, or breaks off, makes room for the next', () => {
+test('a few handshakes are under way at once; each that ends, or breaks off, makes room for the next', async () => {
   const { begun, handshakes, sockets } = setUp();
   expect(begun).toEqual(upTo(4));
+  await turn();
   handshakes.done(sockets[3] as Socket);
   handshakes.done(sockets[3] as Socket);
   expect(begun).toEqual(upTo(5));
@@ -39,17 +42,36 @@ test('a few handshakes are under way at once; each that ends, or breaks off, mak
   expect(begun).toEqual(upTo(6));
 });
 
-test('clients that do not go on leave their places to others', async () => {
-  const { clock, begun } = setUp();
-  for (const count of [8, 12, 16, 20, 20]) {
-    await clock.advance(10);
+test('however many end in one turn, only a few begin in it', async () => {
+  const { begun, handshakes, sockets } = setUp();
+  for (const count of [4, 8, 12, 16, 20]) {
+    expect(begun).toEqual(upTo(count));
+    for (const socket of sockets.slice(0, count)) handshakes.done(socket);
+    expect(begun).toEqual(upTo(count));
+    await turn();
+  }
+});
+
+test('clients that do not go on leave their places to others, as long as not too many may answer together', async () => {
+  const { clock, begun } = setUp(24);
+  for (const [ms, count] of [
+    [10, 8],
+    [10, 12],
+    [10, 16],
+    [119, 16],
+    [1, 20],
+    [10, 24],
+  ] as const) {
+    await clock.advance(ms);
     expect(begun).toEqual(upTo(count));
   }
+  await clock.advance(150);
   expect(clock.timers).toBe(0);
 });
 
-test('who goes away while waiting is never begun with, and an error of his is nobody’s', () => {
+test('who goes away while waiting is never begun with, and an error of his is nobody’s', async () => {
   const { begun, handshakes, sockets } = setUp();
+  await turn();
   sockets[4]?.emit('error', new Error('reset'));
   sockets[4]?.destroy();
   handshakes.done(sockets[0] as Socket);

@@ -70,6 +70,25 @@ const answer = (response: HttpServerResponse, body: string, status = 200) => {
   response.end(Buffer.from(body));
 };
 
+/** A raw connection that has asked for `target` and has been given the head of an answer. */
+async function openStream(port: number, target: string) {
+  const socket = tls.connect({ port, host: '127.0.0.1', ca: pki.authority.certificatePem, ALPNProtocols: ['http/1.1'] });
+  let seen = '';
+  let look = () => {};
+  socket.on('data', (bytes: Buffer) => {
+    seen += bytes.toString();
+    look();
+  });
+  const until = (wanted: string) =>
+    new Promise<void>((resolve) => {
+      look = () => seen.includes(wanted) && resolve();
+      look();
+    });
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await until('\r\n\r\n');
+  return { socket, until };
+}
+
 async function overHttp2(
   port: number,
   headers: http2.OutgoingHttpHeaders,
@@ -211,6 +230,31 @@ describe('answers', () => {
     expect(waited).toBeGreaterThan(0);
     const { body } = await overHttp2(port, { ':path': '/' });
     expect(body.length).toBe(200 * 50_000);
+  });
+
+  test('of many streams whose clients go at once each sees its signal fire, and those that stay are read and written as before', async () => {
+    const streams = new Map<string, HttpServerResponse>();
+    const gone: string[] = [];
+    const server = await serve(async (request, response) => {
+      if (request.target === '/again') return answer(response, 'here');
+      response.head(200, { 'content-type': 'text/plain' });
+      response.write([]);
+      streams.set(request.target, response);
+      await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+      gone.push(request.target);
+    });
+    const sockets = await Promise.all(Array.from({ length: 80 }, (_, at) => openStream(server.port, `/${at}`)));
+    expect(streams.size).toBe(80);
+    for (const { socket } of sockets.slice(0, 70)) socket.destroy();
+    while (gone.length < 70) await turn();
+    expect(new Set(gone)).toEqual(new Set(Array.from({ length: 70 }, (_, at) => `/${at}`)));
+    for (const [at, stream] of [...sockets.entries()].slice(70)) {
+      streams.get(`/${at}`)?.end(Buffer.from(`the end of ${at}`));
+      await stream.until(`the end of ${at}`);
+      stream.socket.write('GET /again HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await stream.until('here');
+      stream.socket.destroy();
+    }
   });
 
   test.each(['1', '2'])('the signal fires and the writer does not hang when the client goes (HTTP/%s)', async (version) => {

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../clock.ts';
+import { Endings } from './http-server-endings.ts';
 import { Handshakes } from './http-server-handshakes.ts';
 import { type HttpServerRequest, RequestView } from './http-server-request.ts';
 import { type HttpServerResponse, ResponseWriter } from './http-server-response.ts';
@@ -84,7 +85,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveMs,
   });
-  const connections = trackConnections(server);
+  const connections = trackConnections(server, clock);
   const handshakes = paceHandshakes(server, clock);
   serveRequests(server, connections, options);
   await new Promise<void>((resolve, reject) => {
@@ -130,8 +131,8 @@ const secureContext = ({ cert, key, clientCa }: ServerTls) => ({
 interface Connections {
   readonly sockets: Set<TLSSocket>;
   readonly sessions: Set<http2.Http2Session>;
-  /** Requests under way by socket (HTTP/1.1). */
-  readonly busy: Map<Duplex, number>;
+  /** What is under way on a socket (HTTP/1.1). */
+  readonly busy: Map<Duplex, { requests: number; latest: http.ServerResponse }>;
   closing: boolean;
 }
 
@@ -147,8 +148,9 @@ function paceHandshakes(server: http2.Http2SecureServer, clock: Clock): Handshak
   return handshakes;
 }
 
-function trackConnections(server: http2.Http2SecureServer): Connections {
+function trackConnections(server: http2.Http2SecureServer, clock: Clock): Connections {
   const connections: Connections = { sockets: new Set(), sessions: new Set(), busy: new Map(), closing: false };
+  const endings = new Endings(clock, () => streaming(connections));
   server.on('secureConnection', (socket) => {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, tcpKeepAliveMs);
@@ -157,8 +159,9 @@ function trackConnections(server: http2.Http2SecureServer): Connections {
       connections.sockets.delete(socket);
       connections.busy.delete(socket);
     });
+    socket.on('end', () => endings.ended());
     // A connection reset is the client's business; what was under way on it sees its signal fire.
-    socket.on('error', () => {});
+    socket.on('error', () => endings.ended());
   });
   server.on('session', (session) => {
     connections.sessions.add(session);
@@ -169,6 +172,14 @@ function trackConnections(server: http2.Http2SecureServer): Connections {
   server.on('tlsClientError', () => {});
   (server as unknown as http.Server).on('clientError', refuseMalformed);
   return connections;
+}
+
+/** The connections of HTTP/1.1 whose answer has begun and goes on: watches and other streams, whose clients have nothing more to say for now. */
+function* streaming({ sockets, busy }: Connections): Iterable<TLSSocket> {
+  for (const socket of sockets) {
+    const latest = busy.get(socket)?.latest;
+    if (latest?.headersSent && !latest.writableEnded && !isUpgraded(socket)) yield socket;
+  }
 }
 
 /** Answers what is no HTTP/1.1 request, as far as the client still listens. */
@@ -214,12 +225,14 @@ function serveRequests(server: http2.Http2SecureServer, connections: Connections
 
 function markBusy(connections: Connections, socket: Duplex, outgoing: http.ServerResponse): void {
   const { busy } = connections;
-  busy.set(socket, (busy.get(socket) ?? 0) + 1);
+  const own = busy.get(socket) ?? { requests: 0, latest: outgoing };
+  own.requests++;
+  own.latest = outgoing;
+  busy.set(socket, own);
   outgoing.on('close', () => {
-    const left = (busy.get(socket) ?? 1) - 1;
-    if (left > 0) busy.set(socket, left);
-    else busy.delete(socket);
-    if (left <= 0 && connections.closing) socket.end();
+    if (--own.requests > 0) return;
+    busy.delete(socket);
+    if (connections.closing) socket.end();
   });
 }
 

@@ -1,0 +1,64 @@
+// Connections that break off together: libuv hands out in one turn of the event loop whatever the kernel has, and the end of a connection takes a
+// tenth of a millisecond, nearly all of it Node's own and the kernel's. So once many have ended in a turn, those that may follow are left unread,
+// and are read again a few in each turn.
+import type { Clock } from '../clock.ts';
+
+/** So many may end in one turn before the others are left unread. */
+const endedMax = 24;
+/** So many are read again in each turn: fewer, so that they alone leave nobody unread again. */
+const readMax = 16;
+
+/** What of a socket matters here. */
+export interface Pausable {
+  readonly destroyed: boolean;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+export class Endings {
+  readonly #clock: Clock;
+  readonly #quiet: () => Iterable<Pausable>;
+  /** In the order in which they are read again. */
+  readonly #unread = new Set<Pausable>();
+  /** In this turn. */
+  #ended = 0;
+  #open = false;
+
+  /** `quiet` gives the connections that nothing is expected of for now, so that reading them may wait for some turns. */
+  constructor(clock: Clock, quiet: () => Iterable<Pausable>) {
+    this.#clock = clock;
+    this.#quiet = quiet;
+  }
+
+  /** A connection has just ended: the other side closed it, or it broke. */
+  ended(): void {
+    this.#ended++;
+    this.#hold();
+    // What libuv still has in this turn for a socket that is not read any more, it does not hand out.
+    if (this.#ended === endedMax) for (const socket of this.#quiet()) this.#leaveUnread(socket);
+  }
+
+  #leaveUnread(socket: Pausable): void {
+    if (socket.destroyed || this.#unread.has(socket)) return;
+    this.#unread.add(socket);
+    socket.pause();
+  }
+
+  #hold(): void {
+    if (this.#open) return;
+    this.#open = true;
+    void this.#clock.yield().then(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#open = false;
+    this.#ended = 0;
+    let left = readMax;
+    for (const socket of this.#unread) {
+      if (left-- === 0) break;
+      this.#unread.delete(socket);
+      if (!socket.destroyed) socket.resume();
+    }
+    if (this.#unread.size > 0) this.#hold();
+  }
+}
