@@ -6,7 +6,10 @@ import type { ContainerRuntime, ContainerStatus, RuntimeEvent } from './cri/runt
 import { followEvents } from './pleg.ts';
 import type { PodManager } from './pod-manager.ts';
 
-/** Of a container that is shown as ended `shownMs` after the event; sandbox `s` is known. Gives what was done when within a minute. */
+/**
+ * Of a container that is shown as ended `shownMs` after the event. Sandbox `s` is known, and `new` is so 50 ms later. Gives what was done when
+ * within a minute.
+ */
 async function follow(event: Partial<RuntimeEvent>, shownMs = 0): Promise<string[]> {
   const clock = new VirtualClock({ settle: turn });
   const controller = new AbortController();
@@ -18,6 +21,7 @@ async function follow(event: Partial<RuntimeEvent>, shownMs = 0): Promise<string
       done.push(`wake ${id} ${ms()}`);
       return id === 's';
     },
+    knowsSandbox: (id) => id === 'new' && ms() >= 50,
     wakeAll: () => void done.push('wake all'),
   } as Partial<PodManager> as PodManager;
   const runtime = {
@@ -44,6 +48,7 @@ test.each<[string, Partial<RuntimeEvent>, number, string[]]>([
   ['an end wakes its pod when the runtime shows it', {}, 30, ['wake s 30']],
   ['a start in a pod that nobody knows leads to a relist', { type: 'started', sandboxId: 'x' }, 0, ['wake x 0', 'relist']],
   ['an end in a pod that nobody knows leads to a relist', { sandboxId: 'x' }, 0, ['wake x 0', 'relist']],
+  ['a sandbox that its pod is about to see leads to nothing', { type: 'created', sandboxId: 'new' }, 0, ['wake new 0']],
   ['a deletion in a pod that nobody knows leads to nothing', { type: 'deleted', sandboxId: 'x' }, 0, ['wake x 0']],
   ['after a gap everything is looked at', { type: 'unknown' }, 0, ['wake all', 'relist']],
 ])('%s', async (_, event, shownMs, done) => {

@@ -1,5 +1,5 @@
 // The pod lifecycle event generator: the runtime's events wake the right workers at once; a slow relist is the net under them.
-import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep } from '../base/mod.ts';
+import { Backoff, type Clock, errorText, type Logger, onAbort, type Random, sleep, type Timer } from '../base/mod.ts';
 import type { ContainerRuntime } from './cri/runtime.ts';
 import { createEndWatch } from './end-watch.ts';
 import type { PodManager } from './pod-manager.ts';
@@ -7,8 +7,10 @@ import type { PodManager } from './pod-manager.ts';
 /** Between two relists: the base, and the share of it that is drawn at random. */
 const relistMs = 30_000;
 const relistJitterMs = 15_000;
-/** Events about sandboxes that no worker knows lead to one relist, this much later. */
+/** A sandbox that no worker knows this much later, either, belongs to none: that leads to a relist. A new one's worker is about to see it. */
 const unknownDelayMs = 100;
+/** Between the word that a relist is wanted soon and the relist: others who want one join. */
+const soonMs = 100;
 
 export interface PlegOptions {
   readonly runtime: ContainerRuntime;
@@ -23,8 +25,9 @@ export interface PlegOptions {
 export async function followEvents(options: PlegOptions & { readonly relistSoon: () => void }): Promise<void> {
   const { runtime, pods, clock, log, signal, relistSoon } = options;
   const backoff = new Backoff({ baseMs: 500, maxMs: 10_000 });
+  const unknown = createUnknown({ pods, clock, relistSoon });
   const wake = (sandboxId: string) => {
-    if (!pods.wakeSandbox(sandboxId)) relistSoon();
+    if (!pods.wakeSandbox(sandboxId)) unknown.add(sandboxId);
   };
   const ends = createEndWatch({ runtime, clock, log, signal, onShown: ({ sandboxId }) => wake(sandboxId) });
   const watching = ends.run();
@@ -48,7 +51,27 @@ export async function followEvents(options: PlegOptions & { readonly relistSoon:
     if (signal.aborted) break;
     await sleep(clock, backoff.nextMs(), signal).catch(() => {});
   }
+  unknown.stop();
   await watching;
+}
+
+/** Sandboxes that no worker knew when something happened in them. */
+function createUnknown({ pods, clock, relistSoon }: Pick<PlegOptions, 'pods' | 'clock'> & { readonly relistSoon: () => void }) {
+  const sandboxes = new Set<string>();
+  let timer: Timer | undefined;
+  const look = () => {
+    timer = undefined;
+    const lost = [...sandboxes].some((id) => !pods.knowsSandbox(id));
+    sandboxes.clear();
+    if (lost) relistSoon();
+  };
+  return {
+    add(sandboxId: string) {
+      sandboxes.add(sandboxId);
+      timer ??= clock.after(unknownDelayMs, look);
+    },
+    stop: () => timer?.cancel(),
+  };
 }
 
 /** Relists at once, then every 30 to 45 s, and soon after `soon` is called. */
@@ -65,7 +88,7 @@ export function createRelister(options: PlegOptions): { run(): Promise<void>; so
   };
   return {
     soon() {
-      const atMs = clock.monotonicMs() + unknownDelayMs;
+      const atMs = clock.monotonicMs() + soonMs;
       if (atMs >= dueMs) return;
       dueMs = atMs;
       hurry?.abort();

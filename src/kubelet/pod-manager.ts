@@ -12,6 +12,8 @@ export interface PodManager {
   relist(): Promise<void>;
   /** Something happened in this sandbox. False when no pod is known to have it. */
   wakeSandbox(sandboxId: string): boolean;
+  /** True when some pod is known to have this sandbox. */
+  knowsSandbox(sandboxId: string): boolean;
   wakeAll(): void;
   referenceChanged(key: string): void;
   /** Volumes of this pod may be set up or taken down otherwise than before; undefined: of every pod that waits for one. */
@@ -77,11 +79,21 @@ class Manager implements PodManager {
   }
 
   wakeSandbox(sandboxId: string): boolean {
-    const uid = this.#uidOfSandbox.get(sandboxId) ?? uidWithSandbox(this.#workers, sandboxId);
+    const uid = this.#uidWith(sandboxId);
     if (uid === undefined) return false;
-    this.#uidOfSandbox.set(sandboxId, uid);
     this.#workers.get(uid)?.wake();
     return true;
+  }
+
+  knowsSandbox(sandboxId: string): boolean {
+    return this.#uidWith(sandboxId) !== undefined;
+  }
+
+  /** What is found is remembered until the next relist. */
+  #uidWith(sandboxId: string): string | undefined {
+    const uid = this.#uidOfSandbox.get(sandboxId) ?? uidWithSandbox(this.#workers, sandboxId);
+    if (uid !== undefined) this.#uidOfSandbox.set(sandboxId, uid);
+    return uid;
   }
 
   wakeAll(): void {
