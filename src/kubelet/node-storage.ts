@@ -5,19 +5,20 @@ import type { FileSystem } from '../base/ports/fs.ts';
 import type { Mounts } from '../base/ports/mounts.ts';
 import type { Client } from '../client/mod.ts';
 import { type DnsConfig, parseResolvConf } from './container/dns.ts';
-import type { References } from './container/env.ts';
 import type { ImageViews } from './cri/image-views.ts';
 import type { Csi } from './csi/csi.ts';
 import { createPodCgroups, type PodCgroups } from './node/pod-cgroups.ts';
 import { createKernelUsage, noUsage, type UsageSource } from './node/usage-source.ts';
 import { createPodFiles, type PodFiles } from './pod/files.ts';
+import { volumeReferencesOf } from './pod/references.ts';
+import type { ReferenceCache } from './reference-cache.ts';
 import { createVolumes, type Volumes } from './volumes/manager.ts';
 import { createClaimSource } from './volumes/persistent-claim.ts';
 import { createTokenSource } from './volumes/tokens.ts';
 
 export interface NodeStorage {
   readonly files: PodFiles;
-  volumes(references: References): Volumes;
+  volumes(references: ReferenceCache): Volumes;
   readonly cgroups: PodCgroups;
   /** What the machine and the pods below this cgroup use. */
   usage(cgroupRoot: string): UsageSource;
@@ -70,7 +71,16 @@ export function createDiskStorage(options: DiskStorageOptions): NodeStorage {
   const parts = { fs, mounts, clock, random, tokens, claims, imageViews, csi: csi?.volumes, directory: dirs.pods };
   return {
     files: createPodFiles({ fs, podsDirectory: dirs.pods, logsDirectory: dirs.logs }),
-    volumes: (references) => createVolumes({ ...parts, references }),
+    volumes(references) {
+      const volumes = createVolumes({ ...parts, references });
+      return {
+        ...volumes,
+        async setUp(pod, facts, signal) {
+          await references.load(volumeReferencesOf(pod), signal);
+          return volumes.setUp(pod, facts, signal);
+        },
+      };
+    },
     csi,
     cgroups,
     usage: (cgroupRoot) => createKernelUsage({ cgroupRoot, cgroups, fs, directory: dirs.pods }),

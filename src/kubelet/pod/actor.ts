@@ -11,7 +11,6 @@ import { emitterFor } from './events.ts';
 import type { Observed } from './observed.ts';
 import type { Operations } from './operations.ts';
 import { type Action, subjectOf } from './plan-types.ts';
-import { referencesOf } from './references.ts';
 import { resourcesText } from './resize.ts';
 import { containersOf } from './spec.ts';
 import { createSandbox, limitPod, startContainer } from './start.ts';
@@ -144,7 +143,6 @@ class PodActor implements Actor {
     const pod = this.#options.pod();
     try {
       onVolumes('unknown', undefined);
-      await this.#context.references.load(referencesOf(pod), signal);
       const { refreshAtMs } = await this.#context.volumes.setUp(pod, facts(), signal);
       onVolumes('mounted', refreshAtMs);
     } catch (error) {

@@ -26,7 +26,7 @@ import { runHook } from './hooks.ts';
 import { podIdOf } from './labels.ts';
 import { latestRun, type Observed } from './observed.ts';
 import type { StartContainer } from './plan-types.ts';
-import { referencesOf } from './references.ts';
+import { environmentReferencesOf } from './references.ts';
 import { containersOf, isHostNetwork, type SpecContainer } from './spec.ts';
 
 /** A sandbox may have to wait for its network. */
@@ -128,7 +128,7 @@ async function create(context: PodContext, options: StartOptions, container: Spe
   const sandbox = await sandboxConfigFor(context, pod, observed.sandbox?.metadata.attempt ?? 0);
   const image = await context.images.ensure({ pod, container: spec, sandbox, emit, signal });
   checkNonRoot(pod, spec, image);
-  await context.references.load(referencesOf(pod), signal);
+  await context.references.load(environmentReferencesOf(pod, spec), signal);
   const env = buildEnv({ pod, container: spec, facts, references: context.references });
   await mountImageVolumes(context, { pod, container, sandbox, emit, signal });
   const { mounts, devices } = await prepareMounts(context, { pod, container, env, facts, attempt: action.attempt });

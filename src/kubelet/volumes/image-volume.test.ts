@@ -54,7 +54,7 @@ const mountsOf = (subPath: string) =>
 
 test('an image is mounted once, read-only, and given back when the pod goes', async () => {
   const volumes = make();
-  await volumes.setUp(pod, { podIPs: [], hostIPs: [], allocatable: { cpu: '1', memory: '1' } });
+  await volumes.setUp(pod, { podIPs: [], hostIPs: [], allocatable: { cpu: '1', memory: '1' } }, new AbortController().signal);
   expect(mounted.size).toBe(0);
   await volumes.mountImage(pod, volume, 'sha256:1');
   expect([...mounted]).toEqual([[path(), { type: 'overlay', source: 'overlay', options: ['lowerdir=/a:/b', 'ro'] }]]);

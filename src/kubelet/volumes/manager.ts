@@ -43,7 +43,7 @@ export { MountError } from './payload.ts';
 
 export interface Volumes {
   /** Sets up whatever is missing and rewrites whatever has changed. Rejects with MountError. */
-  setUp(pod: V1Pod, facts: RunningFacts, signal?: AbortSignal): Promise<{ readonly refreshAtMs?: number | undefined }>;
+  setUp(pod: V1Pod, facts: RunningFacts, signal: AbortSignal): Promise<{ readonly refreshAtMs?: number | undefined }>;
   /** Mounts a volume of type image: the image is present, under this id. */
   mountImage(pod: V1Pod, volume: V1Volume, imageId: string): Promise<void>;
   /** Unmounts and removes every volume of the pod. Doing it again is harmless. */

@@ -59,7 +59,7 @@ const pod = (data: V1Volume, spec: Partial<V1PodSpec> = {}): V1Pod => ({
   spec: { containers: [{ name: 'app' }], volumes: [data], ...spec },
 });
 const facts = { podIPs: [], hostIPs: [], allocatable: { cpu: '1', memory: '1Gi' } };
-const setUp = (of: V1Pod) => volumes.setUp(of, facts);
+const setUp = (of: V1Pod) => volumes.setUp(of, facts, new AbortController().signal);
 const mountsOf = (of: V1Pod, mount: object = {}) =>
   volumes.mountsOf(
     of,

@@ -52,7 +52,7 @@ const podWith = (volume: V1Volume, spec: Partial<V1PodSpec> = {}): V1Pod => ({
   metadata: { uid: 'u1', name: 'web', namespace: 'ns', labels: { a: 'b' } },
   spec: { containers: [{ name: 'app', volumeMounts: [{ name: volume.name, mountPath: '/data' }] }], volumes: [volume], ...spec },
 });
-const setUp = (volume: V1Volume, spec?: Partial<V1PodSpec>) => volumes.setUp(podWith(volume, spec), facts);
+const setUp = (volume: V1Volume, spec?: Partial<V1PodSpec>) => volumes.setUp(podWith(volume, spec), facts, new AbortController().signal);
 const pathOf = (plugin: string, name = 'v') => join(dir, 'pods/u1/volumes', `kubernetes.io~${plugin}`, name);
 
 describe('emptyDir', () => {
