@@ -27,8 +27,8 @@ export interface ReplicaInput {
   readonly replicas: number;
   /** The active pods that are the set's own. */
   readonly pods: readonly Persisted<V1Pod>[];
-  /** The active pods of all sets of the same owner: pods that share a node with many of them go first. */
-  readonly related: readonly V1Pod[];
+  /** The active pods of all sets of the same owner: pods that share a node with many of them go first. Asked for only when pods go. */
+  readonly related: () => readonly V1Pod[];
   readonly nowMs: number;
 }
 
@@ -44,7 +44,7 @@ export function planReplicas(input: ReplicaInput): ReplicaPlan {
 /** The pods in the order in which they should go. Source: KEP-2255 (deletion cost), KEP-2185 (logarithmic ages). */
 export function rankForDeletion(input: Omit<ReplicaInput, 'replicas'>): readonly Persisted<V1Pod>[] {
   const neighbours = new Map<string, number>();
-  for (const { spec } of input.related) {
+  for (const { spec } of input.related()) {
     if (spec?.nodeName) neighbours.set(spec.nodeName, (neighbours.get(spec.nodeName) ?? 0) + 1);
   }
   const ranked = input.pods.map((pod) => rankOf(pod, neighbours, input.nowMs));
@@ -110,13 +110,21 @@ export function planStatus(input: StatusInput): V1ReplicaSetStatus {
   const { set, pods, nowMs } = input;
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
   const wanted: Labels = set.spec?.template?.metadata?.labels ?? {};
-  const hasAll = (labels: Labels = {}): boolean => Object.entries(wanted).every(([key, value]) => labels[key] === value);
+  const pairs = Object.entries(wanted);
   const conditions = planConditions(input);
+  let [labelled, ready, available] = [0, 0, 0];
+  for (const pod of pods) {
+    const labels: Labels = pod.metadata?.labels ?? {};
+    if (pairs.every(([key, value]) => labels[key] === value)) labelled++;
+    if (!isReady(pod)) continue;
+    ready++;
+    if (isAvailable(pod, minReadySeconds, nowMs)) available++;
+  }
   return {
     replicas: pods.length,
-    fullyLabeledReplicas: pods.filter((pod) => hasAll(pod.metadata?.labels)).length,
-    readyReplicas: pods.filter(isReady).length,
-    availableReplicas: pods.filter((pod) => isAvailable(pod, minReadySeconds, nowMs)).length,
+    fullyLabeledReplicas: labelled,
+    readyReplicas: ready,
+    availableReplicas: available,
     ...(input.terminating === undefined ? {} : { terminatingReplicas: input.terminating }),
     observedGeneration: set.metadata?.generation ?? 0,
     ...(conditions.length === 0 ? {} : { conditions }),

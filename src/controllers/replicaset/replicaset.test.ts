@@ -156,7 +156,7 @@ describe('replicaset controller', () => {
       await world.setReady(pod);
       await world.clock.settle();
     }
-    await world.clock.advance(4);
+    await world.clock.advance(8);
     expect(writes).toBe(1);
     expect((await current(world)).status).toMatchObject({ readyReplicas: 200 });
     await world.stop(world.running);

@@ -26,8 +26,8 @@ import { nextAvailabilityMs, planReplicas, planStatus, type ReplicaOwner, type R
 const countedEachTime = 100;
 const countAgainMs = 1_000;
 const leavingCountMs = 100;
-/** 5,000 replicas are counted ten times a second at most. */
-const replicasPerWaitMs = 50;
+/** 5,000 replicas are counted five times a second at most. */
+const replicasPerWaitMs = 25;
 
 /** What the two kinds differ in. */
 interface ReplicaKind {
@@ -160,7 +160,7 @@ async function scale(
   key: string,
   active: readonly Persisted<V1Pod>[],
 ): Promise<Failure | undefined> {
-  const related = relatedPods(parts, set, active);
+  const related = () => relatedPods(parts, set, active);
   const plan = planReplicas({ replicas: set.spec?.replicas ?? 1, pods: active, related, nowMs: parts.context.clock.nowMs() });
   const error = await carryOut(parts, set, key, plan);
   if (error === undefined) return undefined;
