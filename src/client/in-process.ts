@@ -11,25 +11,21 @@ export interface InProcessTransportOptions {
   readonly user: UserInfo;
 }
 
-/** After `close`, calls fail with TransportError and open watches have ended. */
+/** After `close`, calls fail with TransportError and open watches have ended. Calls under way end as they would have: their caller has their deadline. */
 export function createInProcessTransport(options: InProcessTransportOptions): Transport {
   const { handler, user } = options;
   const open = new AbortController();
-  // Every call and watch listens to it: many listeners are no leak.
+  // Every watch listens to it: many listeners are no leak.
   setMaxListeners(0, open.signal);
-  const join = createJoin(open.signal);
 
   return {
     async send(request) {
       request.signal?.throwIfAborted();
       if (open.signal.aborted) throw closedError();
-      const joined = join(request.signal);
       try {
-        return checked(await handler.send({ ...request, signal: joined.signal }, user));
+        return checked(await handler.send(request.signal ? request : { ...request, signal: open.signal }, user));
       } catch (error) {
         throw explained(error, request);
-      } finally {
-        joined.release();
       }
     },
     async *watch(request) {
@@ -56,37 +52,6 @@ export function createInProcessTransport(options: InProcessTransportOptions): Tr
 }
 
 const closedError = () => new TransportError('The transport has been closed');
-
-interface Joined {
-  readonly signal: AbortSignal;
-  release(): void;
-}
-
-/** A signal that fires with `own` and with the caller's. Calls under way that have one caller's signal share one. */
-function createJoin(own: AbortSignal): (callers: AbortSignal | undefined) => Joined {
-  const standing = new WeakMap<AbortSignal, Joined & { calls: number }>();
-  const alone: Joined = { signal: own, release: () => {} };
-  return (callers) => {
-    if (!callers) return alone;
-    const known = standing.get(callers);
-    if (known) {
-      known.calls++;
-      return known;
-    }
-    const { controller, unlink } = linked(own, callers);
-    const joined = {
-      signal: controller.signal,
-      calls: 1,
-      release: () => {
-        if (--joined.calls > 0) return;
-        standing.delete(callers);
-        unlink();
-      },
-    };
-    standing.set(callers, joined);
-    return joined;
-  };
-}
 
 function linked(own: AbortSignal, callers: AbortSignal | undefined): { controller: AbortController; unlink: () => void } {
   const { controller, unlink } = childController(own);
