@@ -23,14 +23,15 @@ const owned = [
 /** Lists that a strategic merge patch merges by address: what is gone has to be named. */
 const byAddress = ['hostIPs', 'podIPs'] as const;
 
+/** A member that is undefined is as good as none. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const x = a as Record<string, unknown>;
   const y = b as Record<string, unknown>;
-  const keys = new Set([...Object.keys(x), ...Object.keys(y)]);
-  for (const key of keys) if (!sameJson(x[key], y[key])) return false;
+  for (const key in x) if (!sameJson(x[key], y[key])) return false;
+  for (const key in y) if (x[key] === undefined && y[key] !== undefined) return false;
   return true;
 }
 

@@ -1,9 +1,11 @@
-// Writes one pod's status: the newest only, one write at a time, nothing when nothing has changed.
+// Writes one pod's status: the newest only, one write at a time, nothing when nothing has changed. What changes within one turn of
+// the event loop is one write, and so is what changes while a pod's first containers start.
 import { hasReason, type Persisted, type V1Pod, type V1PodStatus } from '../../api/mod.ts';
 import { Backoff, type Clock, errorText, type Logger, sleep, type Tasks } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
 import { pods } from '../api-resources.ts';
 import { isStatic } from '../static-pods.ts';
+import { createLatch, type Latch } from './latch.ts';
 import { statusPatch } from './status-patch.ts';
 
 export interface StatusWriterOptions {
@@ -17,8 +19,10 @@ export interface StatusWriterOptions {
 export interface StatusWriter {
   /** What the API says, as an informer has it. */
   seen(pod: V1Pod): void;
-  /** Writes `status` soon, unless a newer one comes first. */
-  set(status: V1PodStatus): void;
+  /** Writes `status`, unless a newer one comes first: soon, or within `patienceMs` where more is about to change. */
+  set(status: V1PodStatus, patienceMs?: number): void;
+  /** The phase that the API is known to have. */
+  readonly phase: string | undefined;
   /** Resolves when the newest status is written, or can no longer be. */
   flush(): Promise<void>;
   /** Writes no more: the API object is gone. */
@@ -38,71 +42,103 @@ function send({ client, signal }: StatusWriterOptions, pod: V1Pod, status: unkno
   return client.patch(pods, { namespace, name }, 'application/strategic-merge-patch+json', body, { subresource: 'status', signal });
 }
 
-export function createStatusWriter(options: StatusWriterOptions, first: V1Pod): StatusWriter {
-  const { clock, log, tasks, signal } = options;
-  const backoff = new Backoff({ baseMs: 200, maxMs: 10_000 });
-  const key = { namespace: first.metadata?.namespace, name: first.metadata?.name ?? '' };
-  const mirrored = isStatic(first);
-  let base = first;
-  let desired: V1PodStatus | undefined;
-  let writing: Promise<void> | undefined;
-  let gone = false;
+export const createStatusWriter = (options: StatusWriterOptions, first: V1Pod): StatusWriter => new Writer(options, first);
 
-  async function write(): Promise<void> {
-    while (desired && !gone && !signal.aborted) {
-      const wanted = desired;
-      const patch = statusPatch(base.status, wanted);
-      if (patch) {
-        try {
-          const written = await send(options, first, patch);
-          if (newerThan(written, base)) base = written;
-          backoff.reset();
-        } catch (error) {
-          if (signal.aborted) return;
-          if (hasReason(error, 'NotFound')) {
-            // The mirror is made anew, and then knows nothing.
-            if (mirrored) base = first;
-            else gone = true;
-          }
-          if (hasReason(error, 'Invalid')) {
-            log.error('The API refuses a pod status', { pod: `${key.namespace}/${key.name}`, error: errorText(error) });
-            if (desired === wanted) desired = undefined;
-            continue;
-          }
-          if (gone) return;
-          await sleep(clock, backoff.nextMs(), signal);
-          continue;
-        }
-      }
-      if (desired === wanted) desired = undefined;
-    }
+class Writer implements StatusWriter {
+  readonly #options: StatusWriterOptions;
+  readonly #first: V1Pod;
+  readonly #mirrored: boolean;
+  readonly #latch: Latch;
+  readonly #backoff = new Backoff({ baseMs: 200, maxMs: 10_000 });
+  /** What the API is known to have. */
+  #base: V1Pod;
+  #desired: V1PodStatus | undefined;
+  /** When `#desired` is to be written; as the clock's `nowMs`. */
+  #dueMs = 0;
+  #writing: Promise<void> | undefined;
+  #gone = false;
+
+  constructor(options: StatusWriterOptions, first: V1Pod) {
+    this.#options = options;
+    this.#first = first;
+    this.#base = first;
+    this.#mirrored = isStatic(first);
+    this.#latch = createLatch(options.clock, options.signal);
   }
 
-  function start(): void {
-    if (writing) return;
-    const run = write().finally(() => {
-      writing = undefined;
+  get phase(): string | undefined {
+    return this.#base.status?.phase;
+  }
+
+  seen(pod: V1Pod): void {
+    // Told again for one reason: its mirror is new, and knows nothing.
+    if (this.#mirrored) this.#base = this.#first;
+    if (newerThan(pod, this.#base)) this.#base = pod;
+  }
+
+  set(status: V1PodStatus, patienceMs = 0): void {
+    const atMs = this.#options.clock.nowMs() + patienceMs;
+    this.#dueMs = this.#desired ? Math.min(this.#dueMs, atMs) : atMs;
+    this.#desired = status;
+    if (this.#writing) this.#latch.wake();
+    else if (statusPatch(this.#base.status, status)) this.#start();
+    else this.#desired = undefined;
+  }
+
+  async flush(): Promise<void> {
+    this.#dueMs = this.#options.clock.nowMs();
+    this.#latch.wake();
+    await this.#writing?.catch(() => {});
+  }
+
+  close(): void {
+    this.#gone = true;
+    this.#latch.wake();
+  }
+
+  #start(): void {
+    const { tasks, signal } = this.#options;
+    const run = this.#write().finally(() => {
+      this.#writing = undefined;
     });
-    writing = run;
+    this.#writing = run;
     tasks.run('pod status', signal, () => run);
   }
 
-  return {
-    seen(pod) {
-      // Told again for one reason: its mirror is new, and knows nothing.
-      if (mirrored) base = first;
-      if (newerThan(pod, base)) base = pod;
-    },
-    set(status) {
-      desired = status;
-      if (statusPatch(base.status, status) || writing) start();
-      else desired = undefined;
-    },
-    async flush() {
-      await writing?.catch(() => {});
-    },
-    close() {
-      gone = true;
-    },
-  };
+  async #write(): Promise<void> {
+    const { clock, signal } = this.#options;
+    while (this.#desired && !this.#gone && !signal.aborted) {
+      do await this.#latch.wait(this.#dueMs);
+      while (clock.nowMs() < this.#dueMs && !this.#gone && !signal.aborted);
+      if (this.#gone || signal.aborted) return;
+      const wanted: V1PodStatus = this.#desired;
+      this.#desired = undefined;
+      const patch = statusPatch(this.#base.status, wanted);
+      if (!patch) continue;
+      try {
+        const written = await send(this.#options, this.#first, patch);
+        if (newerThan(written, this.#base)) this.#base = written;
+        this.#backoff.reset();
+      } catch (error) {
+        if (!signal.aborted) await this.#failed(error, wanted);
+      }
+    }
+  }
+
+  async #failed(error: unknown, wanted: V1PodStatus): Promise<void> {
+    const { clock, log, signal } = this.#options;
+    const { namespace, name } = this.#first.metadata ?? {};
+    if (hasReason(error, 'Invalid')) {
+      log.error('The API refuses a pod status', { pod: `${namespace}/${name}`, error: errorText(error) });
+      return;
+    }
+    if (hasReason(error, 'NotFound')) {
+      // The mirror is made anew, and then knows nothing.
+      if (this.#mirrored) this.#base = this.#first;
+      else this.#gone = true;
+    }
+    if (this.#gone) return;
+    this.#desired ??= wanted;
+    await sleep(clock, this.#backoff.nextMs(), signal);
+  }
 }

@@ -27,11 +27,14 @@ import { type ResizeVerdict, resizedContainers } from './resize.ts';
 import { containersOf, graceSecondsFor, isHostNetwork } from './spec.ts';
 import { deadlineMs, eventsFromApi, type PodEvent, type PodState, step } from './state.ts';
 import { podStatus } from './status.ts';
+import { sameJson } from './status-patch.ts';
 import { createStatusWriter, type StatusWriter } from './status-writer.ts';
 
 const observeDeadlineMs = 30_000;
 /** When a change of resources that the node had no room for is tried again. */
 const resizeRetryMs = 5000;
+/** How long the address and the containers that are made may wait for the first one that runs, so that all is one write. */
+const startPatienceMs = 250;
 
 export interface WorkerOptions {
   readonly pod: V1Pod;
@@ -164,16 +167,20 @@ class Worker implements PodWorker {
 
   update(next: V1Pod): void {
     const old = this.#pod;
-    const described = next.metadata?.labels !== old.metadata?.labels || next.metadata?.annotations !== old.metadata?.annotations;
+    const described =
+      !sameJson(next.metadata?.labels, old.metadata?.labels) || !sameJson(next.metadata?.annotations, old.metadata?.annotations);
+    const specified = !sameJson(next.spec, old.spec);
     const changed =
       described ||
-      next.spec !== old.spec ||
+      specified ||
       next.metadata?.deletionTimestamp !== old.metadata?.deletionTimestamp ||
       next.metadata?.deletionGracePeriodSeconds !== old.metadata?.deletionGracePeriodSeconds;
     this.#pod = next;
     this.#status.seen(next);
-    this.#references = referencesOf(next);
-    this.#hashes = hashesOf(next);
+    if (specified) {
+      this.#references = referencesOf(next);
+      this.#hashes = hashesOf(next);
+    }
     if (described) this.#renewVolumes();
     // What this worker has written itself comes back here: only a change by others is news.
     const gated = (next.spec?.readinessGates?.length ?? 0) > 0;
@@ -368,7 +375,13 @@ class Worker implements PodWorker {
       hostIPs: this.#context.hostIPs,
       nowMs: this.#context.clock.nowMs(),
     });
-    this.#status.set(this.#reported);
+    this.#status.set(this.#reported, this.#isStarting(starting) ? startPatienceMs : 0);
+  }
+
+  /** True while nothing of the pod has run yet and all goes well: what its sandbox and its first containers change is told together. */
+  #isStarting(starts: readonly string[]): boolean {
+    const pending = (this.#status.phase ?? 'Pending') === 'Pending';
+    return pending && starts.length > 0 && this.#state.at === 'syncing' && this.#operations.failures.size === 0;
   }
 
   /** True when this kubelet has asked for the end of the run. */

@@ -43,6 +43,32 @@ describe('a pod on a simulated node', () => {
     expect(api.statusWrites - writes).toBeLessThanOrEqual(1);
   });
 
+  test('is written of twice on its way to Ready, and its volumes are set up once', async () => {
+    const storage = createNoStorage();
+    let setUps = 0;
+    const volumes: typeof storage.volumes = (references) => ({
+      ...storage.volumes(references),
+      async setUp() {
+        setUps++;
+        return {};
+      },
+    });
+    const { api, until, clock } = begin({ kubelet: { storage: { ...storage, volumes } } });
+    await clock.advance(1000);
+    const writes = api.statusWrites;
+    api.put('pods', { ...testPod('web'), metadata: { ...testPod('web').metadata, labels: { app: 'web' } } });
+    await until('ready', () => isReady(api.pod('web')));
+    expect(api.statusWrites - writes).toBe(2);
+    // What comes over the wire shares nothing with what was there before.
+    api.put('pods', structuredClone(api.pod('web')) as V1Pod);
+    await clock.advance(60_000);
+    expect(setUps).toBe(1);
+    const { metadata, ...rest } = structuredClone(api.pod('web')) as V1Pod;
+    api.put('pods', { ...rest, metadata: { ...metadata, labels: { app: 'other' } } });
+    await clock.advance(1000);
+    expect(setUps).toBe(2);
+  });
+
   test('runs init containers in order, then the others', async () => {
     const { api, until, runtime } = begin();
     const spec = { initContainers: [container('one'), container('two')], containers: [container('a'), container('b')] };
