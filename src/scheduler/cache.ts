@@ -1,7 +1,7 @@
 // The scheduler's picture of the cluster: nodes, the pods bound to them, and pods it has just decided on (assumed).
 import { equal, type V1Node, type V1Pod } from '../api/mod.ts';
 import { assert } from '../base/mod.ts';
-import { NodeInfo, podKey } from './node-info.ts';
+import { NodeInfo, placedPod, podKey } from './node-info.ts';
 import { PodGroups } from './pod-groups.ts';
 import type { LabelValues, Snapshot } from './snapshot.ts';
 
@@ -21,7 +21,7 @@ export class SchedulerCache implements Snapshot {
   readonly #assumed = new Set<string>();
   readonly #nominated = new Map<string, { readonly pod: V1Pod; readonly nodeName: string }>();
   readonly #nominatedOn = new Map<string, Map<string, V1Pod>>();
-  #list: readonly NodeInfo[] | undefined;
+  #list: { readonly nodes: readonly NodeInfo[]; readonly revisions: Uint32Array } | undefined;
   readonly #labelValues = new Map<string, LabelValues>();
   tainted = 0;
   readonly groups = new PodGroups((nodeName) => {
@@ -30,8 +30,11 @@ export class SchedulerCache implements Snapshot {
   });
 
   get nodes(): readonly NodeInfo[] {
-    this.#list ??= [...this.#infos.values()].filter((info) => info.node !== undefined);
-    return this.#list;
+    return this.#listed().nodes;
+  }
+
+  get revisions(): Uint32Array {
+    return this.#listed().revisions;
   }
 
   labelValues(key: string): LabelValues {
@@ -106,9 +109,13 @@ export class SchedulerCache implements Snapshot {
   nominate(pod: V1Pod, nodeName: string | undefined): void {
     const key = podKey(pod);
     const before = this.#nominated.get(key);
-    if (before) this.#nominatedOn.get(before.nodeName)?.delete(key);
+    if (before) {
+      this.#nominatedOn.get(before.nodeName)?.delete(key);
+      this.#infos.get(before.nodeName)?.changed();
+    }
     this.#nominated.delete(key);
     if (nodeName === undefined) return;
+    this.#infos.get(nodeName)?.changed();
     this.#nominated.set(key, { pod, nodeName });
     const there = this.#nominatedOn.get(nodeName) ?? new Map<string, V1Pod>();
     this.#nominatedOn.set(nodeName, there.set(key, pod));
@@ -128,8 +135,8 @@ export class SchedulerCache implements Snapshot {
     if (this.#placed.has(key)) return () => {};
     if (scope === 'node') {
       const info = this.#infos.get(nodeName);
-      info?.add(pod);
-      return () => info?.remove(pod);
+      info?.putBack(key, placedPod(pod));
+      return () => info?.take(key);
     }
     this.#place(pod, nodeName);
     return () => {
@@ -176,6 +183,16 @@ export class SchedulerCache implements Snapshot {
     if (!info || !counted) return;
     info.remove(counted);
     this.groups.remove(counted, info.name);
+  }
+
+  #listed(): { readonly nodes: readonly NodeInfo[]; readonly revisions: Uint32Array } {
+    if (!this.#list) {
+      const nodes = [...this.#infos.values()].filter((info) => info.node !== undefined);
+      const revisions = new Uint32Array(nodes.length).fill(1);
+      for (const [index, info] of nodes.entries()) info.standsAt(index, revisions);
+      this.#list = { nodes, revisions };
+    }
+    return this.#list;
   }
 
   #labelsChanged(): void {

@@ -1,7 +1,16 @@
 // A decision in which extenders have a word. Asking them takes time, in which the cluster moves on: what they chose from is
 // looked at again before it counts.
 import type { V1Node, V1Pod } from '../api/mod.ts';
-import { type DecideOptions, type Decision, findFeasible, noNode, refusalOn, refusalWithNominated, scoreNodes } from './decide.ts';
+import {
+  type DecideOptions,
+  type Decision,
+  evaluatedOf,
+  findFeasible,
+  noNode,
+  refusalOn,
+  refusalWithNominated,
+  scoreNodes,
+} from './decide.ts';
 import { type Extenders, extenderName } from './extenders/extenders.ts';
 import type { CycleState, Verdict } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -43,16 +52,15 @@ async function tryOnce(pod: V1Pod, options: ExtendedOptions): Promise<ExtendedDe
   if ('is' in found) return { decision: found, state };
   const { left, refused } = await extenders.filter(pod, objectsOf(found.feasible), signal);
   if (left.length === 0) {
-    const more = found.feasible.map((node) => ({ node, verdict: refused.get(node.name) ?? nothingLeft }));
-    return { decision: noNode({ ...found, failed: [...found.failed, ...more] }, snapshot), state };
+    for (const [i, node] of found.feasible.entries()) found.failed.set(found.places[i] as number, refused.get(node.name) ?? nothingLeft);
+    return { decision: noNode(found), state };
   }
   const ranked = await rank(pod, left, options);
   for (const name of ranked) {
     const fresh: CycleState = new Map();
     const node = snapshot.get(name);
     if (!node || refusalOn(pod, node, options, fresh) || refusalWithNominated(pod, node, options)) continue;
-    const evaluated = found.feasible.length + found.failed.length;
-    return { decision: { is: 'node', name, evaluated, feasible: left.length }, state: fresh };
+    return { decision: { is: 'node', name, evaluated: evaluatedOf(found), feasible: left.length }, state: fresh };
   }
   return undefined;
 }

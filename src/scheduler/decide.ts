@@ -1,9 +1,19 @@
 // The decision for one pod: which node, or why none. Synchronous and free of effects outside the cycle's own state.
 import type { V1Pod } from '../api/mod.ts';
 import type { Random } from '../base/mod.ts';
-import { type CycleState, type EnabledPlugin, type PluginChain, pluginsAt, unschedulable, type Verdict } from './framework.ts';
+import {
+  type CycleState,
+  type EnabledPlugin,
+  type PluginChain,
+  pluginsAt,
+  unresolvable,
+  unschedulable,
+  type Verdict,
+} from './framework.ts';
 import { type NodeInfo, podKey } from './node-info.ts';
+import { NodeVerdicts } from './node-verdicts.ts';
 import { hasAffinity } from './pod-affinity-terms.ts';
+import type { PodClass } from './pod-class.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** Below this many nodes every one is looked at; above, a share that is enough to choose well: the lower end of upstream's adaptive one. */
@@ -18,8 +28,8 @@ export type Decision =
 /** Why no node fits. */
 export interface FitFailure {
   readonly nodes: number;
-  /** By node name; nodes that a pre-filter ruled out are there too. */
-  readonly verdicts: ReadonlyMap<string, Verdict>;
+  /** Nodes that a pre-filter ruled out are there too. */
+  readonly verdicts: NodeVerdicts;
   /** A pre-filter turned the pod down for every node at once. */
   readonly everywhere: readonly string[] | undefined;
   /** The plugins that turned the pod down: only events that help with them can make it fit. */
@@ -35,14 +45,21 @@ export interface DecideOptions extends LookOptions {
   readonly random: Random;
   /** Where to begin in the list of nodes, so that sampling is fair: raised by `evaluated` from pod to pod. */
   readonly startAt: number;
+  /** What is remembered for pods like this one: the decision is the same without it. */
+  readonly podClass?: PodClass | undefined;
   /** How many of the nodes that fit are enough, in percent; 0 (default): the share for a cluster of this size. */
   readonly percentageOfNodesToScore?: number | undefined;
 }
 
-/** The nodes that fit, as many as are wanted, and those that were looked at and do not. */
+/** The nodes that fit, as many as are wanted. */
 export interface Feasible {
   readonly feasible: readonly NodeInfo[];
-  readonly failed: Failed;
+  /** Their places in the list of all nodes. */
+  readonly places: readonly number[];
+  /** How many were looked at and do not. */
+  readonly refused: number;
+  /** Why; where some fit, other nodes may have a verdict of an earlier look. */
+  readonly failed: NodeVerdicts;
   readonly narrowed: Narrowed;
 }
 
@@ -52,11 +69,13 @@ export function findFeasible(pod: V1Pod, state: CycleState, options: DecideOptio
   if ('is' in narrowed) return narrowed;
   const filters = filtersOf(options, narrowed);
   const nominated = nominatedThatFits(pod, state, options, { narrowed, filters });
-  if (nominated) return { feasible: [nominated], failed: [], narrowed };
-  const candidates = narrowed.only ? snapshot.nodes.filter((node) => narrowed.only?.has(node.name)) : snapshot.nodes;
+  const { nodes } = snapshot;
+  const failed = classOf(options)?.failed ?? new NodeVerdicts(nodes);
+  if (nominated) return { feasible: [nominated], places: [nominated.index], refused: 0, failed, narrowed };
+  const candidates = narrowed.only ? nodes.filter((node) => narrowed.only?.has(node.name)) : nodes;
   const again = asItWas(pod, state, options, { narrowed, filters });
-  const found = filter(pod, state, { ...options, candidates, filters, again });
-  return 'is' in found ? found : { ...found, narrowed };
+  const found = filter(pod, state, { ...options, candidates, filters, again, failed });
+  return 'is' in found ? found : { ...found, failed, narrowed };
 }
 
 interface Filtering {
@@ -79,20 +98,26 @@ function nominatedThatFits(pod: V1Pod, state: CycleState, options: LookOptions, 
 export const filtersOf = (options: LookOptions, { skipped }: Narrowed): readonly EnabledPlugin[] =>
   pluginsAt(options, 'filter').filter(({ plugin }) => plugin.filter && !skipped.has(plugin.name));
 
-export const noNode = ({ failed, narrowed }: Pick<Feasible, 'failed' | 'narrowed'>, snapshot: Snapshot): Decision => ({
+export const noNode = ({ failed, narrowed }: Pick<Feasible, 'failed' | 'narrowed'>): Decision => ({
   is: 'none',
-  why: { nodes: snapshot.nodes.length, everywhere: undefined, ...explain(failed, snapshot, narrowed) },
+  why: { nodes: failed.nodes.length, everywhere: undefined, ...explain(failed, narrowed) },
 });
 
 export function decide(pod: V1Pod, state: CycleState, options: DecideOptions): Decision {
   const found = findFeasible(pod, state, options);
   if ('is' in found) return found;
-  if (found.feasible.length === 0) return noNode(found, options.snapshot);
-  const best = found.feasible.length === 1 ? found.feasible[0] : pickBest(pod, state, found.feasible, options);
+  if (found.feasible.length === 0) return noNode(found);
+  const best = found.feasible.length === 1 ? found.feasible[0] : pickBest(pod, state, found, options);
   return best
-    ? { is: 'node', name: best.name, evaluated: found.feasible.length + found.failed.length, feasible: found.feasible.length }
+    ? { is: 'node', name: best.name, evaluated: evaluatedOf(found), feasible: found.feasible.length }
     : { is: 'error', error: new Error('no node was chosen'), plugin: '' };
 }
+
+export const evaluatedOf = ({ feasible, refused }: Feasible): number => feasible.length + refused;
+
+/** Undefined as well when nodes have come or gone since. */
+const classOf = ({ podClass, snapshot }: Pick<DecideOptions, 'podClass' | 'snapshot'>): PodClass | undefined =>
+  podClass?.nodes === snapshot.nodes ? podClass : undefined;
 
 /** What the pre-filters leave: nodes (undefined: every one), and filters that need not run. */
 export interface Narrowed {
@@ -117,7 +142,7 @@ export function preFilter(pod: V1Pod, state: CycleState, options: LookOptions): 
     if (verdict.is === 'unschedulable' || verdict.is === 'unresolvable') {
       const why: FitFailure = {
         nodes: options.snapshot.nodes.length,
-        verdicts: new Map(),
+        verdicts: new NodeVerdicts(options.snapshot.nodes),
         everywhere: verdict.reasons,
         plugins: new Set([plugin.name]),
       };
@@ -136,28 +161,62 @@ interface FilterRequest extends DecideOptions {
   readonly candidates: readonly NodeInfo[];
   readonly filters: readonly EnabledPlugin[];
   readonly again: RefusalOn;
+  /** Takes what is against each node that does not fit. */
+  readonly failed: NodeVerdicts;
 }
 
-/** In the order in which they were looked at. */
-export type Failed = readonly { readonly node: NodeInfo; readonly verdict: Verdict }[];
-
-function filter(pod: V1Pod, state: CycleState, request: FilterRequest): { feasible: NodeInfo[]; failed: Failed } | Decision {
-  const { candidates, filters, startAt } = request;
+function filter(pod: V1Pod, state: CycleState, request: FilterRequest): Omit<Feasible, 'failed' | 'narrowed'> | Decision {
+  const { candidates, startAt, snapshot, failed } = request;
   const wanted = feasibleNodesWanted(candidates.length, request.percentageOfNodesToScore);
+  const every = candidates === snapshot.nodes;
+  const podClass = every ? classOf(request) : undefined;
+  const refusal = podClass ? createLook(pod, state, request, podClass) : lookAnew(pod, state, request);
   const feasible: NodeInfo[] = [];
-  const failed: { node: NodeInfo; verdict: Verdict }[] = [];
-  const hasNominated = request.snapshot.hasNominated;
+  const places: number[] = [];
+  let refused = 0;
   let next = candidates.length === 0 ? 0 : startAt % candidates.length;
   for (let i = 0; i < candidates.length && feasible.length < wanted; i++) {
     const node = candidates[next] as NodeInfo;
+    const place = every ? next : node.index;
     next = next + 1 === candidates.length ? 0 : next + 1;
-    const verdict =
-      firstRefusal(pod, state, node, filters) ?? (hasNominated ? refusalWithNominated(pod, node, request, request.again) : undefined);
-    if (!verdict) feasible.push(node);
-    else if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
-    else failed.push({ node, verdict });
+    const verdict = refusal(node, place);
+    if (!verdict) {
+      feasible.push(node);
+      places.push(place);
+    } else if (verdict.is === 'error') return { is: 'error', error: verdict.error, plugin: '' };
+    else {
+      refused++;
+      failed.set(place, verdict);
+    }
   }
-  return { feasible, failed };
+  return { feasible, places, refused };
+}
+
+type Look = (node: NodeInfo, place: number) => Verdict | undefined;
+
+function lookAnew(pod: V1Pod, state: CycleState, request: FilterRequest): Look {
+  const { filters, again } = request;
+  const { hasNominated } = request.snapshot;
+  return (node) => firstRefusal(pod, state, node, filters) ?? (hasNominated ? refusalWithNominated(pod, node, request, again) : undefined);
+}
+
+/** As {@link lookAnew}; filters that look at the node alone, up to the first other, are asked once for all pods of the class. */
+function createLook(pod: V1Pod, state: CycleState, request: FilterRequest, { refusals, withNominated }: PodClass): Look {
+  const { filters, again, snapshot } = request;
+  const near = filters.findIndex(({ plugin }) => !plugin.nodeAlone);
+  const first = near < 0 ? filters : filters.slice(0, near);
+  const rest = near < 0 ? [] : filters.slice(near);
+  const { hasNominated } = snapshot;
+  const own = hasNominated ? snapshot.nominationOf(pod) : undefined;
+  return (node, place) => {
+    if (!refusals.has(place)) refusals.set(place, firstRefusal(pod, state, node, first));
+    const refused = refusals.get(place) ?? (rest.length > 0 ? firstRefusal(pod, state, node, rest) : undefined);
+    if (refused || !hasNominated) return refused;
+    if (rest.length === 0 && withNominated.has(place) && node.name !== own) return withNominated.get(place);
+    const verdict = refusalWithNominated(pod, node, request, again);
+    if (rest.length === 0 && node.name !== own && !snapshot.nominatedOn(node.name).some(hasAffinity)) withNominated.set(place, verdict);
+    return verdict;
+  };
 }
 
 /** Why one node would not do as things are (or are pretended to be); undefined when it would. */
@@ -174,20 +233,23 @@ export function refusalOn(pod: V1Pod, node: NodeInfo, options: LookOptions, stat
 export function createRefusalOn(pod: V1Pod, options: LookOptions): RefusalOn {
   const state: CycleState = new Map();
   const narrowed = preFilter(pod, state, options);
-  if ('is' in narrowed) return { scope: 'everywhere', refusal: (node) => refusalOn(pod, node, options) };
+  if ('is' in narrowed) return { scope: 'everywhere', alone: false, refusal: (node) => refusalOn(pod, node, options) };
   return asItWas(pod, state, options, { narrowed, filters: filtersOf(options, narrowed) });
 }
 
 /** With what pre-filters have computed, where that holds while others are pretended gone. */
 function asItWas(pod: V1Pod, state: CycleState, options: LookOptions, { narrowed, filters }: Filtering): RefusalOn {
-  if (filters.some(({ plugin }) => plugin.countsPods)) return { scope: 'everywhere', refusal: (node) => refusalOn(pod, node, options) };
+  if (filters.some(({ plugin }) => plugin.countsPods))
+    return { scope: 'everywhere', alone: false, refusal: (node) => refusalOn(pod, node, options) };
   const refusal = (node: NodeInfo) => (narrowed.only?.has(node.name) === false ? unschedulable() : firstRefusal(pod, state, node, filters));
-  return { scope: 'node', refusal };
+  return { scope: 'node', alone: !narrowed.only && filters.every(({ plugin }) => plugin.nodeAlone), refusal };
 }
 
 export interface RefusalOn {
   /** How far pods must be pretended gone: `node` where nobody looks farther. */
   readonly scope: 'everywhere' | 'node';
+  /** Whether only filters run that look at the node alone. */
+  readonly alone: boolean;
   readonly refusal: (node: NodeInfo) => Verdict | undefined;
 }
 
@@ -225,37 +287,38 @@ export function feasibleNodesWanted(nodes: number, percentage = 0): number {
 }
 
 /** Adds the nodes that pre-filters ruled out, so that the message counts every node. */
-function explain(failed: Failed, snapshot: Snapshot, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
-  const verdicts = new Map<string, Verdict>();
-  for (const { node, verdict } of failed) verdicts.set(node.name, verdict);
+function explain(verdicts: NodeVerdicts, narrowed: Narrowed): Pick<FitFailure, 'verdicts' | 'plugins'> {
   if (narrowed.only) {
-    for (const node of snapshot.nodes) {
-      if (!narrowed.only.has(node.name)) {
-        verdicts.set(node.name, {
-          is: 'unresolvable',
-          reasons: [`node(s) didn't satisfy plugin(s) [${narrowed.onlyBy}]`],
-          plugin: narrowed.onlyBy,
-        });
-      }
+    const ruledOut = { ...unresolvable(`node(s) didn't satisfy plugin(s) [${narrowed.onlyBy}]`), plugin: narrowed.onlyBy };
+    for (const [place, node] of verdicts.nodes.entries()) {
+      if (!narrowed.only.has(node.name)) verdicts.set(place, ruledOut);
     }
   }
   const plugins = new Set<string>();
-  for (const verdict of verdicts.values()) if ('plugin' in verdict && verdict.plugin) plugins.add(verdict.plugin);
+  for (const verdict of verdicts.alike.keys()) if ('plugin' in verdict && verdict.plugin) plugins.add(verdict.plugin);
   return { verdicts, plugins };
 }
 
 export interface ScoreRequest extends LookOptions {
   readonly nodes: readonly NodeInfo[];
+  /** The places of `nodes` in the list of all, and what is remembered by them. */
+  readonly known?: { readonly places: readonly number[]; readonly podClass: PodClass } | undefined;
   /** Called once for each plugin that has something to say: its weighted scores, node by node. */
   readonly scored?: (plugin: string, scores: readonly number[]) => void;
 }
 
 /** The sum of weighted scores of each node. */
 export function scoreNodes(pod: V1Pod, state: CycleState, request: ScoreRequest): readonly number[] {
-  const { snapshot, nodes, scored } = request;
+  const { snapshot, nodes, known, scored } = request;
   const totals = new Array<number>(nodes.length).fill(0);
-  for (const { plugin, weight } of pluginsAt(request, 'score')) {
-    if (!plugin.score || weight === 0 || plugin.applies?.(pod, snapshot) === false) continue;
+  const scoring = pluginsAt(request, 'score').filter(({ plugin, weight }) => plugin.score && weight !== 0);
+  if (known) {
+    const alone = scoring.filter(({ plugin }) => isScoredAlone(plugin));
+    for (const [i, place] of known.places.entries()) totals[i] = knownScore(pod, state, nodes[i] as NodeInfo, { place, alone, ...known });
+  }
+  for (const { plugin, weight } of scoring) {
+    if (known && isScoredAlone(plugin)) continue;
+    if (!plugin.score || plugin.applies?.(pod, snapshot) === false) continue;
     if (plugin.preScore && plugin.preScore(state, pod, nodes, snapshot).is === 'skip') continue;
     const { score } = plugin;
     const scores = nodes.map((node) => score(state, pod, node));
@@ -269,9 +332,30 @@ export function scoreNodes(pod: V1Pod, state: CycleState, request: ScoreRequest)
   return totals;
 }
 
+/** Whether a node's score does not depend on which others there are to choose from. */
+const isScoredAlone = ({ nodeAlone, applies, normalize, preScore }: EnabledPlugin['plugin']): boolean =>
+  nodeAlone === true && !applies && !normalize && !preScore;
+
+interface KnownScore {
+  readonly place: number;
+  readonly alone: readonly EnabledPlugin[];
+  readonly podClass: PodClass;
+}
+
+/** Scores are whole numbers: that some are added up earlier than others changes no sum. */
+function knownScore(pod: V1Pod, state: CycleState, node: NodeInfo, { place, alone, podClass: { scores } }: KnownScore): number {
+  if (!scores.has(place)) {
+    let sum = 0;
+    for (const { plugin, weight } of alone) sum += weight * (plugin.score?.(state, pod, node) ?? 0);
+    scores.set(place, sum);
+  }
+  return scores.get(place);
+}
+
 /** The highest sum of weighted scores; chance decides between equals. */
-function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], options: DecideOptions): NodeInfo | undefined {
-  const totals = scoreNodes(pod, state, { ...options, nodes });
+function pickBest(pod: V1Pod, state: CycleState, { feasible, places }: Feasible, options: DecideOptions): NodeInfo | undefined {
+  const podClass = classOf(options);
+  const totals = scoreNodes(pod, state, { ...options, nodes: feasible, known: podClass && { places, podClass } });
   let best = 0;
   let equals = 1;
   for (let i = 1; i < totals.length; i++) {
@@ -280,19 +364,24 @@ function pickBest(pod: V1Pod, state: CycleState, nodes: readonly NodeInfo[], opt
     equals = here > there ? 1 : equals + 1;
     if (equals === 1 || options.random.below(equals) === 0) best = i;
   }
-  return nodes[best];
+  return feasible[best];
+}
+
+/** What a failure is told with. */
+export interface FitMessage {
+  readonly nodes: number;
+  readonly everywhere: readonly string[] | undefined;
+  /** How many nodes each verdict was about. */
+  readonly verdicts: { readonly alike: ReadonlyMap<Verdict, number> };
 }
 
 /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
-export function fitMessage(why: FitFailure): string {
-  if (why.nodes === 0) return 'no nodes available to schedule pods';
-  // Most nodes share a few verdicts.
-  const alike = new Map<Verdict, number>();
-  for (const verdict of why.verdicts.values()) alike.set(verdict, (alike.get(verdict) ?? 0) + 1);
+export function fitMessage({ nodes: all, everywhere, verdicts }: FitMessage): string {
+  if (all === 0) return 'no nodes available to schedule pods';
   const counts = new Map<string, number>();
-  for (const [verdict, nodes] of alike) {
+  for (const [verdict, nodes] of verdicts.alike) {
     for (const reason of 'reasons' in verdict ? verdict.reasons : []) counts.set(reason, (counts.get(reason) ?? 0) + nodes);
   }
-  const parts = why.everywhere ?? [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `0/${why.nodes} nodes are available: ${parts.join(', ')}.`;
+  const parts = everywhere ?? [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
+  return `0/${all} nodes are available: ${parts.join(', ')}.`;
 }

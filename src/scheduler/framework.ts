@@ -2,25 +2,15 @@
 // Source: https://kubernetes.io/docs/concepts/scheduling-eviction/scheduling-framework/
 import type { KubeObject, V1Node, V1Pod } from '../api/mod.ts';
 import type { Random } from '../base/mod.ts';
+import type { Candidate } from './candidates.ts';
 import type { NodeInfo } from './node-info.ts';
+import type { NodeVerdicts } from './node-verdicts.ts';
+import type { PodClass } from './pod-class.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Verdict } from './verdict.ts';
 
-/**
- * `unschedulable`: not on this node as things are (evicting pods could help); `unresolvable`: not on this node whatever
- * happens to other pods; `skip`: this plugin has nothing to say for this pod.
- */
-export type Verdict =
-  | { readonly is: 'success' }
-  | { readonly is: 'skip' }
-  | { readonly is: 'unschedulable' | 'unresolvable'; readonly reasons: readonly string[]; readonly plugin?: string }
-  | { readonly is: 'error'; readonly error: unknown };
-
-type Refused = Verdict & { readonly is: 'unschedulable' | 'unresolvable' };
-
-export const success: Verdict = { is: 'success' };
-export const skip: Verdict = { is: 'skip' };
-export const unschedulable = (...reasons: string[]): Refused => ({ is: 'unschedulable', reasons });
-export const unresolvable = (...reasons: string[]): Refused => ({ is: 'unresolvable', reasons });
+export type { Candidate } from './candidates.ts';
+export { skip, success, unresolvable, unschedulable, type Verdict } from './verdict.ts';
 
 /** What plugins remember between the points of one pod's cycle. Each plugin has its own key. */
 export type CycleState = Map<string, unknown>;
@@ -65,6 +55,11 @@ export interface Plugin {
   ) => Verdict | { readonly is: 'success'; readonly nodes: readonly string[] };
   /** What `preFilter` computes depends on where pods are: it is computed anew when one is pretended gone or there. */
   readonly countsPods?: true;
+  /**
+   * Filter and score look at the node that they are given and at what makes pods alike (`pod-class.ts`), and at nothing else: what
+   * they say is remembered until the node changes.
+   */
+  readonly nodeAlone?: true;
   /** For each node: may the pod run there? */
   readonly filter?: (state: CycleState, pod: V1Pod, node: NodeInfo) => Verdict;
   /** When no node fits: may say which pods would have to go, and where there would be room then. Decides only: the scheduler acts. */
@@ -90,17 +85,10 @@ export interface Plugin {
 export interface PostFilterRequest extends PluginChain {
   readonly snapshot: Snapshot;
   /** Why each node was turned down. */
-  readonly failed: ReadonlyMap<string, Verdict>;
+  readonly failed: NodeVerdicts;
+  /** What is remembered for pods like this one. */
+  readonly podClass?: PodClass | undefined;
   readonly random: Random;
-}
-
-/** A node where there would be room if the victims went. */
-export interface Candidate {
-  readonly nodeName: string;
-  /** The most important first. */
-  readonly victims: readonly V1Pod[];
-  /** How many victims' going would break a disruption budget. */
-  readonly violations: number;
 }
 
 /** `nodeName` and `victims` are those of the best candidate. */

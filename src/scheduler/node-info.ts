@@ -20,6 +20,7 @@ export const podKey = (pod: V1Pod): string => pod.metadata?.uid ?? `${pod.metada
 const noLabels: Readonly<Record<string, string>> = {};
 const anyAddress = '0.0.0.0';
 const noPorts: readonly HostPort[] = [];
+const noRevisions = new Uint32Array(0);
 
 export function hostPortsOf(pod: V1Pod): readonly HostPort[] {
   const { containers: main = [], initContainers = [] } = pod.spec ?? {};
@@ -32,6 +33,8 @@ export function hostPortsOf(pod: V1Pod): readonly HostPort[] {
   );
 }
 
+export const placedPod = (pod: V1Pod): PlacedPod => ({ pod, requests: podRequests(pod), hostPorts: hostPortsOf(pod) });
+
 const clash = (a: HostPort, b: HostPort): boolean =>
   a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === anyAddress || b.ip === anyAddress);
 
@@ -41,6 +44,10 @@ const clash = (a: HostPort, b: HostPort): boolean =>
  */
 export class NodeInfo {
   readonly name: string;
+  /** Its place in the snapshot's list of nodes. */
+  index = 0;
+  /** Of all nodes of that list; raised here by each change that lasts (and not by what is pretended), for those who remember. */
+  #revisions: Uint32Array = noRevisions;
   #node: V1Node | undefined;
   #labels: Readonly<Record<string, string>> = noLabels;
   #allocatable: Resources = new Map();
@@ -110,21 +117,31 @@ export class NodeInfo {
     this.#node = node;
     this.#labels = node?.metadata?.labels ?? noLabels;
     this.#reckonFree();
+    this.changed();
+  }
+
+  /** The node stands at a place in a list whose revisions are these. */
+  standsAt(index: number, revisions: Uint32Array): void {
+    this.index = index;
+    this.#revisions = revisions;
+  }
+
+  changed(): void {
+    this.#revisions[this.index] = (this.#revisions[this.index] ?? 0) + 1;
   }
 
   add(pod: V1Pod): void {
     const key = podKey(pod);
     if (this.#pods.has(key)) this.remove(pod);
-    const placed: PlacedPod = { pod, requests: podRequests(pod), hostPorts: hostPortsOf(pod) };
-    this.#pods.set(key, placed);
-    this.#count(placed, 1);
+    this.putBack(key, placedPod(pod));
+    this.changed();
   }
 
   remove(pod: V1Pod): void {
-    this.take(podKey(pod));
+    if (this.take(podKey(pod))) this.changed();
   }
 
-  /** Leaves a pod out, until {@link putBack} is given what this gives. */
+  /** Leaves a pod out, until {@link putBack} is given what this gives: what is pretended is no change. */
   take(key: string): PlacedPod | undefined {
     const placed = this.#pods.get(key);
     if (!placed) return undefined;

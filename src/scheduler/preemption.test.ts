@@ -18,13 +18,20 @@ const [{ plugins }] = createProfiles({
   random: new SeededRandom(1),
 }) as readonly [Profile];
 const args = defaultArgs.DefaultPreemption;
+const defaults: typeof args & { readonly seed?: number } = args;
 const on = (nodeName: string, name: string, shape: Parameters<typeof makePod>[1]): V1Pod => makePod(name, { ...shape, nodeName });
 
-function tryFor(pod: V1Pod, nodes: readonly V1Node[], placed: readonly V1Pod[], budgets: readonly V1PodDisruptionBudget[] = []) {
+function tryFor(
+  pod: V1Pod,
+  nodes: readonly V1Node[],
+  placed: readonly V1Pod[],
+  budgets: readonly V1PodDisruptionBudget[] = [],
+  { seed = 1, ...args } = defaults,
+) {
   const cache = new SchedulerCache();
   for (const node of nodes) cache.setNode(node);
   for (const each of placed) cache.setPod(each);
-  const random = new SeededRandom(1);
+  const random = new SeededRandom(seed);
   const decision = decide(pod, new Map(), { plugins, snapshot: cache, random, startAt: 0 });
   if (decision.is !== 'none') throw new Error('the pod fits without anyone going');
   const before = JSON.stringify(cache.nodes.map((node) => [node.name, [...node.pods.keys()].sort(), [...node.requested].sort()]));
@@ -65,6 +72,16 @@ describe('findPreemption()', () => {
   test('a budget is kept where another node will do', () => {
     const placed = [labelled('db', on('a', 'x', { cpu: '2', priority: 1 })), on('b', 'y', { cpu: '2', priority: 10 })];
     expect(tryFor(important, [small('a'), small('b')], placed, [budget('db', 0)])).toEqual({ node: 'b', victims: ['y'] });
+  });
+
+  test('the search goes on beyond as many candidates as are wanted until one breaks no budget', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const placed = names.map((name) => labelled(name === 'e' ? 'free' : 'db', on(name, `on-${name}`, { cpu: '2', priority: 1 })));
+    const few = { ...args, minCandidateNodesAbsolute: 1, minCandidateNodesPercentage: 0 };
+    for (const seed of names.keys()) {
+      const found = tryFor(important, names.map(small), placed, [budget('db', 0)], { ...few, seed });
+      expect(found).toEqual({ node: 'e', victims: ['on-e'] });
+    }
   });
 
   test('pods of the same priority stay', () => {

@@ -3,6 +3,7 @@ import { equal, formatTime, nodes, pods, type V1Node, type V1Pod } from '../api/
 import { type Clock, errorText, type Logger, onAbort, type Random, Tasks } from '../base/mod.ts';
 import { type Client, createEventRecorder, type EventRecorder, type Informers, referenceTo } from '../client/mod.ts';
 import { SchedulerCache } from './cache.ts';
+import { leastHarm, priorityOf } from './candidates.ts';
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
 import { type Decision, decide, type FitFailure, fitMessage } from './decide.ts';
 import { decideExtended } from './decide-extended.ts';
@@ -12,8 +13,8 @@ import { createExtenderPost } from './extenders/http.ts';
 import { type CycleState, type Plugin, type PostFilterResult, type Profile, pluginsAt, type Verdict } from './framework.ts';
 import type { AttemptResult, SchedulerMetrics } from './metrics.ts';
 import { podKey } from './node-info.ts';
+import { PodClasses } from './pod-class.ts';
 import { clearNomination, preempt } from './preempt.ts';
-import { leastHarm, priorityOf } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { createProfiles } from './registry.ts';
 
@@ -83,6 +84,7 @@ class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #profiles: ReadonlyMap<string, Profile>;
   readonly #cache = new SchedulerCache();
+  readonly #classes = new PodClasses();
   readonly #queue: SchedulingQueue;
   readonly #recorder: EventRecorder;
   readonly #tasks: Tasks;
@@ -231,7 +233,13 @@ class Scheduler {
     const extenders = this.#extenders;
     if (!extenders?.decideOn(pod)) {
       const state: CycleState = new Map();
-      this.#act({ queued, profile, startMs, state, decision: decide(pod, state, options) });
+      this.#act({
+        queued,
+        profile,
+        startMs,
+        state,
+        decision: decide(pod, state, { ...options, podClass: this.#classes.of(pod, this.#cache) }),
+      });
       return undefined;
     }
     return decideExtended(pod, { ...options, extenders, signal }).then((made) => {
@@ -272,10 +280,11 @@ class Scheduler {
   /** No node fits: others may have to make room; people and programs are told. */
   #noNode(pod: V1Pod, profile: Profile, why: FitFailure): void {
     const { random } = this.#options;
+    const podClass = this.#classes.of(pod, this.#cache);
     const texts = [fitMessage(why)];
     let room: Room | undefined;
     for (const { plugin } of pluginsAt(profile, 'postFilter')) {
-      const result = plugin.postFilter?.(pod, { ...profile, snapshot: this.#cache, failed: why.verdicts, random });
+      const result = plugin.postFilter?.(pod, { ...profile, snapshot: this.#cache, failed: why.verdicts, podClass, random });
       if (result?.is === 'futile') texts.push(result.text);
       if (result?.is === 'possible') room ??= result;
     }
@@ -332,8 +341,12 @@ class Scheduler {
     if (!why.plugins.has(extenderName)) return;
     const [oldest] = this.#extended.keys();
     if (this.#extended.size >= extendedMax && oldest !== undefined) this.#extended.delete(oldest);
-    const theirs = [...why.verdicts].filter(([, verdict]) => 'plugin' in verdict && verdict.plugin === extenderName);
-    this.#extended.set(podKey(pod), new Map(theirs));
+    const theirs = new Map<string, Verdict>();
+    for (const [place, { name }] of why.verdicts.nodes.entries()) {
+      const verdict = why.verdicts.at(place);
+      if (verdict && 'plugin' in verdict && verdict.plugin === extenderName) theirs.set(name, verdict);
+    }
+    this.#extended.set(podKey(pod), theirs);
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {

@@ -14,6 +14,8 @@ export interface LabelValues {
 export interface Snapshot {
   /** Nodes that exist, in a stable order. */
   readonly nodes: readonly NodeInfo[];
+  /** One a node of that list: another one than before when the node, or a pod on it or nominated to it, has changed. Never 0. */
+  readonly revisions: Uint32Array;
   get(name: string): NodeInfo | undefined;
   /** How many nodes have taints or are cordoned. */
   readonly tainted: number;

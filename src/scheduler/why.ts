@@ -1,7 +1,7 @@
 // Why a pod is where it is, or nowhere: the decision made again as a trial on the present state, over every node, with every
 // refusal and every score. Nothing is kept for it: it costs when somebody asks.
 import type { V1Pod } from '../api/mod.ts';
-import { type FitFailure, filtersOf, fitMessage, type LookOptions, preFilter, refusalWithNominated, scoreNodes } from './decide.ts';
+import { type FitMessage, filtersOf, fitMessage, type LookOptions, preFilter, refusalWithNominated, scoreNodes } from './decide.ts';
 import type { CycleState, EnabledPlugin, Verdict } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 
@@ -62,7 +62,7 @@ function trial(pod: V1Pod, options: TrialOptions): Trial {
   const filters = filtersOf(options, narrowed);
   const refused: NodeRefusal[] = [];
   const fit: NodeInfo[] = [];
-  const verdicts = new Map<string, Verdict>();
+  const alike = new Map<Verdict, number>();
   for (const node of snapshot.nodes) {
     const refusals = narrowed.only?.has(node.name) === false ? [ruledOut(narrowed.onlyBy)] : refusalsOf(pod, state, node, filters);
     const first = refusals[0] ?? asRefusal('', refusalWithNominated(pod, node, options));
@@ -71,10 +71,9 @@ function trial(pod: V1Pod, options: TrialOptions): Trial {
       continue;
     }
     refused.push({ node: node.name, refusals: refusals.length > 0 ? refusals : [withNominated(first)] });
-    verdicts.set(node.name, { is: 'unschedulable', reasons: first.reasons });
+    alike.set({ is: 'unschedulable', reasons: first.reasons }, 1);
   }
-  const failure: FitFailure = { nodes, verdicts, everywhere: undefined, plugins: new Set() };
-  const message = fit.length === 0 ? fitMessage(failure) : '';
+  const message = fit.length === 0 ? fitMessage({ nodes, verdicts: { alike }, everywhere: undefined }) : '';
   return { nodes, message, reasons: count(refused), refused, scored: scores(pod, state, fit, options) };
 }
 
@@ -146,9 +145,7 @@ export function withRefusals(trial: Trial, more: ReadonlyMap<string, Verdict>): 
   const out = new Set(added.map(({ node }) => node));
   const refused = [...trial.refused, ...added];
   const scored = trial.scored.filter(({ node }) => !out.has(node));
-  const verdicts = new Map(
-    refused.map(({ node, refusals }) => [node, { is: 'unschedulable', reasons: refusals[0]?.reasons ?? [] } as const]),
-  );
-  const failure: FitFailure = { nodes: trial.nodes, verdicts, everywhere: undefined, plugins: new Set() };
+  const alike = new Map(refused.map(({ refusals }) => [{ is: 'unschedulable', reasons: refusals[0]?.reasons ?? [] } as const, 1]));
+  const failure: FitMessage = { nodes: trial.nodes, verdicts: { alike }, everywhere: undefined };
   return { ...trial, refused, scored, reasons: count(refused), message: scored.length === 0 ? fitMessage(failure) : '' };
 }

@@ -13,6 +13,7 @@ const normalized = (image: string): string =>
 
 export const imageLocality: Plugin = {
   name: 'ImageLocality',
+  nodeAlone: true,
   score: (_state, pod, node) => {
     const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
     const bytes = presentBytes(pod, node);

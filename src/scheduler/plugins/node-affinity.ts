@@ -22,6 +22,7 @@ export function createNodeAffinity({ addedAffinity }: PluginArgs['NodeAffinity']
   };
   return {
     name: 'NodeAffinity',
+    nodeAlone: true,
     helpedBy: "a node is added, or gets labels, that the pod's node selector and affinity match",
     mayHelp: (pod, event) =>
       (event.is === 'nodeAdded' && matches(pod, event.node)) ||

@@ -3,6 +3,7 @@ import { type Plugin, success, unresolvable } from '../framework.ts';
 
 export const nodeName: Plugin = {
   name: 'NodeName',
+  nodeAlone: true,
   helpedBy: 'the node that the pod names is added',
   mayHelp: (pod, event) => event.is === 'nodeAdded' && event.node.metadata?.name === pod.spec?.nodeName,
   applies: (pod) => (pod.spec?.nodeName ?? '') !== '',

@@ -6,6 +6,7 @@ const stateKey = 'NodePorts';
 
 export const nodePorts: Plugin = {
   name: 'NodePorts',
+  nodeAlone: true,
   helpedBy: 'a node is added, or a pod with the same host port goes',
   mayHelp: (pod, event) =>
     event.is === 'nodeAdded' ||

@@ -7,6 +7,7 @@ export const createNodeResourcesBalancedAllocation = (
   { resources }: PluginArgs['NodeResourcesBalancedAllocation'] = defaultArgs.NodeResourcesBalancedAllocation,
 ): Plugin => ({
   name: 'NodeResourcesBalancedAllocation',
+  nodeAlone: true,
   score: (_state, pod, info) => {
     const shares: number[] = [];
     for (const { name } of resources) {

@@ -78,6 +78,7 @@ export function createNodeResourcesFit(args: FitArgs = defaultArgs.NodeResources
   const score = createResourceScore(args);
   return {
     name: 'NodeResourcesFit',
+    nodeAlone: true,
     helpedBy: 'a pod goes or asks for less, or a node that could hold the pod is added or offers more',
     mayHelp: (pod, event) => {
       switch (event.is) {

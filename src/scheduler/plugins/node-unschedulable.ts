@@ -6,6 +6,7 @@ const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 
 export const nodeUnschedulable: Plugin = {
   name: 'NodeUnschedulable',
+  nodeAlone: true,
   helpedBy: 'a node is added or uncordoned',
   mayHelp: (_pod, event) =>
     (event.is === 'nodeAdded' && event.node.spec?.unschedulable !== true) ||

@@ -6,6 +6,7 @@ const hardEffects = ['NoSchedule', 'NoExecute'];
 
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
+  nodeAlone: true,
   helpedBy: 'a node whose taints the pod tolerates is added, or a node loses its taints',
   mayHelp: (pod, event) =>
     (event.is === 'nodeAdded' || event.is === 'nodeChanged') &&
