@@ -10,6 +10,7 @@ import { type Attributes, type Authorizer, refusal } from './authz/authorizer.ts
 import { whyTarget } from './debug-why.ts';
 import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './http/deadline.ts';
 import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './http/exchange.ts';
+import { asksForWebSocket } from './http/over-websocket.ts';
 import { parseRequestInfo, type RequestInfo, type ResourceInfo } from './http/request-info.ts';
 import { errorResponse } from './http/respond-protobuf.ts';
 
@@ -229,7 +230,7 @@ const runsByWebSocket = ({ info, request }: Exchange): boolean =>
   info.group === '' &&
   info.resource === 'pods' &&
   runningSubresources.includes(info.subresource) &&
-  headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket';
+  asksForWebSocket(request);
 
 /** Throws the 403 unless it is allowed. */
 export async function allowOrThrow(authorizer: Authorizer, attributes: Attributes, audit?: AuditRecord): Promise<void> {

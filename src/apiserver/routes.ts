@@ -12,13 +12,13 @@ import type { ResourceCore } from './http/core-port.ts';
 import { bytesResponse, type EdgeRequest, type EdgeResponse, headerOf, jsonResponse, notFoundPage } from './http/exchange.ts';
 import type { Forms } from './http/forms.ts';
 import { acceptsGzip, negotiate, notAcceptable, type Output } from './http/negotiate.ts';
+import { type AcceptWebSocket, asksForWebSocket, watchOverWebSocket } from './http/over-websocket.ts';
 import { hasProtobuf, protobufType, readProtobufBody } from './http/protobuf-body.ts';
 import { loadProtobufForms } from './http/protobuf-forms.ts';
 import type { PathInfo, ResourceInfo } from './http/request-info.ts';
 import { includeObjectOf, respond } from './http/respond.ts';
 import { respondProtobuf } from './http/respond-protobuf.ts';
 import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches, watchSlices } from './http/watch-frames.ts';
-import { type AcceptWebSocket, watchOverWebSocket } from './http/watch-websocket.ts';
 import { createOpenApi, type OpenApiSource } from './openapi/openapi.ts';
 import { addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
 import { connectThrough } from './proxy/connect-routes.ts';
@@ -295,7 +295,7 @@ async function answer(
     includeObject: includeObjectOf(info.query),
     protobuf: isProtobuf ? await loadProtobufForms() : undefined,
   });
-  if (headerOf(request.headers, 'upgrade')?.toLowerCase() === 'websocket') {
+  if (asksForWebSocket(request)) {
     return watchOverWebSocket({ request, frames, encode, accept, binary: isProtobuf });
   }
   return {

@@ -60,7 +60,9 @@ function startKubelet(): Promise<HttpServer> {
         response.head(200, { 'content-type': 'text/plain' });
         await response.write([Buffer.from('line 1\n')]);
         if (request.target.includes('follow'))
-          return void (await new Promise((resolve) => request.signal.addEventListener('abort', resolve)));
+          return void (await new Promise((resolve) => request.signal.addEventListener('abort', resolve)).then(() =>
+            seenByKubelet.push('gone'),
+          ));
         return response.end(Buffer.from('line 2\n'));
       }
       if (request.target.includes('/gone/')) {
@@ -293,6 +295,35 @@ describe('on to the kubelet', () => {
       expect(Buffer.from(chunk).toString()).toBe('line 1\n');
       break;
     }
+  });
+
+  test.each([
+    ['', ['', 'line 1\n', 'line 2\n']],
+    ['binary.k8s.io', ['', 'line 1\n', 'line 2\n']],
+    ['base64.binary.k8s.io', ['', 'bGluZSAxCg==', 'bGluZSAyCg==']],
+  ])('a log over WebSocket by protocol %j: %j', async (protocol, expected) => {
+    const { path } = await startWithPod();
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const protocols = protocol === '' ? [] : [protocol];
+    const connection = await connectWebSocket({ url: `${path}/web/log`, protocols, headers, tls: { ca } });
+    const messages: string[] = [];
+    for await (const { data } of connection.messages) messages.push(Buffer.from(data).toString());
+    expect([connection.protocol, messages, (await connection.closed).code]).toEqual([protocol, expected, 1000]);
+  });
+
+  test('a followed log over WebSocket ends at the kubelet when the client goes; no other protocol is spoken', async () => {
+    const { path } = await startWithPod();
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const connection = await connectWebSocket({ url: `${path}/web/log?follow=true`, headers, tls: { ca } });
+    for await (const { data } of connection.messages) if (Buffer.from(data).toString() === 'line 1\n') break;
+    const before = seenByKubelet.length;
+    connection.close();
+    await expect.poll(() => seenByKubelet.slice(before)).toEqual(['gone']);
+    const strange = connectWebSocket({ url: `${path}/web/log`, protocols: ['soap'], headers, tls: { ca } });
+    await expect(strange).rejects.toMatchObject({
+      code: 400,
+      body: expect.stringContaining('server speaks [binary.k8s.io, base64.binary.k8s.io]'),
+    });
   });
 
   test('the kubelet’s reason reaches the client as a Status', async () => {

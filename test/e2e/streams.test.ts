@@ -6,6 +6,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectWebSocket } from '../../src/base/ports/websocket.ts';
 import { eventually, findKubectl, freePort, run, startTestCluster, type TestCluster } from './harness.ts';
 
 let cluster: TestCluster;
@@ -142,4 +143,71 @@ test('a container that does not run cannot be entered, and it is said', async ()
   expect(wrong.stderr).toMatch(/container nobody is not valid for pod streams/);
   const missing = await cluster.tryKubectl(['exec', 'nobody', '--', 'true']);
   expect(missing.stderr).toContain('pods "nobody" not found');
+});
+
+// What clients other than kubectl speak: the conformance suite, the Python client, browsers.
+describe('by WebSocket channels', () => {
+  const connect = (target: string, ...protocols: string[]) =>
+    connectWebSocket({
+      url: `https://127.0.0.1:${cluster.port}/api/v1/namespaces/default/pods/streams/${target}`,
+      protocols,
+      headers: { authorization: `Bearer ${readFileSync(join(cluster.dataDir, 'admin.token'), 'utf8').trim()}` },
+      tls: { ca: readFileSync(join(cluster.dataDir, 'pki/ca.crt'), 'utf8') },
+    });
+  /** What came on each channel until the end. */
+  const channelsOf = async (connection: Awaited<ReturnType<typeof connect>>, base64: boolean) => {
+    const seen: Record<string, string> = {};
+    for await (const { data } of connection.messages) {
+      const text = Buffer.from(data).toString('latin1');
+      const [to, rest] = base64 ? [text[0], Buffer.from(text.slice(1), 'base64').toString()] : [String(data[0]), text.slice(1)];
+      seen[to ?? ''] = (seen[to ?? ''] ?? '') + rest;
+    }
+    return seen;
+  };
+
+  test.each([
+    ['', 'words'],
+    ['channel.k8s.io', 'words'],
+    ['base64.channel.k8s.io', 'words'],
+    ['v4.channel.k8s.io', 'object'],
+    ['v4.base64.channel.k8s.io', 'object'],
+  ])('a command by %j, whose end is told as %s', async (protocol, status) => {
+    const protocols = protocol === '' ? [] : [protocol];
+    const run = async (script: string) => {
+      const command = ['sh', '-c', script].map((word) => `command=${encodeURIComponent(word)}`).join('&');
+      return channelsOf(await connect(`exec?container=web&stdout=1&stderr=1&${command}`, ...protocols), protocol.includes('base64'));
+    };
+    const done = await run('echo out; echo err >&2');
+    expect(done).toMatchObject({ 1: 'out\n', 2: 'err\n' });
+    const failed = (await run('exit 3'))['3'] ?? '';
+    if (status === 'words') expect([done['3'], failed]).toEqual([undefined, expect.stringMatching(/exit code 3|non-zero/)]);
+    else {
+      expect(JSON.parse(done['3'] ?? '')).toMatchObject({ status: 'Success' });
+      expect(JSON.parse(failed)).toMatchObject({ status: 'Failure', reason: 'NonZeroExitCode', details: { causes: [{ message: '3' }] } });
+    }
+  });
+
+  test('input reaches a command', async () => {
+    const connection = await connect('exec?container=web&stdin=1&stdout=1&command=head&command=-n1', 'channel.k8s.io');
+    await connection.send(Buffer.from('\u0000hello\n'));
+    expect(await channelsOf(connection, false)).toEqual({ 1: 'hello\n' });
+  });
+
+  test('a log', async () => {
+    const connection = await connect('log?container=echo', 'binary.k8s.io');
+    const chunks: Uint8Array[] = [];
+    for await (const { data } of connection.messages) chunks.push(data);
+    expect(Buffer.concat(chunks).toString()).toBe(await cluster.kubectl('logs', 'streams', '-c', 'echo'));
+  });
+
+  test('ports are forwarded, each on two channels that begin with its number', async () => {
+    const connection = await connect('portforward?ports=8080&ports=81', 'v4.channel.k8s.io');
+    await connection.send(Buffer.from('\u0000GET / HTTP/1.0\r\n\r\n'));
+    const seen = await channelsOf(connection, false);
+    const [web, nobody] = [Buffer.from([8080 & 0xff, 8080 >> 8]).toString('latin1'), 'Q\0'];
+    expect([seen['0']?.startsWith(`${web}HTTP/1.`), seen['0']?.endsWith('forwarded\n'), seen['1']]).toEqual([true, true, web]);
+    expect([seen['2'], seen['3']?.startsWith(nobody)]).toEqual([nobody, true]);
+    expect(seen['3']).toContain('refused');
+    await expect(connect('portforward', 'v4.channel.k8s.io')).rejects.toMatchObject({ code: 400 });
+  });
 });

@@ -4,6 +4,7 @@ import type { Random } from '../../base/mod.ts';
 import type { HttpClient } from '../../base/ports/http-client.ts';
 import type { ResourceCore } from '../http/core-port.ts';
 import type { EdgeResponse } from '../http/exchange.ts';
+import type { AcceptWebSocket } from '../http/over-websocket.ts';
 import type { ResourceInfo } from '../http/request-info.ts';
 import type { Exchange } from '../pipeline.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
@@ -17,6 +18,7 @@ export interface ConnectParts {
   readonly nodes: NodeConnection;
   readonly backends: HttpClient;
   readonly random: Random;
+  readonly acceptWebSocket: AcceptWebSocket;
 }
 
 interface Asked {
@@ -30,12 +32,12 @@ export async function connectThrough(
   { request, deadline }: Exchange,
   { info, context }: Asked,
 ): Promise<EdgeResponse> {
-  const { nodes, backends: client, random } = parts;
+  const { nodes, backends: client, random, acceptWebSocket } = parts;
   await admit(parts.core, info, context);
   const common = { ...readsOf(parts.core, context), request, info, signal: deadline.signal, nodes };
   return info.subresource === 'proxy'
     ? proxy({ ...common, client, random })
-    : connectToPod({ ...common, connect: info.subresource as Connect });
+    : connectToPod({ ...common, connect: info.subresource as Connect, acceptWebSocket });
 }
 
 /** Admission sees the path behind a proxy as one of its options. */

@@ -3,6 +3,7 @@ import { badRequest, internalError, StatusError, type V1Node, type V1Pod } from 
 import { errorText } from '../../base/mod.ts';
 import { withoutTokenProtocol } from '../authn/authenticate.ts';
 import { type EdgeRequest, type EdgeResponse, headerOf, type IncomingHeaders } from '../http/exchange.ts';
+import { type AcceptWebSocket, asksForWebSocket, streamOverWebSocket } from '../http/over-websocket.ts';
 import type { ResourceInfo } from '../http/request-info.ts';
 import type { NodeConnection, NodeRequest, NodeResponse } from './node-connection.ts';
 import { batchesOf, joined } from './relay.ts';
@@ -20,6 +21,7 @@ export interface ConnectOptions {
   readonly nodes: NodeConnection;
   readonly pod: (namespace: string, name: string) => Promise<V1Pod>;
   readonly node: (name: string) => Promise<V1Node>;
+  readonly acceptWebSocket: AcceptWebSocket;
 }
 
 export async function connectToPod(options: ConnectOptions): Promise<EdgeResponse> {
@@ -30,19 +32,19 @@ export async function connectToPod(options: ConnectOptions): Promise<EdgeRespons
   const asksUpgrade = request.headers.upgrade !== undefined;
   if (connect !== 'log' && !asksUpgrade) throw badRequest('Upgrade request required');
   const node = await options.node(nodeName);
-  if (connect === 'log') return streamLog(nodes, { node, method: 'GET', target, headers: {}, signal }, info);
+  if (connect === 'log') {
+    const { headers, batches } = await openLog(nodes, { node, method: 'GET', target, headers: {}, signal }, info);
+    if (asksForWebSocket(request)) return streamOverWebSocket({ request, batches, accept: options.acceptWebSocket });
+    return { status: 200, headers, body: { as: 'stream', batches } };
+  }
   return passThrough(nodes, { node, method: request.method, target, headers: forwardedHeaders(request.headers), signal });
 }
 
-async function streamLog(nodes: NodeConnection, request: NodeRequest, info: ResourceInfo): Promise<EdgeResponse> {
+async function openLog(nodes: NodeConnection, request: NodeRequest, info: ResourceInfo) {
   const answer = await nodes.request(request).catch((error: unknown) => Promise.reject(unreachable('Get', request, error)));
   if (answer.status < 200 || answer.status > 206) throw await refusedLog(answer, info);
   const type = answer.headers['content-type'];
-  return {
-    status: 200,
-    headers: { 'content-type': typeof type === 'string' ? type : 'text/plain' },
-    body: { as: 'stream', batches: batchesOf(answer.body) },
-  };
+  return { headers: { 'content-type': typeof type === 'string' ? type : 'text/plain' }, batches: batchesOf(answer.body) };
 }
 
 /** The kubelet says why in plain text; clients get a Status. */

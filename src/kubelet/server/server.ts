@@ -197,7 +197,7 @@ async function dispatch(options: Served, route: Route, request: HttpServerReques
     }
     case 'portForward': {
       const url = await runtime.portForward(await sandboxOf(runtime, route.path), route.ports);
-      return servePortForward({ request, response, http, url });
+      return servePortForward({ request, response, http, url }, route.ports);
     }
     case 'nowhere':
       return answer(response, 404, '404 page not found');

@@ -4,8 +4,9 @@ import type { HttpServerRequest, HttpServerResponse } from '../../../base/ports/
 import { createSpdyClient } from '../../../base/ports/spdy-client.ts';
 import { acceptWebSocket, asksForWebSocket, offeredProtocols } from '../../../base/ports/websocket.ts';
 import type { StreamFlags } from '../routes.ts';
+import { type ChannelProtocol, chooseProtocol, portForwardProtocols, remoteCommandProtocols } from './channels.ts';
 import { joinSockets, tunnel } from './passthrough.ts';
-import { bridgeRemoteCommand, remoteCommandProtocols, spdyStreamProtocol } from './websocket-bridge.ts';
+import { bridgePortForward, bridgeRemoteCommand, spdyStreamProtocol } from './websocket-bridge.ts';
 
 const portForwardProtocol = 'portforward.k8s.io';
 /** What a WebSocket client offers that tunnels SPDY. */
@@ -35,32 +36,36 @@ export async function serveRemoteCommand(session: StreamSession, flags: StreamFl
   const { request, response } = session;
   if (!response.canUpgrade) throw new StreamError(400, 'unable to upgrade: missing upgrade headers in request');
   if (!asksForWebSocket(request.headers)) return passSpdy(session);
-  const offered = offeredProtocols(request.headers);
-  const protocol = remoteCommandProtocols.find((name) => offered.includes(name));
-  if (!protocol)
-    throw new StreamError(
-      403,
-      `unable to negotiate a protocol: client offers ${JSON.stringify(offered)}, server speaks ${JSON.stringify(remoteCommandProtocols)}`,
-    );
+  const protocol = agreedProtocol(remoteCommandProtocols, request);
   const runtime = await upgradeRuntime(session, { 'x-stream-protocol-version': spdyStreamProtocol });
   const { socket, head } = response.takeSocket();
-  const client = acceptWebSocket({ method: request.method, headers: request.headers, socket, head, protocol });
+  const client = acceptWebSocket({ method: request.method, headers: request.headers, socket, head, protocol: protocol.name });
   if (!client) return void runtime.socket.destroy();
-  await bridgeRemoteCommand(client, createSpdyClient(runtime.socket, runtime.head), flags);
+  await bridgeRemoteCommand({ client, protocol, runtime: createSpdyClient(runtime.socket, runtime.head) }, flags);
 }
 
-export async function servePortForward(session: StreamSession): Promise<void> {
+export async function servePortForward(session: StreamSession, ports: readonly number[]): Promise<void> {
   const { request, response } = session;
   if (!response.canUpgrade) throw new StreamError(400, 'unable to upgrade: missing upgrade headers in request');
   if (!asksForWebSocket(request.headers)) return passSpdy(session);
-  if (!offeredProtocols(request.headers).includes(portForwardTunnel)) {
-    throw new StreamError(403, `unable to negotiate a protocol: server speaks ${portForwardTunnel}`);
-  }
+  const tunnels = offeredProtocols(request.headers).includes(portForwardTunnel);
+  const protocol = tunnels ? undefined : agreedProtocol(portForwardProtocols, request);
+  if (protocol && ports.length === 0) throw new StreamError(400, 'query parameter "port" is required');
   const runtime = await upgradeRuntime(session, { 'x-stream-protocol-version': portForwardProtocol });
   const { socket, head } = response.takeSocket();
-  const client = acceptWebSocket({ method: request.method, headers: request.headers, socket, head, protocol: portForwardTunnel });
+  const { method, headers } = request;
+  const client = acceptWebSocket({ method, headers, socket, head, protocol: protocol?.name ?? portForwardTunnel });
   if (!client) return void runtime.socket.destroy();
-  await tunnel(client, runtime);
+  if (!protocol) return tunnel(client, runtime);
+  await bridgePortForward({ client, protocol, runtime: createSpdyClient(runtime.socket, runtime.head) }, ports);
+}
+
+function agreedProtocol(known: readonly ChannelProtocol[], { headers }: HttpServerRequest): ChannelProtocol {
+  const offered = offeredProtocols(headers);
+  const protocol = chooseProtocol(known, offered);
+  if (protocol) return protocol;
+  const names = JSON.stringify(known.map(({ name }) => name));
+  throw new StreamError(403, `unable to negotiate a protocol: client offers ${JSON.stringify(offered)}, server speaks ${names}`);
 }
 
 /** The runtime's own server speaks SPDY: the client's bytes are its bytes. */
