@@ -41,6 +41,10 @@ export class DriverError extends Error {
   get isInfeasible(): boolean {
     return infeasible.includes(this.code);
   }
+  /** Not while the volume is in use: the next time it is set up. */
+  get isInUse(): boolean {
+    return this.code === 'FailedPrecondition';
+  }
 }
 
 export function toDriverError(what: string, error: unknown): DriverError {

@@ -133,7 +133,7 @@ describe('expand()', () => {
     ['OutOfRange', 'NodeResizeInfeasible', 'NodeResizeError', false],
     ['NotFound', 'NodeResizeInfeasible', 'NodeResizeError', false],
     ['Internal', undefined, 'NodeResizeError', true],
-    ['FailedPrecondition', undefined, 'NodeResizeError', true],
+    ['FailedPrecondition', undefined, 'NodeResizeError', false],
     ['Unavailable', undefined, undefined, true],
     ['DeadlineExceeded', undefined, undefined, true],
   ])('the driver answers %s: the claim’s state %s, its condition %s', async (code, state, condition, again) => {

@@ -140,7 +140,7 @@ export function createExpansion({ api, nodeName, nowMs, told, secret, record }: 
           const state = error.isInfeasible ? 'NodeResizeInfeasible' : undefined;
           const patch = failedStatus(claim, { why: error.message, state, at: formatTime(nowMs()) });
           if (patch !== undefined) await write(claim, patch, signal);
-          return error.isInfeasible ? { lookAgain } : { againMs: nowMs() + againMs };
+          return error.isInfeasible || error.isInUse ? { lookAgain } : { againMs: nowMs() + againMs };
         }
       }
       await write(claim, expandedStatus(claim, storage), signal);
