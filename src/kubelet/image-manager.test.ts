@@ -101,12 +101,24 @@ test('so many pulls at a time and no more; one that is stopped leaves the queue'
   expect(clock.timers).toBe(0);
 });
 
-test('no more pulls begin than the node may ask of registries; a refused one is tried again', async () => {
+test('no more pulls begin than the node may ask of registries; the others wait, and say so', async () => {
   const { clock, ensure, log } = setUp({ perSecond: 1 });
-  await Promise.all(['a', 'b', 'c'].map((name) => ensure('Always', `r.io/${name}:v1`)));
-  expect(log.filter((line) => line.startsWith('Pulled'))).toHaveLength(2);
-  expect(log).toContain('Failed: Failed to pull image "r.io/c:v1": pull QPS exceeded');
-  await clock.advance(10_001);
-  await ensure('Always', 'r.io/c:v1');
-  expect(log.filter((line) => line.startsWith('Pulled'))).toHaveLength(3);
+  const pulled = () => log.filter((line) => line.startsWith('Pulled')).length;
+  const all = ['a', 'b', 'c', 'd'].map((name) => ensure('Always', `r.io/${name}:v1`));
+  await clock.advance(0);
+  expect(pulled()).toBe(2);
+  await clock.advance(1000);
+  expect(pulled()).toBe(3);
+  await clock.advance(1000);
+  await Promise.all(all);
+  expect(log.at(-1)).toMatch(/^Pulled: Successfully pulled image "r.io\/d:v1" in .* \(2s including waiting\)\. Image size: \d+ bytes\.$/);
+});
+
+test('who waits for another pull of the same image takes what it has brought', async () => {
+  const { ensure, clock, log } = setUp({ pullMs: 1000, pullsAtOnce: 1 });
+  const all = [1, 2, 3].map(() => ensure('IfNotPresent'));
+  await clock.advance(1000);
+  expect(await Promise.all(all)).toEqual(['sha256:1', 'sha256:1', 'sha256:1']);
+  expect(log.filter((line) => line.startsWith('Pulling'))).toHaveLength(1);
+  expect(log.filter((line) => line.includes('already present'))).toHaveLength(2);
 });

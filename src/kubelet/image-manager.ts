@@ -1,6 +1,6 @@
 // Images for containers: presence, pull policy, credentials, back-off, a bounded number of pulls at a time.
 import type { V1Container, V1Pod, V1Secret } from '../api/mod.ts';
-import { type Clock, errorText, onAbort } from '../base/mod.ts';
+import { type Clock, errorText, onAbort, sleep } from '../base/mod.ts';
 import type { PullSettings } from './configuration/settings.ts';
 import { StartError } from './container/errors.ts';
 import type { ContainerRuntime, Image, RegistryAuth, SandboxConfig } from './cri/runtime.ts';
@@ -57,8 +57,7 @@ export const createImageManager = (options: ImageManagerOptions): ImageManager =
 class Images implements ImageManager {
   readonly #options: ImageManagerOptions;
   readonly #backoffs = new Map<string, PullBackoff>();
-  /** False: too many pulls have been begun of late. */
-  readonly #bucket: () => boolean;
+  readonly #bucket: (signal: AbortSignal) => Promise<void>;
   readonly #gate: (signal: AbortSignal) => Promise<() => void>;
 
   constructor(options: ImageManagerOptions) {
@@ -76,18 +75,24 @@ class Images implements ImageManager {
       throw new StartError('InvalidImageName', message);
     }
     const policy = request.container.imagePullPolicy ?? (name.reference.endsWith(':latest') ? 'Always' : 'IfNotPresent');
-    const found = await this.#present(name.reference, request);
     // No registry has the node's own images: Always means what is here.
-    if (found && (policy !== 'Always' || name.reference.startsWith(localImagePrefix))) {
-      request.emit('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`);
-      return found;
-    }
+    const isKept = policy !== 'Always' || name.reference.startsWith(localImagePrefix);
+    const found = isKept ? await this.#kept(name.reference, request) : undefined;
+    if (found) return found;
     if (policy === 'Never') {
       const message = `Container image "${image}" is not present with pull policy of Never`;
       request.emit('Warning', 'ErrImageNeverPull', message);
       throw new StartError('ErrImageNeverPull', message);
     }
-    return this.#pull(name, request);
+    return this.#pull(name, request, isKept);
+  }
+
+  /** The image that is here, told as such. */
+  async #kept(reference: string, request: ImageRequest): Promise<Image | undefined> {
+    const found = await this.#present(reference, request);
+    const image = request.container.image ?? '';
+    if (found) request.emit('Normal', 'Pulled', `Container image "${image}" already present on machine and can be accessed by the pod`);
+    return found;
   }
 
   async #present(reference: string, request: ImageRequest): Promise<Image | undefined> {
@@ -100,7 +105,7 @@ class Images implements ImageManager {
     }
   }
 
-  async #pull(name: ImageName, request: ImageRequest): Promise<Image> {
+  async #pull(name: ImageName, request: ImageRequest, isKept: boolean): Promise<Image> {
     const { pod, container, emit, signal } = request;
     const { clock } = this.#options;
     const image = container.image ?? '';
@@ -115,7 +120,9 @@ class Images implements ImageManager {
     const queuedMs = clock.monotonicMs();
     const leave = await this.#gate(signal);
     try {
-      return await this.#pullNow(name, { request, key, queuedMs });
+      // Another pod may have pulled it meanwhile.
+      const found = isKept ? await this.#kept(name.reference, request) : undefined;
+      return found ?? (await this.#pullNow(name, { request, key, queuedMs }));
     } catch (error) {
       if (signal.aborted || error instanceof StartError) throw error;
       const message = errorText(error);
@@ -131,9 +138,9 @@ class Images implements ImageManager {
     const { request, key, queuedMs } = of;
     const { clock } = this.#options;
     const image = request.container.image ?? '';
-    const beganMs = clock.monotonicMs();
     request.emit('Normal', 'Pulling', `Pulling image "${image}"`);
-    if (!this.#bucket()) throw new Error('pull QPS exceeded');
+    await this.#bucket(request.signal);
+    const beganMs = clock.monotonicMs();
     await this.#pullWithCredentials(name, request);
     const doneMs = clock.monotonicMs();
     this.#backoffs.delete(key);
@@ -189,18 +196,17 @@ function pullSecrets(options: ImageManagerOptions, { pod, emit }: ImageRequest):
   return found;
 }
 
-/** Lets in so many per second, and `burst` at once after a pause. */
-function createBucket({ perSecond, burst }: PullSettings, clock: Clock): () => boolean {
+/** Lets in so many per second, and `burst` at once after a pause, in order. Rejects when the signal fires first. */
+function createBucket({ perSecond, burst }: PullSettings, clock: Clock): (signal: AbortSignal) => Promise<void> {
   let tokens = burst;
   let atMs = clock.monotonicMs();
-  return () => {
-    if (perSecond === 0) return true;
+  return async (signal) => {
+    if (perSecond === 0) return;
     const nowMs = clock.monotonicMs();
-    tokens = Math.min(burst, tokens + ((nowMs - atMs) * perSecond) / 1000);
+    tokens = Math.min(burst, tokens + ((nowMs - atMs) * perSecond) / 1000) - 1;
     atMs = nowMs;
-    if (tokens < 1) return false;
-    tokens--;
-    return true;
+    // Below zero are those who wait.
+    if (tokens < 0) await sleep(clock, Math.ceil((-tokens * 1000) / perSecond), signal);
   };
 }
 

@@ -42,7 +42,7 @@ export interface ImageGarbageSettings {
 
 export interface PullSettings {
   readonly atOnce: number;
-  /** Pulls begun per second, and how many at once after a pause; 0: no bound. Upstream's own (5) fails pulls that could have waited. */
+  /** Pulls begun per second, and how many at once after a pause; 0: no bound. Those beyond wait, where upstream's fail. */
   readonly perSecond: number;
   readonly burst: number;
 }
@@ -60,7 +60,7 @@ export const defaultSettings: KubeletSettings = {
   podPidsLimit: undefined,
   eviction: { thresholds: defaultThresholds, checkMs: 10_000, transitionMs: 300_000, maxPodGraceSeconds: 0 },
   imageGarbage: { highPercent: 85, lowPercent: 80, minAgeMs: 120_000, maxAgeMs: 0 },
-  pulls: { atOnce: 5, perSecond: 0, burst: 10 },
+  pulls: { atOnce: 5, perSecond: 5, burst: 10 },
   logs: { maxBytes: 10 * 1024 ** 2, maxFiles: 5, checkMs: 10_000 },
   shutdown: [
     { priority: 0, graceMs: 20_000 },
