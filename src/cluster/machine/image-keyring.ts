@@ -1,5 +1,5 @@
 // What registries are told besides pods' pull secrets: first what credential providers give, then the passwords of --registry-config.
-import type { V1Pod } from '../../api/mod.ts';
+import { serviceaccounts, type V1Pod } from '../../api/mod.ts';
 import type { Logger } from '../../base/mod.ts';
 import type { Client } from '../../client/mod.ts';
 import { type Registry, registryCredentials } from '../../kubelet/containerd/mod.ts';
@@ -21,8 +21,17 @@ export interface ImageKeyringOptions {
 
 export function imageKeyring(options: ImageKeyringOptions): ImageKeyring {
   const { registries = [], credentialProviders, ports, api, log, signal } = options;
+  const { client } = api;
   const programs =
-    credentialProviders && createCredentialProviders({ ...ports, ...credentialProviders, log, signal, token: podTokens(api, ports) });
+    credentialProviders &&
+    createCredentialProviders({
+      ...ports,
+      ...credentialProviders,
+      log,
+      signal,
+      token: podTokens(api, ports),
+      serviceAccount: (key) => client.get(serviceaccounts, key, { signal }),
+    });
   return async (name, of) => [...((await programs?.(name, of)) ?? []), ...registryCredentials(registries, name.registry)];
 }
 

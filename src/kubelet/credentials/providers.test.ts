@@ -7,7 +7,7 @@ import { parseImageName } from '../image-name.ts';
 import { createCredentialProviders } from './providers.ts';
 import type { CredentialProvider } from './read.ts';
 
-const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
+const apiVersion = 'credentialprovider.kubelet.k8s.io/v1' as const;
 const said = (stdout: string, more: Partial<RunResult> = {}): RunResult => ({ code: 0, stdout, stderr: '', truncated: false, ...more });
 const answer = (more: object = {}) =>
   said(
@@ -27,8 +27,10 @@ function setUp(run: (call: number) => RunResult | Promise<RunResult>, more: Part
   const calls: { readonly command: string; readonly args: readonly string[]; readonly options: RunOptions }[] = [];
   const lines: string[] = [];
   let tokens = 0;
+  const annotations: Record<string, string> = {};
   const provider = {
     name: 'login',
+    version: apiVersion,
     matchImages: ['*.example:5000/'],
     defaultCacheMs: 60_000,
     args: ['get'],
@@ -49,6 +51,7 @@ function setUp(run: (call: number) => RunResult | Promise<RunResult>, more: Part
     log: createLogger({ clock, level: 'debug', write: (line) => void lines.push(line) }),
     signal: new AbortController().signal,
     token: async (pod) => tokenOf(pod.spec?.serviceAccountName ?? '', ++tokens),
+    serviceAccount: async ({ namespace, name }) => ({ metadata: { namespace, name, annotations } }),
   });
   const ask = (image: string, serviceAccountName = '', signal = new AbortController().signal) => {
     const name = parseImageName(image);
@@ -56,7 +59,7 @@ function setUp(run: (call: number) => RunResult | Promise<RunResult>, more: Part
     const pod: V1Pod = { metadata: { namespace: 'ns', name: 'p', uid: 'u' }, spec: { containers: [], serviceAccountName } };
     return keyring(name, { pod, signal });
   };
-  return { ask, calls, clock, lines };
+  return { ask, calls, clock, lines, annotations };
 }
 const mine = [{ username: 'me', password: 'secret' }];
 
@@ -159,7 +162,7 @@ test.each([
   ['Token', 3],
 ] as const)('tokens of service accounts: kept by %s', async (cacheType, asked) => {
   const { ask, calls } = setUp(() => answer({ cacheKeyType: 'Global' }), {
-    token: { audience: 'r', requireServiceAccount: true, cacheType },
+    token: { audience: 'r', requireServiceAccount: true, cacheType, requiredKeys: [], optionalKeys: [] },
   });
   expect(await ask('r.example:5000/a')).toEqual([]);
   expect(calls).toHaveLength(0);
@@ -169,8 +172,32 @@ test.each([
 });
 
 test('without a service account, a program that needs none is asked without a token', async () => {
-  const token = { audience: 'r', requireServiceAccount: false, cacheType: 'Token' } as const;
+  const token = { audience: 'r', requireServiceAccount: false, cacheType: 'Token', requiredKeys: [], optionalKeys: [] } as const;
   const { ask, calls } = setUp(() => answer(), { token });
   expect(await ask('r.example:5000/a')).toEqual(mine);
   expect(String(calls[0]?.options.input)).not.toContain('serviceAccountToken');
+});
+
+test.each(['ServiceAccount', 'Token'] as const)('annotations of the account are told, and part of what is kept (%s)', async (cacheType) => {
+  const token = { audience: 'r', requireServiceAccount: true, cacheType, requiredKeys: ['must'], optionalKeys: ['may'] };
+  const { ask, calls, lines, annotations } = setUp(() => answer({ cacheKeyType: 'Global' }), { token });
+  const told = () => (JSON.parse(String(calls.at(-1)?.options.input)) as Record<string, unknown>).serviceAccountAnnotations;
+  expect(await ask('r.example:5000/a', 'one')).toEqual([]);
+  expect(calls).toHaveLength(0);
+  expect(lines.join()).toContain('service account ns/one has no annotation must');
+  Object.assign(annotations, { must: '1', other: '3' });
+  expect(await ask('r.example:5000/a', 'one')).toEqual(mine);
+  expect(told()).toEqual({ must: '1' });
+  Object.assign(annotations, { may: '2' });
+  expect(await ask('r.example:5000/a', 'one')).toEqual(mine);
+  expect(calls).toHaveLength(2);
+  expect(told()).toEqual({ must: '1', may: '2' });
+});
+
+test('an older program is asked, and answers, in its own version', async () => {
+  const version = 'credentialprovider.kubelet.k8s.io/v1beta1';
+  const { ask, calls } = setUp((call) => answer(call === 1 ? {} : { apiVersion: version }), { version });
+  expect(await ask('r.example:5000/a')).toEqual([]);
+  expect(await ask('r.example:5000/a')).toEqual(mine);
+  expect(JSON.parse(String(calls[0]?.options.input))).toMatchObject({ apiVersion: version });
 });

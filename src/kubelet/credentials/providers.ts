@@ -3,14 +3,14 @@
 // Source: https://kubernetes.io/docs/reference/config-api/kubelet-credentialprovider.v1/
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { V1Pod } from '../../api/mod.ts';
+import type { V1Pod, V1ServiceAccount } from '../../api/mod.ts';
 import { type Clock, errorText, type Logger, parseDurationMs, raceAbort } from '../../base/mod.ts';
 import type { Processes } from '../../base/ports/process.ts';
 import type { RegistryAuth } from '../cri/runtime.ts';
 import type { ImageKeyring } from '../image-manager.ts';
 import type { ImageName } from '../image-name.ts';
 import { keyFits, matchesImage, parseImagePattern } from './match.ts';
-import { type CredentialProvider, pluginVersion } from './read.ts';
+import type { CredentialProvider, PluginVersion, TokenAttributes } from './read.ts';
 
 const deadlineMs = 60_000;
 const outputMaxBytes = 1024 * 1024;
@@ -28,6 +28,7 @@ export interface CredentialProvidersOptions {
   readonly signal: AbortSignal;
   /** A token of the pod's service account. */
   readonly token: (pod: V1Pod, audience: string) => Promise<string>;
+  readonly serviceAccount: (key: { readonly namespace: string; readonly name: string }) => Promise<V1ServiceAccount>;
 }
 
 /** Asks those programs that an image is for, all at once; credentials come in the programs' order, each one's most specific first. */
@@ -48,7 +49,10 @@ interface Answer {
 interface Account {
   readonly token: string;
   readonly key: string;
+  readonly annotations: Readonly<Record<string, string>>;
 }
+
+const nobody: Account = { token: '', key: '', annotations: {} };
 
 class Provider {
   readonly #provider: CredentialProvider;
@@ -79,12 +83,28 @@ class Provider {
   /** Undefined: not for such pods. */
   async #account(pod: V1Pod): Promise<Account | undefined> {
     const { token: wanted } = this.#provider;
-    if (!wanted) return { token: '', key: '' };
-    const account = pod.spec?.serviceAccountName;
-    if (!account) return wanted.requireServiceAccount ? undefined : { token: '', key: '' };
+    if (!wanted) return nobody;
+    const name = pod.spec?.serviceAccountName;
+    if (!name) return wanted.requireServiceAccount ? undefined : nobody;
+    const namespace = pod.metadata?.namespace ?? '';
+    const annotations = await this.#annotations({ namespace, name }, wanted);
     const token = await this.#options.token(pod, wanted.audience);
-    const owner = wanted.cacheType === 'Token' ? hashOf(token) : JSON.stringify([pod.metadata?.namespace, account, accountUid(token)]);
-    return { token, key: owner };
+    const owner = wanted.cacheType === 'Token' ? [hashOf(token)] : [namespace, name, accountUid(token)];
+    return { token, key: JSON.stringify([...owner, annotations]), annotations };
+  }
+
+  /** Those that the program is told. Rejects where the account has not all that it must have. */
+  async #annotations(
+    key: { readonly namespace: string; readonly name: string },
+    { requiredKeys, optionalKeys }: TokenAttributes,
+  ): Promise<Readonly<Record<string, string>>> {
+    if (requiredKeys.length + optionalKeys.length === 0) return {};
+    const { annotations = {} } = (await this.#options.serviceAccount(key)).metadata ?? {};
+    const missing = requiredKeys.filter((each) => annotations[each] === undefined);
+    if (missing.length > 0) throw new Error(`service account ${key.namespace}/${key.name} has no annotation ${missing.join(', ')}`);
+    return Object.fromEntries(
+      [...requiredKeys, ...optionalKeys].flatMap((each) => (each in annotations ? [[each, annotations[each] ?? '']] : [])),
+    );
   }
 
   #find(name: ImageName, { key }: Account): Auths | undefined {
@@ -97,7 +117,7 @@ class Provider {
   }
 
   #ask(name: ImageName, account: Account): Promise<Auths> {
-    const key = keyOf('Image', name, account.token);
+    const key = keyOf('Image', name, JSON.stringify([account.token, account.annotations]));
     const going = this.#asking.get(key);
     if (going) return going;
     const asking = this.#run(name, account).finally(() => this.#asking.delete(key));
@@ -107,18 +127,19 @@ class Provider {
 
   async #run(name: ImageName, account: Account): Promise<Auths> {
     const { processes, directory, signal, clock } = this.#options;
-    const { name: program, args, env, defaultCacheMs } = this.#provider;
+    const { name: program, version, args, env, defaultCacheMs } = this.#provider;
     const request = {
       kind: 'CredentialProviderRequest',
-      apiVersion: pluginVersion,
+      apiVersion: version,
       image: `${name.registry}/${name.repository}`,
       ...(account.token === '' ? {} : { serviceAccountToken: account.token }),
+      ...(Object.keys(account.annotations).length === 0 ? {} : { serviceAccountAnnotations: account.annotations }),
     };
     const input = JSON.stringify(request);
     const done = await processes.run(join(directory, program), args, { input, env, deadlineMs, outputMaxBytes, signal });
     if (done.code !== 0) throw new Error(`it ended with ${done.code}: ${done.stderr.slice(0, saidMax).trim()}`);
     if (done.truncated) throw new Error(`it said more than ${outputMaxBytes} bytes`);
-    const { keyType, cacheMs, auths } = readAnswer(done.stdout, defaultCacheMs);
+    const { keyType, cacheMs, auths } = readAnswer(done.stdout, { version, defaultCacheMs });
     if (cacheMs > 0) this.#keep(keyOf(keyType, name, account.key), { auths, untilMs: clock.monotonicMs() + cacheMs });
     return auths;
   }
@@ -149,10 +170,11 @@ const fitting = (auths: Auths, name: ImageName): readonly RegistryAuth[] =>
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Nothing of the answer is in the errors: it may hold passwords. */
-function readAnswer(text: string, defaultCacheMs: number): Answer {
+function readAnswer(text: string, of: { readonly version: PluginVersion; readonly defaultCacheMs: number }): Answer {
+  const { version, defaultCacheMs } = of;
   const { kind, apiVersion, cacheKeyType, cacheDuration, auth = {} } = parsed(text);
-  if (kind !== 'CredentialProviderResponse' || apiVersion !== pluginVersion)
-    throw new Error(`its answer is not a CredentialProviderResponse of ${pluginVersion}`);
+  if (kind !== 'CredentialProviderResponse' || apiVersion !== version)
+    throw new Error(`its answer is not a CredentialProviderResponse of ${version}`);
   if (cacheKeyType !== 'Image' && cacheKeyType !== 'Registry' && cacheKeyType !== 'Global')
     throw new Error("its answer's cacheKeyType must be Image, Registry or Global");
   const cacheMs = typeof cacheDuration === 'string' ? parseDurationMs(cacheDuration) : (cacheDuration ?? defaultCacheMs);

@@ -18,19 +18,40 @@ function refusals(value: unknown): readonly string[] {
 }
 
 test('every field comes back as it was told', () => {
-  const tokenAttributes = { serviceAccountTokenAudience: 'registry', requireServiceAccount: true, cacheType: 'ServiceAccount' };
+  const tokenAttributes = {
+    serviceAccountTokenAudience: 'registry',
+    requireServiceAccount: true,
+    cacheType: 'ServiceAccount',
+    requiredServiceAccountAnnotationKeys: ['r.example/robot'],
+    optionalServiceAccountAnnotationKeys: ['r.example/Host', 'plain'],
+  };
   const given = { ...provider, args: ['get', '-v'], env: [{ name: 'REGION', value: 'north' }], tokenAttributes };
   expect(readCredentialProviders(of(given))).toEqual([
     {
       name: 'login',
+      version: 'credentialprovider.kubelet.k8s.io/v1',
       matchImages: ['*.registry.example:5000/team'],
       defaultCacheMs: 600_000,
       args: ['get', '-v'],
       env: { REGION: 'north' },
-      token: { audience: 'registry', requireServiceAccount: true, cacheType: 'ServiceAccount' },
+      token: {
+        audience: 'registry',
+        requireServiceAccount: true,
+        cacheType: 'ServiceAccount',
+        requiredKeys: ['r.example/robot'],
+        optionalKeys: ['r.example/Host', 'plain'],
+      },
     },
   ]);
 });
+
+test.each(['v1', 'v1beta1', 'v1alpha1'])('documents and programs of version %s are taken', (version) => {
+  const given = { ...provider, apiVersion: `credentialprovider.kubelet.k8s.io/${version}` };
+  const [read] = readCredentialProviders({ ...of(given), apiVersion: `kubelet.config.k8s.io/${version}` });
+  expect(read?.version).toBe(given.apiVersion);
+});
+
+const token = { serviceAccountTokenAudience: 'a', requireServiceAccount: true, cacheType: 'Token' };
 
 test.each<[string, unknown, string]>([
   [
@@ -47,9 +68,37 @@ test.each<[string, unknown, string]>([
   ['a name twice', of(provider, provider), 'providers[1].name: Duplicate value: "login"'],
   ['no version', of({ ...provider, apiVersion: undefined }), 'providers[0].apiVersion: Required value'],
   [
-    'an old version',
-    of({ ...provider, apiVersion: 'credentialprovider.kubelet.k8s.io/v1alpha1' }),
-    'providers[0].apiVersion: Unsupported value: "credentialprovider.kubelet.k8s.io/v1alpha1": supported values: "credentialprovider.kubelet.k8s.io/v1"',
+    'another version',
+    of({ ...provider, apiVersion: 'credentialprovider.kubelet.k8s.io/v2' }),
+    'providers[0].apiVersion: Unsupported value: "credentialprovider.kubelet.k8s.io/v2": supported values: "credentialprovider.kubelet.k8s.io/v1", "credentialprovider.kubelet.k8s.io/v1alpha1", "credentialprovider.kubelet.k8s.io/v1beta1"',
+  ],
+  [
+    'a token for an older program',
+    of({ ...provider, apiVersion: 'credentialprovider.kubelet.k8s.io/v1beta1', tokenAttributes: token }),
+    'providers[0].tokenAttributes: Forbidden: tokenAttributes is only supported for credentialprovider.kubelet.k8s.io/v1 API version',
+  ],
+  [
+    'a token in an older document',
+    { ...of({ ...provider, tokenAttributes: token }), apiVersion: 'kubelet.config.k8s.io/v1beta1' },
+    `providers[0].tokenAttributes: Invalid value: ${JSON.stringify(token)}: unknown field`,
+  ],
+  [
+    'annotations that an account must have where none is needed',
+    of({ ...provider, tokenAttributes: { ...token, requireServiceAccount: false, requiredServiceAccountAnnotationKeys: ['a'] } }),
+    'providers[0].tokenAttributes.requiredServiceAccountAnnotationKeys: Forbidden: requireServiceAccount cannot be false when requiredServiceAccountAnnotationKeys is set',
+  ],
+  [
+    'an annotation both required and optional',
+    of({
+      ...provider,
+      tokenAttributes: { ...token, requiredServiceAccountAnnotationKeys: ['a'], optionalServiceAccountAnnotationKeys: ['a'] },
+    }),
+    'providers[0].tokenAttributes: Invalid value: ["a"]: annotation keys cannot be both required and optional',
+  ],
+  [
+    'an annotation twice',
+    of({ ...provider, tokenAttributes: { ...token, optionalServiceAccountAnnotationKeys: ['a', 'a'] } }),
+    'providers[0].tokenAttributes.optionalServiceAccountAnnotationKeys[1]: Duplicate value: "a"',
   ],
   ['no images', of({ ...provider, matchImages: [] }), 'providers[0].matchImages: Required value'],
   [

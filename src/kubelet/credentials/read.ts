@@ -1,13 +1,17 @@
-// CredentialProviderConfig, kubelet.config.k8s.io/v1: which programs give credentials for which images. Unknown fields are refused. Pure.
+// CredentialProviderConfig, kubelet.config.k8s.io, v1 or older: which programs give credentials for which images. Unknown fields are refused. Pure.
 // Source: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1/
-import { ConfigFields, duplicate, type FieldError, invalidValue, required } from '../../api/mod.ts';
+import { ConfigFields, duplicate, type FieldError, forbiddenField, invalidValue, qualifiedNameProblems, required } from '../../api/mod.ts';
 import { parseDurationMs } from '../../base/mod.ts';
 import { parseImagePattern } from './match.ts';
 
-const apiVersion = 'kubelet.config.k8s.io/v1';
+const versions = ['v1', 'v1alpha1', 'v1beta1'] as const;
+const newest = 'kubelet.config.k8s.io/v1';
+const apiVersions: readonly string[] = versions.map((version) => `kubelet.config.k8s.io/${version}`);
 const kind = 'CredentialProviderConfig';
+const pluginVersions = versions.map((version) => `credentialprovider.kubelet.k8s.io/${version}` as const);
 /** Of what a program is asked, and answers. */
-export const pluginVersion = 'credentialprovider.kubelet.k8s.io/v1';
+export type PluginVersion = (typeof pluginVersions)[number];
+const newestPlugin: PluginVersion = 'credentialprovider.kubelet.k8s.io/v1';
 const cacheTypes = ['ServiceAccount', 'Token'] as const;
 
 export interface TokenAttributes {
@@ -16,11 +20,15 @@ export interface TokenAttributes {
   readonly requireServiceAccount: boolean;
   /** What is given for a token is kept for every pod of its service account, or for this token alone. */
   readonly cacheType: (typeof cacheTypes)[number];
+  /** Annotations of the service account that the program is told; accounts without a required one are not for it. */
+  readonly requiredKeys: readonly string[];
+  readonly optionalKeys: readonly string[];
 }
 
 export interface CredentialProvider {
   /** Also that of the program in the directory. */
   readonly name: string;
+  readonly version: PluginVersion;
   /** `*.registry.example:5000/team` */
   readonly matchImages: readonly string[];
   readonly defaultCacheMs: number;
@@ -43,11 +51,13 @@ export class CredentialProvidersError extends Error {
 export function readCredentialProviders(value: unknown): readonly CredentialProvider[] {
   const errors: FieldError[] = [];
   const fields = new ConfigFields(value, '', errors);
-  if (fields.text('apiVersion') !== apiVersion) errors.push(invalidValue('apiVersion', fields.raw('apiVersion'), `must be ${apiVersion}`));
+  const apiVersion = fields.text('apiVersion');
+  if (!apiVersions.includes(apiVersion ?? ''))
+    errors.push(invalidValue('apiVersion', fields.raw('apiVersion'), `must be one of ${apiVersions.join(', ')}`));
   if (fields.text('kind') !== kind) errors.push(invalidValue('kind', fields.raw('kind'), `must be ${kind}`));
   const names = new Set<string>();
   const providers = fields.list('providers', (one, path) => {
-    const provider = readProvider(new ConfigFields(one, path, errors));
+    const provider = readProvider(new ConfigFields(one, path, errors), apiVersion === newest);
     if (names.has(provider.name)) errors.push(duplicate(`${path}.name`, provider.name));
     names.add(provider.name);
     return provider;
@@ -58,14 +68,15 @@ export function readCredentialProviders(value: unknown): readonly CredentialProv
   return providers;
 }
 
-function readProvider(fields: ConfigFields): CredentialProvider {
+/** Tokens came with v1 alone. */
+function readProvider(fields: ConfigFields, mayHaveTokens: boolean): CredentialProvider {
   const { errors } = fields;
   const name = fields.requiredText('name');
   if (/[/\s\0]/.test(name) || name === '.' || name === '..')
     errors.push(
       invalidValue(fields.at('name'), name, 'must be the name of a program in the directory of --image-credential-provider-bin-dir'),
     );
-  fields.choice('apiVersion', [pluginVersion], '' as never);
+  const version = fields.choice('apiVersion', pluginVersions, newestPlugin);
   if (!fields.has('apiVersion')) errors.push(required(fields.at('apiVersion')));
   const matchImages = fields.list('matchImages', (one, path) => {
     if (typeof one === 'string' && parseImagePattern(one)) return one;
@@ -73,13 +84,17 @@ function readProvider(fields: ConfigFields): CredentialProvider {
     return '';
   });
   if (matchImages.length === 0) errors.push(required(fields.at('matchImages')));
+  const hasToken = mayHaveTokens && fields.has('tokenAttributes');
+  if (hasToken && version !== newestPlugin)
+    errors.push(forbiddenField(fields.at('tokenAttributes'), `tokenAttributes is only supported for ${newestPlugin} API version`));
   const provider = {
     name,
+    version,
     matchImages,
     defaultCacheMs: readDuration(fields, 'defaultCacheDuration'),
     args: fields.texts('args'),
     env: readEnvironment(fields),
-    token: fields.has('tokenAttributes') ? readToken(fields.object('tokenAttributes')) : undefined,
+    token: hasToken ? readToken(fields.object('tokenAttributes')) : undefined,
   };
   fields.end();
   return provider;
@@ -109,7 +124,26 @@ function readToken(fields: ConfigFields): TokenAttributes {
     audience: fields.requiredText('serviceAccountTokenAudience'),
     requireServiceAccount: fields.flag('requireServiceAccount'),
     cacheType: fields.choice('cacheType', cacheTypes, 'Token'),
+    requiredKeys: readKeys(fields, 'requiredServiceAccountAnnotationKeys'),
+    optionalKeys: readKeys(fields, 'optionalServiceAccountAnnotationKeys'),
   };
+  if (!token.requireServiceAccount && token.requiredKeys.length > 0) {
+    const why = 'requireServiceAccount cannot be false when requiredServiceAccountAnnotationKeys is set';
+    fields.errors.push(forbiddenField(fields.at('requiredServiceAccountAnnotationKeys'), why));
+  }
+  const both = token.requiredKeys.filter((key) => token.optionalKeys.includes(key));
+  if (both.length > 0) fields.errors.push(invalidValue(fields.path, both, 'annotation keys cannot be both required and optional'));
   fields.end();
   return token;
+}
+
+function readKeys(fields: ConfigFields, name: string): readonly string[] {
+  const keys = fields.texts(name);
+  keys.forEach((key, i) => {
+    // Annotations may have capitals where labels have none.
+    for (const problem of qualifiedNameProblems(key.toLowerCase()))
+      fields.errors.push(invalidValue(`${fields.at(name)}[${i}]`, key, problem));
+    if (keys.indexOf(key) < i) fields.errors.push(duplicate(`${fields.at(name)}[${i}]`, key));
+  });
+  return keys;
 }
