@@ -96,6 +96,9 @@ describe('parseQuery()', () => {
     ['x=1', true],
     ['x=false', false],
     ['x=0', false],
+    // As the Python client writes them.
+    ['x=False', false],
+    ['x=True', true],
   ])('%j is %s', (text, wanted) => {
     expect(isTrue(parseQuery(text), 'x')).toBe(wanted);
   });

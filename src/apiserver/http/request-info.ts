@@ -2,7 +2,7 @@
 // Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
-export type Query = Readonly<Record<string, string | readonly string[]>>;
+export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface ResourceInfo {
   readonly as: 'resource';
@@ -74,10 +74,10 @@ export const allOf = (query: Query, name: string): readonly string[] => {
   return value === undefined ? [] : typeof value === 'string' ? [value] : value;
 };
 
-/** As booleans in queries are read: given without a value is true, anything but `false` and `0` is true. */
-export const isTrue = (query: Query, name: string): boolean => {
-  const value = firstOf(query, name);
-  return value !== undefined && value !== 'false' && value !== '0';
+/** As booleans in queries are read: given without a value is true, anything but `0` and `false`, in capitals or not, is true. */
+export const isTrue = (query: Query | undefined, name: string): boolean => {
+  const value = query && firstOf(query, name);
+  return value !== undefined && value !== '0' && value.toLowerCase() !== 'false';
 };
 
 function resourceInfo(

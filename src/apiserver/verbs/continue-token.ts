@@ -7,6 +7,8 @@ export interface Continue {
   readonly revision: Revision | undefined;
   /** The last key already given, without the resource's prefix: `default/web`. */
   readonly start: string;
+  /** When the first page was read, in milliseconds of the epoch. Undefined in a token that says nothing of it. */
+  readonly sinceMs?: number | undefined;
 }
 
 const tokenVersion = 'meta.k8s.io/v1';
@@ -16,25 +18,25 @@ const anyRevision = -1;
 const tokenLengthMax = 4096;
 
 export function encodeContinue(token: Continue): string {
-  return Buffer.from(JSON.stringify({ v: tokenVersion, rv: token.revision ?? anyRevision, start: `${token.start}\u0000` })).toString(
-    'base64url',
-  );
+  const { revision: rv = anyRevision, start, sinceMs: since } = token;
+  return Buffer.from(JSON.stringify({ v: tokenVersion, rv, start: `${start}\u0000`, since })).toString('base64url');
 }
 
 export function decodeContinue(text: string): Continue {
   const parsed = text.length > tokenLengthMax ? undefined : parse(text);
   if (!parsed) throw badRequest('continue key is not valid: invalid encoding');
-  const { v, rv, start } = parsed;
+  const { v, rv, start, since } = parsed;
   if (v !== tokenVersion) throw badRequest('continue key is not valid: server does not recognize this encoded version');
   if (typeof rv !== 'number' || !Number.isSafeInteger(rv))
     throw badRequest('continue key is not valid: incorrect encoded start resourceVersion');
   if (rv === 0) throw badRequest('continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
   if (typeof start !== 'string' || start === '') throw badRequest('continue key is not valid: encoded start key empty');
   if (start.startsWith('/')) throw badRequest(`continue key is not valid: ${JSON.stringify(start)}`);
-  return { revision: rv < 0 ? undefined : rv, start: start.endsWith('\0') ? start.slice(0, -1) : start };
+  const sinceMs = typeof since === 'number' ? since : undefined;
+  return { revision: rv < 0 ? undefined : rv, start: start.endsWith('\0') ? start.slice(0, -1) : start, sinceMs };
 }
 
-function parse(text: string): { v?: unknown; rv?: unknown; start?: unknown } | undefined {
+function parse(text: string): { v?: unknown; rv?: unknown; start?: unknown; since?: unknown } | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
     return typeof value === 'object' && value !== null ? value : undefined;

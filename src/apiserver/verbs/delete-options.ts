@@ -1,8 +1,9 @@
 // DeleteOptions: from the body, or from the query when there is none; checked as upstream does.
 import { type FieldError, invalidValue, notSupported } from '../../api/mod.ts';
+import { isTrue } from '../http/request-info.ts';
 import type { ResourceRequest } from '../request.ts';
 import { decodeLoose } from './body.ts';
-import { dryRunErrors, dryRunValues, flag, invalidOptions, parameter } from './options.ts';
+import { dryRunErrors, dryRunValues, invalidOptions, parameter } from './options.ts';
 
 export interface DeleteOptions {
   readonly gracePeriodSeconds: number | undefined;
@@ -71,8 +72,8 @@ function fromQuery(query: ResourceRequest['query']): Record<string, unknown> {
   const orphan = parameter(query, 'orphanDependents');
   return {
     ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
-    ...(orphan === undefined ? {} : { orphanDependents: orphan === 'true' || orphan === '1' }),
-    ...(flag(query, ignoreReadErrorField) ? { [ignoreReadErrorField]: true } : {}),
+    ...(orphan === undefined ? {} : { orphanDependents: isTrue(query, 'orphanDependents') }),
+    ...(isTrue(query, ignoreReadErrorField) ? { [ignoreReadErrorField]: true } : {}),
     ...(query?.propagationPolicy ? { propagationPolicy: parameter(query, 'propagationPolicy') } : {}),
   };
 }

@@ -166,8 +166,23 @@ describe('list', () => {
 });
 
 test('continue tokens come back as they were', () => {
-  const token = { revision: 42, start: 'default/web' };
+  const token = { revision: 42, start: 'default/web', sinceMs: 17 };
   expect(decodeContinue(encodeContinue(token))).toEqual(token);
+  expect(decodeContinue(encodeContinue({ revision: 42, start: 'a' }))).toEqual({ revision: 42, start: 'a', sinceMs: undefined });
+});
+
+test('a snapshot is continued for five minutes after its first page, whatever is kept; then from the same place of what stands', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) await put(name);
+  const first = await list({ query: { limit: '1' } });
+  await t.clock.advance(4 * 60_000);
+  const second = await list({ query: { limit: '1', continue: first.continue ?? '' } });
+  expect(names(second)).toEqual(['b']);
+  await t.clock.advance(90_000);
+  const error = await t.fail({ verb: 'list', kind: configMaps, query: { limit: '1', continue: second.continue ?? '' } });
+  expect([error.code, error.reason]).toEqual([410, 'Expired']);
+  await put('bb');
+  const rest = await list({ query: { continue: error.continue ?? '' } });
+  expect([names(rest), rest.resourceVersion !== first.resourceVersion]).toEqual([['bb', 'c', 'd'], true]);
 });
 
 test('pods are selected by node', async () => {

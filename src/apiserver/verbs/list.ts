@@ -14,6 +14,11 @@ import type { Services } from './services.ts';
 
 /** When only some objects match, the store's history is read in pages of this size. */
 const historyPage = 500;
+/**
+ * A snapshot is continued for so long after its first page, though history may be kept for longer: clients count on a token that expires
+ * when upstream, which compacts every five minutes, would say so.
+ */
+const snapshotMaxMs = 5 * 60_000;
 
 interface ListPage {
   readonly entries: readonly CacheEntry[];
@@ -33,19 +38,30 @@ export async function list(services: Services, request: ResourceRequest, context
   const exact = token ? token.revision : exactRevision(parameter(query, 'resourceVersionMatch'), asked, limit);
   await freshEnough(services, exact ?? asked, context);
   const after = token && token.start.length > 0 ? `${resource.cache.resource.prefix}${token.start}` : undefined;
+  const nowMs = context.clock.nowMs();
+  const sinceMs = token?.sinceMs ?? nowMs;
+  if (token?.revision !== undefined && nowMs - sinceMs > snapshotMaxMs) throw continueExpired(token.start);
   const page = await readPage(services, resource, scope, { exact, after, limit, continued: token !== undefined });
-  const result = resultOf(kind, resource, page, limit, selective);
+  const result = resultOf(kind, { resource, page, limit, selective, sinceMs });
   // A page may then hold fewer than asked for, as pages may.
   return converted && result.as === 'list' ? { ...result, entries: await matchingEntries(result.entries, converted) } : result;
 }
 
-function resultOf(kind: KindDefinition, resource: Resource, page: ListPage, limit: number | undefined, selective: boolean): Result {
+interface Read {
+  readonly resource: Resource;
+  readonly page: ListPage;
+  readonly limit: number | undefined;
+  readonly selective: boolean;
+  readonly sinceMs: number;
+}
+
+function resultOf(kind: KindDefinition, { resource, page, limit, selective, sinceMs }: Read): Result {
   const entries: readonly Encoded[] = page.entries;
   const resourceVersion = String(page.revision);
   const last = page.entries[page.entries.length - 1];
   if (limit === undefined || page.remaining === 0 || !last) return { as: 'list', kind, entries, resourceVersion };
   const start = last.key.slice(resource.cache.resource.prefix.length);
-  const next = encodeContinue({ revision: page.revision, start });
+  const next = encodeContinue({ revision: page.revision, start, sinceMs });
   return { as: 'list', kind, entries, resourceVersion, continue: next, ...(selective ? {} : { remainingItemCount: page.remaining }) };
 }
 
@@ -99,20 +115,22 @@ async function pageOfHistory(services: Services, resource: Resource, scope: Scop
     }
   } catch (error) {
     if (error instanceof CompactedError)
-      throw wish.continued ? continueExpired(prefix, after ?? prefix) : expired(`The resourceVersion for the provided list is too old.`);
+      throw wish.continued
+        ? continueExpired((after ?? prefix).slice(prefix.length))
+        : expired(`The resourceVersion for the provided list is too old.`);
     if (error instanceof FutureRevisionError) throw tooLargeRevision(revision, error.current);
     throw error;
   }
 }
 
 /** With a token that goes on from the same place in whatever stands then. */
-function continueExpired(prefix: string, after: string): StatusError {
+function continueExpired(start: string): StatusError {
   const { code, reason } = expired();
   return new StatusError({
     code,
     reason,
     message: continueTooOld,
-    continue: encodeContinue({ revision: undefined, start: after.slice(prefix.length) }),
+    continue: encodeContinue({ revision: undefined, start }),
   });
 }
 

@@ -1,5 +1,6 @@
 // The options of writes, from the query (and a delete's body): parsed and checked as upstream does.
 import { type FieldError, forbiddenField, invalid, invalidValue, notSupported, required, StatusError, tooLong } from '../../api/mod.ts';
+import { isTrue } from '../http/request-info.ts';
 import type { ResourceRequest } from '../request.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -26,11 +27,6 @@ export function parameter(query: Query | undefined, name: string): string | unde
   const first = typeof value === 'string' || value === undefined ? value : value[0];
   return first === '' ? undefined : first;
 }
-
-export const flag = (query: Query | undefined, name: string): boolean => {
-  const value = parameter(query, name);
-  return value === 'true' || value === '1';
-};
 
 /** 422 on an options kind of meta.k8s.io. */
 export const invalidOptions = (kind: string, errors: readonly FieldError[]): StatusError =>
@@ -62,7 +58,7 @@ export function writeOptions(request: ResourceRequest, optionsKind: string, user
   const manager = parameter(query, 'fieldManager');
   const validation = parameter(query, 'fieldValidation');
   const dryRun = dryRunValues(query);
-  const force = flag(query, 'force');
+  const force = isTrue(query, 'force');
   const errors = [...fieldManagerErrors(manager ?? ''), ...dryRunErrors(dryRun)];
   if (validation !== undefined && !fieldValidations.includes(validation)) {
     errors.push(notSupported('fieldValidation', validation, ['', ...fieldValidations]));

@@ -1,11 +1,12 @@
 // WATCH: which start the parameters ask for; the rest is the watch cache's.
 import { badRequest } from '../../api/mod.ts';
+import { isTrue } from '../http/request-info.ts';
 import type { RequestContext, ResourceRequest, Result } from '../request.ts';
 import { type WatchStart, watchResource } from '../watch-cache/mod.ts';
 import { matchingFrames } from './converted-fields.ts';
 import { freshEnough } from './freshness.ts';
 import { checkListOptions } from './list-options.ts';
-import { flag, parameter, parseRevision, revisionProblem } from './options.ts';
+import { parameter, parseRevision, revisionProblem } from './options.ts';
 import { selectionOf } from './selection.ts';
 import type { Services } from './services.ts';
 
@@ -13,12 +14,12 @@ export async function watch(services: Services, request: ResourceRequest, contex
   const { kind, query } = request;
   checkListOptions(query, 'watch');
   const { scope, converted } = selectionOf(request);
-  const bookmarks = flag(query, 'allowWatchBookmarks');
+  const bookmarks = isTrue(query, 'allowWatchBookmarks');
   const text = parameter(query, 'resourceVersion');
   const revision = text === undefined ? undefined : parseRevision(text);
   if (text !== undefined && revision === undefined) throw badRequest(`invalid resource version: ${revisionProblem(text)}`);
   const initial = parameter(query, 'sendInitialEvents');
-  const start = startOf(revision, initial === undefined ? undefined : flag(query, 'sendInitialEvents'), bookmarks);
+  const start = startOf(revision, initial === undefined ? undefined : isTrue(query, 'sendInitialEvents'), bookmarks);
   // A start at a state must be as new as asked; a start after a revision that is to come just has nothing to say until then.
   if (start.from === 'state') await freshEnough(services, revision, context);
   const frames = watchResource({

@@ -7,8 +7,7 @@ import type { LmdbStoreOptions } from './options.ts';
 
 /** A step looks at no more than this many revisions, so that writes wait for no more than one small commit. */
 const stepMax = 500;
-/** Upstream compacts every five minutes, and clients are written for that: conformance waits ten for a list that cannot be continued. */
-const retentionMs = 5 * 60_000;
+const hourMs = 3_600_000;
 const gibibyte = 2 ** 30;
 
 interface Request {
@@ -46,9 +45,9 @@ export class Compactor {
     this.#file = file;
     this.#stands = stands;
     this.#options = options;
-    this.#retentionMs = options.retentionMs ?? retentionMs;
+    this.#retentionMs = options.retentionMs ?? hourMs;
     this.#retentionBytes = options.retentionBytes ?? gibibyte;
-    this.checkMs = options.retentionCheckMs ?? Math.max(1_000, Math.ceil(this.#retentionMs / 10));
+    this.checkMs = options.retentionCheckMs ?? Math.max(1_000, Math.ceil(this.#retentionMs / 60));
     this.#target = compacted;
     this.#compacted = compacted;
   }

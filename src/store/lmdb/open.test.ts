@@ -263,24 +263,6 @@ describe('retention', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('by itself, keeps five minutes, so that a list is not continued after ten: as with upstream', async () => {
-    const clock = new VirtualClock({ settle: turn });
-    const store = await open({ clock });
-    const halfMinutes = async (count: number) => {
-      for (let i = 0; i < count; i++) {
-        await clock.advance(minute / 2);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    };
-    await create(store, '/a', '1');
-    await halfMinutes(2);
-    await store.write({ do: 'update', key: '/a', value: bytes('2'), ifRevision: 1 });
-    await halfMinutes(8);
-    expect((await store.list('/', { revision: 1 })).items).toHaveLength(1);
-    await halfMinutes(10);
-    await expect(store.list('/', { revision: 1 })).rejects.toBeInstanceOf(CompactedError);
-  });
-
   test('drops history by size: a key overwritten for ever does not fill the disk', async () => {
     const store = await open({ retentionBytes: 200_000 });
     let { revision } = await create(store, '/a');

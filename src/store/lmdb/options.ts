@@ -8,11 +8,11 @@ export interface LmdbStoreOptions {
   readonly clock: Clock;
   readonly fs: FileSystem;
   readonly log: Logger;
-  /** How long superseded values are kept, in milliseconds. Default five minutes. */
+  /** How long superseded values are kept, in milliseconds. Default one hour. */
   readonly retentionMs?: number | undefined;
   /** How many bytes of superseded values are kept. Default 1 GiB. */
   readonly retentionBytes?: number | undefined;
-  /** How often retention is looked at, in milliseconds. Default a tenth of `retentionMs`, at least a second. */
+  /** How often retention is looked at, in milliseconds. Default a sixtieth of `retentionMs`, at least a second. */
   readonly retentionCheckMs?: number | undefined;
   /** How many events a watch may leave unread. Default 10,000. */
   readonly watchQueueMax?: number | undefined;
