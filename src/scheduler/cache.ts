@@ -10,6 +10,21 @@ const taintsCount = (node: V1Node | undefined): 0 | 1 => (node?.spec?.unschedula
 
 const nobody: readonly V1Pod[] = [];
 
+function labelValuesOf(key: string, nodes: readonly NodeInfo[]): LabelValues {
+  const places = new Map<string, number>();
+  const ofNodes = new Int32Array(nodes.length).fill(-1);
+  let having = 0;
+  for (const { index, labels } of nodes) {
+    const value = labels[key];
+    if (value === undefined) continue;
+    const place = places.get(value) ?? places.size;
+    places.set(value, place);
+    ofNodes[index] = place;
+    having++;
+  }
+  return { values: [...places.keys()], ofNodes, nodes: having };
+}
+
 /**
  * Fed by informers; owned by the scheduler. A pod counts on its node from the moment of the decision (`assume`) until the
  * informer shows it bound (`setPod`) or the binding fails (`forget`): nothing is given away twice.
@@ -40,8 +55,7 @@ export class SchedulerCache implements Snapshot {
   labelValues(key: string): LabelValues {
     let known = this.#labelValues.get(key);
     if (!known) {
-      const all = this.nodes.flatMap(({ node }) => node?.metadata?.labels?.[key] ?? []);
-      known = { values: new Set(all), nodes: all.length };
+      known = labelValuesOf(key, this.nodes);
       this.#labelValues.set(key, known);
     }
     return known;

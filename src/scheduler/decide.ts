@@ -314,7 +314,7 @@ export function scoreNodes(pod: V1Pod, state: CycleState, request: ScoreRequest)
   const scoring = pluginsAt(request, 'score').filter(({ plugin, weight }) => plugin.score && weight !== 0);
   if (known) {
     const alone = scoring.filter(({ plugin }) => isScoredAlone(plugin));
-    for (const [i, place] of known.places.entries()) totals[i] = knownScore(pod, state, nodes[i] as NodeInfo, { place, alone, ...known });
+    addKnown(totals, pod, state, { ...known, nodes, alone });
   }
   for (const { plugin, weight } of scoring) {
     if (known && isScoredAlone(plugin)) continue;
@@ -336,20 +336,24 @@ export function scoreNodes(pod: V1Pod, state: CycleState, request: ScoreRequest)
 const isScoredAlone = ({ nodeAlone, applies, normalize, preScore }: EnabledPlugin['plugin']): boolean =>
   nodeAlone === true && !applies && !normalize && !preScore;
 
-interface KnownScore {
-  readonly place: number;
+interface KnownScores {
+  readonly nodes: readonly NodeInfo[];
+  readonly places: readonly number[];
   readonly alone: readonly EnabledPlugin[];
   readonly podClass: PodClass;
 }
 
 /** Scores are whole numbers: that some are added up earlier than others changes no sum. */
-function knownScore(pod: V1Pod, state: CycleState, node: NodeInfo, { place, alone, podClass: { scores } }: KnownScore): number {
-  if (!scores.has(place)) {
-    let sum = 0;
-    for (const { plugin, weight } of alone) sum += weight * (plugin.score?.(state, pod, node) ?? 0);
-    scores.set(place, sum);
+function addKnown(totals: number[], pod: V1Pod, state: CycleState, { nodes, places, alone, podClass: { scores } }: KnownScores): void {
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number;
+    if (!scores.has(place)) {
+      let sum = 0;
+      for (const { plugin, weight } of alone) sum += weight * (plugin.score?.(state, pod, nodes[i] as NodeInfo) ?? 0);
+      scores.set(place, sum);
+    }
+    totals[i] = scores.get(place);
   }
-  return scores.get(place);
 }
 
 /** The highest sum of weighted scores; chance decides between equals. */

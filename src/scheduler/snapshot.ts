@@ -6,7 +6,10 @@ import type { PodGroups } from './pod-groups.ts';
 
 /** The values that nodes have for a label. */
 export interface LabelValues {
-  readonly values: ReadonlySet<string>;
+  /** Each once. */
+  readonly values: readonly string[];
+  /** Which of them each node has, by its place in the list of nodes; -1 for a node without the label. */
+  readonly ofNodes: Int32Array;
   /** How many nodes have the label. */
   readonly nodes: number;
 }

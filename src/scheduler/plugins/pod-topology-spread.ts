@@ -14,7 +14,7 @@ import {
 import { defaultArgs, type PluginArgs } from '../config/plugin-args.ts';
 import { type ClusterEvent, type Plugin, scoreMax, skip, success, unresolvable, unschedulable, type Verdict } from '../framework.ts';
 import type { PodGroup } from '../pod-groups.ts';
-import type { Snapshot } from '../snapshot.ts';
+import type { LabelValues, Snapshot } from '../snapshot.ts';
 
 const name = 'PodTopologySpread';
 const scoreKey = `${name}/score`;
@@ -52,6 +52,8 @@ interface Counted {
   readonly domains: ReadonlyMap<string, number>;
   /** How many eligible domains there are. */
   readonly domainCount: number;
+  /** Which domain each node belongs to. */
+  readonly of: LabelValues;
 }
 
 const ownLabels = (pod: V1Pod): Readonly<Record<string, string>> => pod.metadata?.labels ?? {};
@@ -108,7 +110,8 @@ const hasNodeAffinity = ({ spec }: V1Pod): boolean =>
 function countMatching(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): Counted {
   const { topologyKey } = constraint;
   const counts = matchingGroups(pod, snapshot, constraint).map((group) => group.domains(topologyKey));
-  return { constraint, domains: sumOf(counts), domainCount: snapshot.labelValues(topologyKey).values.size };
+  const of = snapshot.labelValues(topologyKey);
+  return { constraint, domains: sumOf(counts), domainCount: of.values.length, of };
 }
 
 function sumOf(counts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
@@ -131,7 +134,10 @@ function countEligible(pod: V1Pod, snapshot: Snapshot, constraints: readonly Con
       domains[i]?.set(value, (domains[i]?.get(value) ?? 0) + (perNode[i]?.get(node.name) ?? 0));
     }
   }
-  return constraints.map((constraint, i) => ({ constraint, domains: domains[i] ?? new Map(), domainCount: domains[i]?.size ?? 0 }));
+  return constraints.map((constraint, i) => {
+    const of = snapshot.labelValues(constraint.topologyKey);
+    return { constraint, domains: domains[i] ?? new Map(), domainCount: domains[i]?.size ?? 0, of };
+  });
 }
 
 function matchingGroups(pod: V1Pod, snapshot: Snapshot, constraint: Constraint): readonly PodGroup[] {
@@ -150,12 +156,34 @@ function fewest({ constraint, domains, domainCount }: Counted): number {
   return least === Number.POSITIVE_INFINITY ? 0 : least;
 }
 
-interface FilterState {
-  readonly counted: readonly (Counted & { readonly least: number; readonly self: number })[];
+/** Whether a domain would be too full with the pod: asked once for each domain, however many nodes it has. */
+function createIsFull(pod: V1Pod, counted: Counted): (domain: number) => boolean {
+  const { constraint, domains, of } = counted;
+  const most = constraint.maxSkew + fewest(counted) - (constraint.matches(ownLabels(pod)) ? 1 : 0);
+  const [unknown, room, full] = [0, 1, 2];
+  const known = new Uint8Array(of.values.length);
+  return (domain) => {
+    if (known[domain] === unknown) known[domain] = (domains.get(of.values[domain] ?? '') ?? 0) > most ? full : room;
+    return known[domain] === full;
+  };
 }
+
+interface FilterState {
+  readonly counted: readonly { readonly ofNodes: Int32Array; readonly isFull: (domain: number) => boolean }[];
+}
+
+/** What a domain's pods weigh: more where there are many domains. Asked once for each domain. */
+function createWeightOf({ domains, domainCount, of }: Counted): (domain: number) => number {
+  const known = new Float64Array(of.values.length).fill(-1);
+  const weight = Math.log(domainCount + 2);
+  return (domain) => {
+    if ((known[domain] as number) < 0) known[domain] = (domains.get(of.values[domain] ?? '') ?? 0) * weight;
+    return known[domain] as number;
+  };
+}
+
 interface ScoreState {
-  readonly counted: readonly Counted[];
-  readonly ignored: ReadonlySet<string>;
+  readonly counted: readonly { readonly ofNodes: Int32Array; readonly maxSkew: number; readonly weightOf: (domain: number) => number }[];
 }
 
 /** A pod's own constraints; where it has none, `defaults` over what its services and workload select. */
@@ -212,20 +240,15 @@ export const podTopologySpread = (
     preFilter: (state, pod, snapshot) => {
       const hard = constraintsFor(pod, 'DoNotSchedule');
       if (hard.length === 0) return skip;
-      const counted = count(pod, snapshot, hard).map((one) => ({
-        ...one,
-        least: fewest(one),
-        self: one.constraint.matches(ownLabels(pod)) ? 1 : 0,
-      }));
+      const counted = count(pod, snapshot, hard).map((one) => ({ ofNodes: one.of.ofNodes, isFull: createIsFull(pod, one) }));
       state.set(name, { counted } satisfies FilterState);
       return success;
     },
-    filter: (state, _pod, node) => {
-      const labels = node.labels;
-      for (const { constraint, domains, least, self } of (state.get(name) as FilterState).counted) {
-        const value = labels[constraint.topologyKey];
-        if (value === undefined) return lacksLabel;
-        if ((domains.get(value) ?? 0) + self - least > constraint.maxSkew) return tooMany;
+    filter: (state, _pod, { index }) => {
+      for (const { ofNodes, isFull } of (state.get(name) as FilterState).counted) {
+        const domain = ofNodes[index] ?? -1;
+        if (domain < 0) return lacksLabel;
+        if (isFull(domain)) return tooMany;
       }
       return success;
     },
@@ -234,23 +257,25 @@ export const podTopologySpread = (
       if (soft.length === 0) return skip;
       const own = (pod.spec?.topologySpreadConstraints ?? []).length > 0;
       // Nodes that lack a key of the pod's own constraints are liked least; of the defaults, the key does not count.
-      const keys = own ? soft : soft.filter(({ topologyKey }) => nodes.some((node) => node.labels[topologyKey] !== undefined));
-      const ignored = new Set(
-        nodes.filter((node) => keys.some(({ topologyKey }) => node.labels[topologyKey] === undefined)).map((node) => node.name),
-      );
-      state.set(scoreKey, { counted: count(pod, snapshot, keys), ignored } satisfies ScoreState);
+      const anyHas = ({ ofNodes }: LabelValues) => nodes.some(({ index }) => (ofNodes[index] ?? -1) >= 0);
+      const keys = own ? soft : soft.filter(({ topologyKey }) => anyHas(snapshot.labelValues(topologyKey)));
+      const counted = count(pod, snapshot, keys).map((one) => ({
+        ofNodes: one.of.ofNodes,
+        maxSkew: one.constraint.maxSkew,
+        weightOf: createWeightOf(one),
+      }));
+      state.set(scoreKey, { counted } satisfies ScoreState);
       return success;
     },
-    score: (state, _pod, node) => {
-      const { counted, ignored } = state.get(scoreKey) as ScoreState;
-      if (ignored.has(node.name)) return lacksKey;
-      const labels = node.labels;
-      // A domain's pods weigh more where there are many domains; a larger allowed skew makes small differences count less.
-      return counted.reduce(
-        (sum, { constraint, domains, domainCount }) =>
-          sum + (domains.get(labels[constraint.topologyKey] ?? '') ?? 0) * Math.log(domainCount + 2) + (constraint.maxSkew - 1),
-        0,
-      );
+    score: (state, _pod, { index }) => {
+      let sum = 0;
+      // A larger allowed skew makes small differences count less.
+      for (const { ofNodes, maxSkew, weightOf } of (state.get(scoreKey) as ScoreState).counted) {
+        const domain = ofNodes[index] ?? -1;
+        if (domain < 0) return lacksKey;
+        sum = sum + weightOf(domain) + (maxSkew - 1);
+      }
+      return sum;
     },
     normalize: (_state, scores) => {
       const counted = scores.filter((score) => score !== lacksKey);
