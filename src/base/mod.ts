@@ -12,5 +12,6 @@ export * from './metrics.ts';
 export * from './random.ts';
 export * from './shared-deadline.ts';
 export * from './slices.ts';
+export * from './sorted-map.ts';
 export * from './tasks.ts';
 export * from './virtual-clock.ts';

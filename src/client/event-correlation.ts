@@ -42,19 +42,18 @@ export interface Correlator {
 }
 
 export function createCorrelator(): Correlator {
-  const similar = createMemory<{ readonly messages: ReadonlySet<string>; readonly lastMs: number }>(remembered);
+  const similar = createMemory<{ readonly messages: readonly string[]; readonly lastMs: number }>(remembered);
   const equal = createMemory<Written>(remembered);
   const buckets = createMemory<{ readonly tokens: number; readonly atMs: number }>(remembered);
 
   function combined(event: EventFacts, nowMs: number): { key: string; message: string } {
     const group = keyOf(event.object, event.type, event.reason);
     const known = similar.get(group);
-    const messages = new Set(known && nowMs - known.lastMs <= similarWithinMs ? known.messages : []);
-    messages.add(event.message);
-    const tooMany = messages.size >= similarMax;
-    // One is taken out again, so that the set stays bounded.
-    if (tooMany) messages.delete([...messages][0] ?? '');
-    similar.set(group, { messages, lastMs: nowMs });
+    const earlier = known && nowMs - known.lastMs <= similarWithinMs ? known.messages : [];
+    const messages = earlier.includes(event.message) ? earlier : [...earlier, event.message];
+    const tooMany = messages.length >= similarMax;
+    // One is taken out again, so that they stay bounded.
+    similar.set(group, { messages: tooMany ? messages.slice(1) : messages, lastMs: nowMs });
     if (tooMany) return { key: group, message: combinedPrefix + event.message };
     return { key: `${group}\0${event.object.fieldPath ?? ''}\0${event.message}`, message: event.message };
   }
@@ -78,8 +77,11 @@ export function createCorrelator(): Correlator {
   };
 }
 
-const keyOf = (object: V1ObjectReference, ...more: string[]): string =>
-  [object.kind, object.namespace, object.name, object.uid, object.apiVersion, ...more].map((part) => part ?? '').join('\0');
+/** The uid alone says which object it is. */
+function keyOf({ kind, namespace, name, uid, apiVersion }: V1ObjectReference, ...more: string[]): string {
+  const parts = uid === undefined ? [kind, namespace, name, apiVersion, ...more] : [kind, uid, ...more];
+  return parts.map((part) => part ?? '').join('\0');
+}
 
 /** A map that forgets what was used least recently. */
 function createMemory<V>(max: number) {

@@ -1,6 +1,5 @@
 // Which keys a list gives: the range of its prefix in the index, with what has changed since the snapshot undone.
-import { assert } from '../base/mod.ts';
-import type { SortedMap } from './sorted-map.ts';
+import { assert, type SortedMap } from '../base/mod.ts';
 import type { ListOptions } from './store.ts';
 
 /** Keys longer than this are a bug of the caller: etcd and LMDB have limits of this order. */

@@ -27,6 +27,8 @@ export const cachedResourceOf = (kind: KindDefinition): CachedResource => ({
   prefix: prefixOf(kind),
   namespaced: kind.namespaced,
   fields: kind.selectableFields,
+  // Events are many, and few are read.
+  textOnly: kind.expires,
 });
 
 export interface ResourceParts {

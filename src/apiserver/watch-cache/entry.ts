@@ -8,9 +8,9 @@ interface EntryParts {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
-  /** The JSON text with resourceVersion in it. */
-  readonly bytes: Uint8Array;
-  /** Frozen. Absent: decoded from `bytes` when first asked for. */
+  /** The JSON text as the store has it, without a resourceVersion. */
+  readonly value: Uint8Array;
+  /** Frozen. Absent: decoded when first asked for. */
   readonly object?: KubeObject | undefined;
 }
 
@@ -19,26 +19,48 @@ export interface CacheEntry extends Encoded {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
+  /** Of the JSON text, in bytes and about. */
+  readonly size: number;
 }
 
-/** What the store held at the start is parsed only when someone looks into it. */
+/** What the store held at the start is parsed only when someone looks into it; the text for clients is made when the first one asks for it. */
 export class StoredEntry implements CacheEntry {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
-  readonly bytes: Uint8Array;
+  /** As the store has it, or with the resourceVersion in it. */
+  #text: Uint8Array;
+  #spliced = false;
   #object: KubeObject | undefined;
 
   constructor(parts: EntryParts) {
     this.key = parts.key;
     this.revision = parts.revision;
     this.createRevision = parts.createRevision;
-    this.bytes = parts.bytes;
+    this.#text = parts.value;
     this.#object = parts.object;
   }
 
+  /** The same, to be parsed when someone looks into it. */
+  withoutObject(): StoredEntry {
+    const { key, revision, createRevision } = this;
+    const made = new StoredEntry({ key, revision, createRevision, value: this.#text });
+    made.#spliced = this.#spliced;
+    return made;
+  }
+
+  get size(): number {
+    return this.#text.length;
+  }
+
+  get bytes(): Uint8Array {
+    if (!this.#spliced) this.#text = spliceRevision(this.#text, this.revision);
+    this.#spliced = true;
+    return this.#text;
+  }
+
   get object(): KubeObject {
-    this.#object ??= decodeStored(this.bytes, this.revision);
+    this.#object ??= decodeStored(this.#text, this.revision);
     return this.#object;
   }
 }
@@ -51,9 +73,10 @@ export class UnreadableEntry implements CacheEntry {
   readonly key: string;
   readonly revision: Revision;
   readonly createRevision: Revision;
+  readonly size = 0;
   readonly #why: string;
 
-  constructor({ key, revision, createRevision }: Omit<EntryParts, 'bytes'>, why: string) {
+  constructor({ key, revision, createRevision }: Omit<EntryParts, 'value'>, why: string) {
     this.key = key;
     this.revision = revision;
     this.createRevision = createRevision;
@@ -95,6 +118,10 @@ export class ReadEntry implements CacheEntry {
     this.#read = read;
   }
 
+  get size(): number {
+    return this.underlying.size;
+  }
+
   get bytes(): Uint8Array {
     return this.#show().bytes;
   }
@@ -122,14 +149,13 @@ export function entryOfStored(stored: {
 }): CacheEntry {
   const { key, revision, createRevision, value, unreadable } = stored;
   if (unreadable !== undefined) return new UnreadableEntry({ key, revision, createRevision }, unreadable);
-  return new StoredEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision) });
+  return new StoredEntry({ key, revision, createRevision, value });
 }
 
 /** `entry`'s content under a later revision: what a DELETED event shows. */
 function entryAt(entry: CacheEntry, revision: Revision): CacheEntry {
   const object = deepFreeze(withRevision(entry.object, revision));
-  const bytes = spliceRevision(encodeForStore(object), revision);
-  return new StoredEntry({ key: entry.key, revision, createRevision: entry.createRevision, bytes, object });
+  return new StoredEntry({ key: entry.key, revision, createRevision: entry.createRevision, value: encodeForStore(object), object });
 }
 
 /**

@@ -61,4 +61,4 @@ export class EventRing {
   }
 }
 
-const weightOf = (event: CacheEvent): number => (event.next ?? event.previous)?.bytes.length ?? 0;
+const weightOf = (event: CacheEvent): number => (event.next ?? event.previous)?.size ?? 0;

@@ -1,5 +1,5 @@
 // Writes of this process that are under way: their objects, so that the cache does not parse what its own server has just serialized.
-import { spliceRevision, withRevision } from '../../api/codec/mod.ts';
+import { withRevision } from '../../api/codec/mod.ts';
 import { type Draft, deepFreeze, type KubeObject } from '../../api/mod.ts';
 import { type CacheEntry, StoredEntry } from './entry.ts';
 
@@ -15,7 +15,7 @@ export interface OwnWrite {
 export function entryOfOwn(own: OwnWrite, revision: number, createRevision: number): CacheEntry {
   const { key, value, draft } = own;
   const object = deepFreeze(withRevision(draft as KubeObject, revision));
-  return new StoredEntry({ key, revision, createRevision, bytes: spliceRevision(value, revision), object });
+  return new StoredEntry({ key, revision, createRevision, value, object });
 }
 
 export class OwnWrites {

@@ -1,9 +1,10 @@
 // The cache of one resource: every object as it stands, its latest changes, and who watches.
 import type { KubeObject } from '../../api/mod.ts';
+import { SortedMap } from '../../base/mod.ts';
 import type { Revision } from '../../store/mod.ts';
-import { type CacheEntry, CacheEvent, isUnreadable, ReadEntry } from './entry.ts';
+import { type CacheEntry, CacheEvent, isUnreadable, ReadEntry, StoredEntry } from './entry.ts';
 import { EventRing, type RingLimits } from './event-ring.ts';
-import { type CachePage, OrderedKeys, type PageOptions, type Slot } from './sorted-slots.ts';
+import { type CachePage, type PageOptions, pageOf, type Slot } from './page.ts';
 import { type Scope, type Watcher, WatcherIndex } from './watchers.ts';
 
 export interface CachedResource {
@@ -12,6 +13,8 @@ export interface CachedResource {
   readonly namespaced: boolean;
   /** Selectable fields by which watches are indexed. */
   readonly fields?: Readonly<Record<string, (object: KubeObject) => string>> | undefined;
+  /** True for objects that nearly nobody looks into: what stands in the cache is their text alone. */
+  readonly textOnly?: boolean | undefined;
   /** How an object is read that may be stored otherwise. The very same object where it is not. Absent: all are read as they are stored. */
   readonly read?: ((object: KubeObject) => KubeObject) | undefined;
 }
@@ -39,7 +42,7 @@ export class ResourceCache implements ResourceReader {
   readonly resource: CachedResource;
   readonly watchers: WatcherIndex;
   readonly #slots = new Map<string, Slot>();
-  readonly #order: OrderedKeys;
+  readonly #order = new SortedMap<Slot>();
   readonly #ringLimits: RingLimits | undefined;
   #ring: EventRing;
   #lastChange: Revision = 0;
@@ -49,8 +52,6 @@ export class ResourceCache implements ResourceReader {
   constructor(resource: CachedResource, ringLimits?: RingLimits) {
     this.resource = resource;
     this.#ringLimits = ringLimits;
-    const groupOf = resource.namespaced ? (key: string) => key.slice(0, key.lastIndexOf('/') + 1) : () => resource.prefix;
-    this.#order = new OrderedKeys(groupOf);
     this.#ring = new EventRing(0, ringLimits);
     this.watchers = new WatcherIndex({
       keyOf: (namespace, name) => keyOf(resource, namespace, name),
@@ -77,7 +78,7 @@ export class ResourceCache implements ResourceReader {
 
   page(scope: Pick<Scope, 'namespace'>, options: PageOptions = {}): CachePage {
     const { prefix, namespaced } = this.resource;
-    return this.#order.page(namespaced && scope.namespace !== undefined ? `${prefix}${scope.namespace}/` : undefined, options);
+    return pageOf(this.#order, namespaced && scope.namespace !== undefined ? `${prefix}${scope.namespace}/` : prefix, options);
   }
 
   /** An entry of the store as it is read. */
@@ -116,7 +117,7 @@ export class ResourceCache implements ResourceReader {
     if (next) this.#put(next);
     else {
       this.#slots.delete(key);
-      this.#order.remove(key);
+      this.#order.delete(key);
     }
     this.#lastChange = revision;
     if ((previous && isUnreadable(previous)) || (next && isUnreadable(next))) {
@@ -148,7 +149,8 @@ export class ResourceCache implements ResourceReader {
     return this.#slots.keys();
   }
 
-  #put(entry: CacheEntry): void {
+  #put(given: CacheEntry): void {
+    const entry = this.resource.textOnly && given instanceof StoredEntry ? given.withoutObject() : given;
     const slot = this.#slots.get(entry.key);
     if (slot) {
       slot.entry = entry;
@@ -156,7 +158,7 @@ export class ResourceCache implements ResourceReader {
     }
     const made: Slot = { key: entry.key, entry };
     this.#slots.set(entry.key, made);
-    this.#order.insert(made);
+    this.#order.set(entry.key, made);
   }
 }
 

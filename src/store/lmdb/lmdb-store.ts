@@ -2,9 +2,8 @@
 //
 // Writes queue up; while one group is on its way to the disk the next one gathers, is decided as a whole when its turn comes,
 // and shares one sync. Index, watches and answers change only after the sync: what is not durable is seen by nobody.
-import { assert, errorText, sleep, Tasks, type Timer } from '../../base/mod.ts';
+import { assert, errorText, SortedMap, sleep, Tasks, type Timer } from '../../base/mod.ts';
 import { assertKey, selectPage } from '../page.ts';
-import { SortedMap } from '../sorted-map.ts';
 import {
   ClosedError,
   CompactedError,

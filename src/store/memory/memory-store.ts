@@ -1,7 +1,6 @@
 // The store in the process's memory, for tests and simulation: the whole contract but for surviving the process.
-import { type Clock, Heap, type Timer } from '../../base/mod.ts';
+import { type Clock, Heap, SortedMap, type Timer } from '../../base/mod.ts';
 import { assertKey, selectPage, type Undo } from '../page.ts';
-import { SortedMap } from '../sorted-map.ts';
 import {
   ClosedError,
   CompactedError,
