@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemMounts } from './mounts.ts';
+import { mountHolding, shareMounts, systemMounts } from './mounts.ts';
 
 describe.runIf(process.getuid?.() === 0)('bindInside()', () => {
   let dir: string;
@@ -62,5 +62,49 @@ describe.runIf(process.getuid?.() === 0)('bindInside()', () => {
       await systemMounts.unmount(join(dir, 'held/0'));
     }
     await swapping;
+  });
+});
+
+const table = [
+  '27 1 254:0 / / rw,relatime - ext4 /dev/vda rw',
+  '30 27 0:5 / /run rw shared:7 - tmpfs tmpfs rw',
+  '31 30 0:6 / /run/a\\040b rw master:3 - tmpfs tmpfs rw',
+  '32 27 0:7 / /data rw - ext4 /dev/vdb rw',
+  '33 27 0:7 / /data rw shared:9 master:2 - ext4 /dev/vdb rw',
+].join('\n');
+test.each([
+  ['/etc', '/', false],
+  ['/run', '/run', true],
+  ['/run/x', '/run', true],
+  ['/runner', '/', false],
+  ['/run/a b/c', '/run/a b', false],
+  ['/data/x', '/data', true],
+])('%s is held by the mount at %s (shared: %s)', (path, point, isShared) => {
+  expect(mountHolding(table, path)).toEqual({ point, isShared });
+});
+
+describe.runIf(process.getuid?.() === 0)('shareMounts()', () => {
+  let dir: string;
+  const holding = () => mountHolding(readFileSync('/proc/self/mountinfo', 'utf8'), dir);
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'minke-share-'));
+    mkdirSync(join(dir, 'a'));
+  });
+  afterEach(async () => {
+    for (const point of await systemMounts.below(dir)) await systemMounts.unmount(point);
+    rmSync(dir, { recursive: true });
+  });
+
+  test('a directory shares its mounts, also when it is asked to twice', async () => {
+    expect([await shareMounts(dir), await shareMounts(dir)]).toEqual([true, true]);
+    expect(holding().isShared).toBe(true);
+    expect((await systemMounts.below(dir)).length).toBeLessThanOrEqual(1);
+  });
+
+  test('what is mounted there already is not covered', async () => {
+    await systemMounts.tmpfs(join(dir, 'a'), { mode: 0o755 });
+    const { isShared } = holding();
+    expect(await shareMounts(dir)).toBe(isShared);
+    expect(await systemMounts.below(dir)).toEqual([join(dir, 'a')]);
   });
 });

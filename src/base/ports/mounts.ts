@@ -47,6 +47,37 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 const unescapePath = (text: string): string =>
   text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
+/** Whether the mount that holds an absolute path is shared with other mount namespaces, by a text as of /proc/self/mountinfo, and where it is. */
+export function mountHolding(text: string, path: string): { readonly point: string; readonly isShared: boolean } {
+  let found = { point: '/', isShared: false };
+  for (const line of text.split('\n')) {
+    const [own = ''] = line.split(' - ');
+    const [, , , , escaped, , ...optional] = own.split(' ');
+    const point = unescapePath(escaped ?? '');
+    // Of those at the same place the last one is seen.
+    const holds = point === path || path.startsWith(point === '/' ? '/' : `${point}/`);
+    if (point === '' || !holds || point.length < found.point.length) continue;
+    found = { point, isShared: optional.some((field) => field.startsWith('shared:')) };
+  }
+  return found;
+}
+
+/**
+ * Has what is mounted below a directory from now on seen wherever the directory is seen with propagation: containers may mount for the
+ * machine there. Without it the runtime refuses such volumes. As the kubelet of Kubernetes does with its own directory. Where something
+ * is mounted there already nothing is done: it would be covered. False when the directory does not share its mounts.
+ */
+export async function shareMounts(path: string): Promise<boolean> {
+  const { point, isShared } = mountHolding(await readFile('/proc/self/mountinfo', 'utf8'), path);
+  if (isShared) return true;
+  if (point !== path) {
+    if ((await systemMounts.below(path)).length > 0) return false;
+    await run('mount', ['--bind', path, path]);
+  }
+  await run('mount', ['--make-shared', path]);
+  return true;
+}
+
 export const systemMounts: Mounts = {
   async bindInside({ root, path, target }) {
     const opened = await openInside(root, path);

@@ -1,12 +1,12 @@
 // The real node of this machine: containerd, images, pod network, the kubelet and its port.
 import { join } from 'node:path';
 import { nodes, type V1PersistentVolumeClaim } from '../../api/mod.ts';
-import { type Logger, Tasks } from '../../base/mod.ts';
+import { errorText, type Logger, Tasks } from '../../base/mod.ts';
 import { systemDirectories } from '../../base/ports/directory-watch.ts';
 import { systemFollower } from '../../base/ports/file-follow.ts';
 import type { ServerTls } from '../../base/ports/http-server.ts';
 import { fileSystemBytes, machineAddresses } from '../../base/ports/machine.ts';
-import { systemMounts } from '../../base/ports/mounts.ts';
+import { shareMounts, systemMounts } from '../../base/ports/mounts.ts';
 import { systemProbeIo } from '../../base/ports/probe-io.ts';
 import { systemArchives } from '../../base/ports/tar.ts';
 import { type Client, createEventRecorder, type EventRecorder, type Informer, type Informers } from '../../client/mod.ts';
@@ -195,6 +195,17 @@ async function kubeletDirectories({ paths, ports }: NodeOptions): Promise<{ read
   return { pods, logs: join(paths.kubelet, 'logs') };
 }
 
+/** Storage drivers in pods mount their volumes in the kubelet's directory. */
+async function shareOwnMounts({ paths: { kubelet }, ports: { fs } }: NodeAgentOptions, log: Logger): Promise<void> {
+  try {
+    await fs.mkdir(kubelet, { mode: 0o750 });
+    if (await shareMounts(kubelet)) return;
+    log.warn('Containers cannot mount for this node before it is started with nothing mounted there', { directory: kubelet });
+  } catch (error) {
+    log.warn('Containers cannot mount for this node', { directory: kubelet, error: errorText(error) });
+  }
+}
+
 const kubeletRecorder = ({ api, ports, identity, signal }: NodeAgentOptions, log: Logger) =>
   createEventRecorder({
     client: api.client,
@@ -223,6 +234,7 @@ export async function startNodeAgent(options: NodeAgentOptions): Promise<NodeAge
     log,
     signal,
   });
+  await shareOwnMounts(options, log);
   const recorder = kubeletRecorder(options, log);
   const csi = storageDrivers(options, { recorder, log });
   const storage = await nodeStorage(options, csi);
