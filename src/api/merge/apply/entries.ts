@@ -136,10 +136,12 @@ const sharedTextMax = 16_384;
 const sharedSets = new Map<string, FieldSet>();
 
 /** An equal set that other objects hold already. Frozen. A frozen set is one that some object holds. */
-export function sharedSet(set: FieldSet): FieldSet {
-  if (Object.isFrozen(set)) return set;
+export const sharedSet = (set: FieldSet): FieldSet => (Object.isFrozen(set) ? set : (rememberedSet(set) ?? deepFreeze(set)));
+
+/** Undefined for a set that is too large to be remembered. */
+export function rememberedSet(set: FieldSet): FieldSet | undefined {
   const text = JSON.stringify(set);
-  if (text.length > sharedTextMax) return deepFreeze(set);
+  if (text.length > sharedTextMax) return undefined;
   const known = sharedSets.get(text);
   if (known) {
     sharedSets.delete(text);

@@ -3,8 +3,19 @@
 import type { V1ManagedFieldsEntry } from '../../generated/types.gen.ts';
 import type { KubeObject } from '../../meta/object.ts';
 import type { ObjectSchema } from '../../schema/schema.ts';
-import { capUpdaters, isReset, isSameOwner, type ManagedEntry, sentEntries, storedEntries, withFields, writeEntries } from './entries.ts';
+import {
+  capUpdaters,
+  isReset,
+  isSameOwner,
+  type ManagedEntry,
+  rememberedSet,
+  sentEntries,
+  storedEntries,
+  withFields,
+  writeEntries,
+} from './entries.ts';
 import { difference, type FieldSet, isEmptySet, noFields, recursiveDifference, setOf, union } from './field-set.ts';
+import { recallFields, rememberFields } from './new-fields.ts';
 import { type Shape, shapeOf } from './shape.ts';
 import { compareFields, type FieldDifference } from './value-fields.ts';
 import type { JsonMap } from './values.ts';
@@ -92,12 +103,31 @@ export function updateManagedFields(next: KubeObject, old: KubeObject | undefine
   const sent = next.metadata?.managedFields;
   const standing = old?.metadata?.managedFields;
   const entries = entriesBefore(sent, standing, write.subresource !== undefined);
-  if (entries.length === 0 && old) return undefined;
+  if (entries.length === 0) return old ? undefined : entriesOfNew(next, write);
   const updated = updateEntries(entries, differencesOf(old, next, write), write);
   if (updated === entries && standing?.length === entries.length && entries.every((entry, i) => entry.source === standing[i]))
     return standing;
   return writeEntries(updated);
 }
+
+/** Of a new object whose client names no owners: all of it is its manager's. */
+function entriesOfNew(next: KubeObject, write: WriteOfFields): Entries {
+  const fields = fieldsOfNew(next, write);
+  return isEmptySet(fields) ? undefined : writeEntries([{ ...ownerOf(write), time: write.nowTime, fields }]);
+}
+
+function fieldsOfNew(object: KubeObject, { schema, ignored }: WriteOfFields): FieldSet {
+  const shape = shapeOf(schema);
+  const known = schema && shape.at === 'struct' ? recallFields(schema, { object, shape, except: neverOwned, ignored }) : undefined;
+  if (known) return known;
+  const made = withoutNeverOwned(compareObjects(undefined, object, shape, ignored).changed);
+  const kept = rememberedSet(made);
+  if (schema && kept) rememberFields(schema, kept);
+  return kept ?? made;
+}
+
+const ownerOf = ({ manager, apiVersion, subresource = '' }: WriteOfFields) =>
+  ({ manager: manager === '' ? 'unknown' : manager, operation: 'Update', apiVersion, subresource }) as const;
 
 function entriesBefore(sent: Entries, standing: Entries, ofSubresource: boolean): readonly ManagedEntry[] {
   if (!ofSubresource) {
@@ -114,11 +144,10 @@ export function updateEntries(entries: readonly ManagedEntry[], differences: Dif
   const found = differences(write.apiVersion);
   const own = withoutNeverOwned(found.changed);
   if (isEmptySet(own)) return taken;
-  const { manager, apiVersion, subresource = '', nowTime } = write;
-  const owner = { manager: manager === '' ? 'unknown' : manager, operation: 'Update', apiVersion, subresource } as const;
+  const owner = ownerOf(write);
   // From the set as it was before: mostly a manager writes what it owns already, and the set stays the same value.
   const previous = entries.find((entry) => isSameOwner(entry, owner))?.fields ?? noFields;
-  const entry: ManagedEntry = { ...owner, time: nowTime, fields: union(difference(previous, found.removed), own) };
+  const entry: ManagedEntry = { ...owner, time: write.nowTime, fields: union(difference(previous, found.removed), own) };
   return capUpdaters([...taken.filter((other) => !isSameOwner(other, owner)), entry]);
 }
 
