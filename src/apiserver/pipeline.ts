@@ -4,9 +4,9 @@ import { assert, type Clock, errorText, type Logger, type Random } from '../base
 import type { UserInfo } from '../client/mod.ts';
 import type { AuditRecord } from './audit/record.ts';
 import { type Anonymous, anonymousUser, authenticate, type TokenAuthenticator } from './authn/authenticate.ts';
-import { readImpersonation } from './authn/impersonate.ts';
+import { type Impersonation, readImpersonation } from './authn/impersonate.ts';
 import type { RequestHeaderAuthenticator } from './authn/request-header.ts';
-import { type Attributes, type Authorizer, refusal } from './authz/authorizer.ts';
+import { type Attributes, type Authorizer, type Decision, refusal } from './authz/authorizer.ts';
 import { whyTarget } from './debug-why.ts';
 import { isLongRunning, OpenRequests, RequestDeadline, timeoutOf } from './http/deadline.ts';
 import { type EdgeRequest, type EdgeResponse, headerOf, textResponse } from './http/exchange.ts';
@@ -47,7 +47,7 @@ export interface PipelineOptions {
   /** Records requests. Default: nobody does. */
   readonly audit?: AuditSteps | undefined;
   /** The last step: routes and verbs. */
-  readonly dispatch: (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse>;
+  readonly dispatch: (exchange: Exchange) => Answer;
 }
 
 export type Serve = (request: EdgeRequest) => Promise<EdgeResponse>;
@@ -59,7 +59,10 @@ export interface AuditSteps {
   readonly requests: Step;
 }
 
-export type Step = (exchange: Exchange, next: () => Promise<EdgeResponse>) => Promise<EdgeResponse>;
+/** At once where nothing has to be waited for: a promise for each step would be a good part of a small request's cost. */
+export type Answer = EdgeResponse | Promise<EdgeResponse>;
+/** May throw where it answers at once. */
+export type Step = (exchange: Exchange, next: () => Answer) => Answer;
 
 /** Assembles the pipeline. */
 export function createPipeline(options: PipelineOptions): Serve {
@@ -68,16 +71,15 @@ export function createPipeline(options: PipelineOptions): Serve {
     requestInfo,
     ...(options.measure ? [options.measure] : []),
     deadline(options),
-    warnings,
     ...(options.audit ? [options.audit.failedAuthentication] : []),
     authentication(options),
     ...(options.audit ? [options.audit.requests] : []),
     impersonation(options),
     ...(options.fairness ? [options.fairness] : []),
     authorization(options),
-    async (exchange) => options.dispatch(exchange),
+    options.dispatch,
   ]);
-  return (request) =>
+  return async (request) =>
     run({
       request,
       auditId: headerOf(request.headers, 'audit-id') || options.random.uuid(),
@@ -92,8 +94,8 @@ export function createPipeline(options: PipelineOptions): Serve {
 }
 
 /** Runs the steps one inside the other, the first outermost. */
-export function compose(steps: readonly Step[]): (exchange: Exchange) => Promise<EdgeResponse> {
-  const at = (index: number, exchange: Exchange): Promise<EdgeResponse> => {
+export function compose(steps: readonly Step[]): (exchange: Exchange) => Answer {
+  const at = (index: number, exchange: Exchange): Answer => {
     const step = steps[index];
     assert(step, 'the last step called next()');
     return step(exchange, () => at(index + 1, exchange));
@@ -148,7 +150,7 @@ const requestInfo: Step = (exchange, next) => {
   try {
     exchange.info = parseRequestInfo(exchange.request.method, exchange.request.target);
   } catch (error) {
-    return Promise.reject(badRequest(`Cannot read the path: ${errorText(error)}`));
+    throw badRequest(`Cannot read the path: ${errorText(error)}`);
   }
   return next();
 };
@@ -185,41 +187,45 @@ function deadline({ clock, open = new OpenRequests() }: PipelineOptions): Step {
 }
 
 /** Verbs add texts by the context; the outermost step makes headers of them. Each is said once. */
-const warnings: Step = (_exchange, next) => next();
-
 export function addWarning(exchange: Exchange, text: string): void {
   if (exchange.warnings.length < warningsMax && !exchange.warnings.includes(text)) exchange.warnings.push(text);
 }
 
 function authentication({ clock, tokens, anonymous, frontProxy }: PipelineOptions): Step {
-  return async (exchange, next) => {
+  return (exchange, next) => {
     const { request, info } = exchange;
-    exchange.user = await authenticate({ request, path: info.path, nowMs: clock.nowMs(), tokens, anonymous, frontProxy });
-    return next();
+    const goOn = (user: UserInfo): Answer => {
+      exchange.user = user;
+      return next();
+    };
+    const user = authenticate({ request, path: info.path, nowMs: clock.nowMs(), tokens, anonymous, frontProxy });
+    return user instanceof Promise ? user.then(goOn) : goOn(user);
   };
 }
 
 function impersonation({ authorizer }: PipelineOptions): Step {
-  return async (exchange, next) => {
-    const wanted = readImpersonation(exchange.request);
-    if (!wanted) return next();
-    for (const need of wanted.needs) {
+  const impersonate = async (exchange: Exchange, { user, needs }: Impersonation) => {
+    for (const need of needs) {
       await allowOrThrow(authorizer, { as: 'resource', user: exchange.user, verb: 'impersonate', version: '', ...need });
     }
-    exchange.user = wanted.user;
-    exchange.audit?.impersonates(wanted.user);
-    return next();
+    exchange.user = user;
+    exchange.audit?.impersonates(user);
+  };
+  return (exchange, next) => {
+    const wanted = readImpersonation(exchange.request);
+    return wanted ? impersonate(exchange, wanted).then(next) : next();
   };
 }
 
 function authorization({ authorizer }: PipelineOptions): Step {
-  return async (exchange, next) => {
+  return (exchange, next) => {
     const attributes = attributesOf(exchange.info, exchange.user);
-    await allowOrThrow(authorizer, attributes, exchange.audit);
-    if (runsByWebSocket(exchange)) await allowOrThrow(authorizer, { ...attributes, verb: 'create' });
-    return next();
+    const run = runsByWebSocket(exchange) ? () => after(allowOrThrow(authorizer, { ...attributes, verb: 'create' }), next) : next;
+    return after(allowOrThrow(authorizer, attributes, exchange.audit), run);
   };
 }
+
+const after = (waiting: Promise<void> | undefined, next: () => Answer): Answer => (waiting ? waiting.then(next) : next());
 
 const runningSubresources: readonly string[] = ['attach', 'exec', 'portforward'];
 
@@ -232,12 +238,15 @@ const runsByWebSocket = ({ info, request }: Exchange): boolean =>
   runningSubresources.includes(info.subresource) &&
   asksForWebSocket(request);
 
-/** Throws the 403 unless it is allowed. */
-export async function allowOrThrow(authorizer: Authorizer, attributes: Attributes, audit?: AuditRecord): Promise<void> {
-  const { decision, reason } = await authorizer.decide(attributes);
-  audit?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
-  audit?.annotate('authorization.k8s.io/reason', reason ?? '');
-  if (decision !== 'allow') throw refusal(attributes, reason);
+/** Throws the 403 unless it is allowed; a promise where somebody else has to be asked. */
+function allowOrThrow(authorizer: Authorizer, attributes: Attributes, audit?: AuditRecord): Promise<void> | undefined {
+  const heed = ({ decision, reason }: Decision): undefined => {
+    audit?.annotate('authorization.k8s.io/decision', decision === 'allow' ? 'allow' : 'forbid');
+    audit?.annotate('authorization.k8s.io/reason', reason ?? '');
+    if (decision !== 'allow') throw refusal(attributes, reason);
+  };
+  const decision = authorizer.decide(attributes);
+  return decision instanceof Promise ? decision.then(heed) : heed(decision);
 }
 
 export function attributesOf(info: RequestInfo, user: UserInfo): Attributes {

@@ -20,7 +20,7 @@ import { includeObjectOf, respond } from './http/respond.ts';
 import { respondProtobuf } from './http/respond-protobuf.ts';
 import { createFrameEncoders, type FrameEncoder, type WatchForm, watchBatches, watchSlices } from './http/watch-frames.ts';
 import { createOpenApi, type OpenApiSource } from './openapi/openapi.ts';
-import { addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
+import { type Answer, addWarning, bodyBytesMax, type Exchange } from './pipeline.ts';
 import { connectThrough } from './proxy/connect-routes.ts';
 import type { NodeConnection } from './proxy/node-connection.ts';
 import type { RequestBody, RequestContext, ResourceRequest, Result, WatchFrame } from './request.ts';
@@ -73,7 +73,7 @@ interface KindRoutes {
   readonly subresources: ReadonlyMap<string, Subresource>;
 }
 
-export function createRoutes(options: RoutesOptions): (exchange: Exchange) => EdgeResponse | Promise<EdgeResponse> {
+export function createRoutes(options: RoutesOptions): (exchange: Exchange) => Answer {
   const { core, aggregator } = options;
   const parts: Parts = {
     options,
@@ -149,7 +149,8 @@ async function serveResource(parts: Parts, exchange: Exchange, info: ResourceInf
   const subresource = checkRoute(parts.routesOf(kind), kind, info);
   if (subresource?.connects) return connectThrough(parts.options, exchange, { info, context: contextOf(parts, exchange) });
   const output = outputOf(exchange.request, info, kind);
-  const request = await resourceRequest(exchange, info, kind);
+  const reading = readBody(exchange, info, kind);
+  const request = resourceRequest(exchange, { info, kind, body: reading && (await reading) });
   if (request.body) await exchange.audit?.tookBody(request.body);
   const result = await core.execute(request, contextOf(parts, exchange));
   exchange.audit?.gave(result);
@@ -192,8 +193,13 @@ function outputOf(request: EdgeRequest, info: ResourceInfo, kind: KindDefinition
   return output;
 }
 
-async function resourceRequest(exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<ResourceRequest> {
-  const body = await readBody(exchange, info, kind);
+interface Asked {
+  readonly info: ResourceInfo;
+  readonly kind: KindDefinition;
+  readonly body: RequestBody | undefined;
+}
+
+function resourceRequest(exchange: Exchange, { info, kind, body }: Asked): ResourceRequest {
   return {
     verb: info.verb === '' ? 'get' : info.verb,
     kind,
@@ -206,9 +212,12 @@ async function resourceRequest(exchange: Exchange, info: ResourceInfo, kind: Kin
   };
 }
 
-/** Reads the body where the verb takes one; an empty one is none. */
-async function readBody(exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<RequestBody | undefined> {
-  if (info.verb === 'get' || info.verb === 'list' || info.verb === 'watch') return undefined;
+/** Reads the body where the verb takes one. */
+const readBody = (exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<RequestBody | undefined> | undefined =>
+  info.verb === 'get' || info.verb === 'list' || info.verb === 'watch' ? undefined : bodyOf(exchange, info, kind);
+
+/** An empty one is none. */
+async function bodyOf(exchange: Exchange, info: ResourceInfo, kind: KindDefinition): Promise<RequestBody | undefined> {
   const mediaType = contentTypeOf(exchange.request) || 'application/json';
   // Options to delete are of the same kind everywhere.
   const taken = hasProtobuf(kind) || info.verb.startsWith('delete') ? bodyTypes : textBodyTypes;
@@ -248,7 +257,6 @@ class ExchangeContext implements RequestContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly userAgent: string;
   readonly warn: RequestContext['warn'];
   readonly annotate: RequestContext['annotate'];
   readonly slices: Slices;
@@ -259,10 +267,14 @@ class ExchangeContext implements RequestContext {
     this.clock = clock;
     this.random = random;
     this.log = log;
-    this.userAgent = fieldManagerOf(headerOf(exchange.request.headers, 'user-agent'));
     this.warn = warn;
     this.annotate = exchange.audit?.annotate;
     this.slices = slices;
+  }
+
+  /** Only writes ask for it. */
+  get userAgent(): string {
+    return fieldManagerOf(headerOf(this.#exchange.request.headers, 'user-agent'));
   }
 
   /** Most requests never ask for it. */
@@ -275,19 +287,30 @@ class ExchangeContext implements RequestContext {
 export const fieldManagerOf = (userAgent: string | undefined): string =>
   (userAgent?.split('/')[0] ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, userAgentMaxLength) || 'unknown';
 
-async function answer(
+interface Given {
+  readonly info: ResourceInfo;
+  readonly output: Output;
+  readonly result: Result;
+}
+
+function answer(parts: Parts, exchange: Exchange, { info, output, result }: Given): Answer {
+  const { forms, clock } = parts.options;
+  if (result.as === 'watch') return answerWatch(parts, exchange, { info, output, result });
+  const gzip = acceptsGzip(headerOf(exchange.request.headers, 'accept-encoding'));
+  const plain = () => respond(result, { output, gzip, query: info.query, nowMs: clock.nowMs(), forms });
+  if (output.mediaType !== protobufType) return plain();
+  return respondProtobuf(result, { metadataOnly: output.form === 'metadata', gzip, clock }).then((answered) => answered ?? plain());
+}
+
+type WatchResult = Extract<Result, { as: 'watch' }>;
+
+async function answerWatch(
   parts: Parts,
-  exchange: Exchange,
-  { info, output, result }: { info: ResourceInfo; output: Output; result: Result },
+  { request }: Exchange,
+  { info, output, result }: Given & { readonly result: WatchResult },
 ): Promise<EdgeResponse> {
-  const { forms, clock, acceptWebSocket: accept, watched } = parts.options;
-  const { request } = exchange;
+  const { acceptWebSocket: accept, watched } = parts.options;
   const isProtobuf = output.mediaType === protobufType;
-  if (result.as !== 'watch') {
-    const gzip = acceptsGzip(headerOf(request.headers, 'accept-encoding'));
-    const answered = isProtobuf ? await respondProtobuf(result, { metadataOnly: output.form === 'metadata', gzip, clock }) : undefined;
-    return answered ?? respond(result, { output, gzip, query: info.query, nowMs: clock.nowMs(), forms });
-  }
   const frames = watched ? watched(result.kind, result.frames) : result.frames;
   const encode = parts.encoderOf({
     kind: result.kind,

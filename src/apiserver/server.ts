@@ -189,27 +189,36 @@ const shutdownCheck = (signal: AbortSignal): HealthCheck => ({
 export async function handle(serve: Serve, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
   const answer = await serve(request);
   try {
-    await send(answer, request, response);
+    const sending = send(answer, request, response);
+    if (sending) await sending;
   } finally {
     answer.finished?.();
   }
 }
 
-async function send({ status, headers, body }: EdgeResponse, request: HttpServerRequest, response: HttpServerResponse): Promise<void> {
+/** A promise where the answer takes longer than this turn. */
+function send(
+  { status, headers, body }: EdgeResponse,
+  request: HttpServerRequest,
+  response: HttpServerResponse,
+): Promise<void> | undefined {
   switch (body.as) {
     case 'none':
       response.head(status, headers);
-      return response.end();
+      response.end();
+      return undefined;
     case 'bytes':
       response.head(status, headers);
-      return response.end(request.method === 'HEAD' ? undefined : body.bytes);
+      response.end(request.method === 'HEAD' ? undefined : body.bytes);
+      return undefined;
     case 'stream':
       response.head(status, headers);
       return sendStream(body.batches, response);
     case 'upgrade':
       if (response.canUpgrade && !response.closed) return body.run(response.takeSocket());
       body.abandon?.();
-      return response.destroy();
+      response.destroy();
+      return undefined;
   }
 }
 

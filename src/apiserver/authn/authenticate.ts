@@ -36,8 +36,8 @@ export interface AuthenticateOptions {
 /** Where requests without an identity are let through: nowhere, at health and version, at these paths, or wherever the authorizer allows it. */
 export type Anonymous = 'nowhere' | 'health' | 'everywhere' | { readonly paths: readonly string[] };
 
-/** Throws a StatusError with 401 for a token that nobody knows, and for anonymous requests elsewhere than {@link anonymousPaths}. */
-export async function authenticate(options: AuthenticateOptions): Promise<UserInfo> {
+/** A promise where somebody has to be asked. Throws, or rejects with, a StatusError of 401 for a token that nobody knows, and for anonymous requests elsewhere than {@link anonymousPaths}. */
+export function authenticate(options: AuthenticateOptions): UserInfo | Promise<UserInfo> {
   const { request, path, nowMs, tokens, anonymous = 'health', frontProxy } = options;
   const byProxy = frontProxy?.authenticate(request, nowMs);
   if (byProxy) return withAuthenticatedGroup(byProxy);
@@ -45,14 +45,19 @@ export async function authenticate(options: AuthenticateOptions): Promise<UserIn
   const byCertificate = peer && !frontProxy?.isFrontProxy(peer) ? authenticateCertificate(peer, nowMs) : undefined;
   if (byCertificate) return withAuthenticatedGroup(byCertificate);
   const token = bearerToken(request);
-  if (token !== undefined) {
-    for (const authenticator of tokens) {
-      const user = await authenticator.authenticate(token);
-      if (user) return withAuthenticatedGroup(user);
-    }
-    throw unauthorized();
-  }
+  if (token !== undefined) return authenticateToken(tokens, token);
   if (letsThrough(anonymous, path)) return anonymousUser;
+  throw unauthorized();
+}
+
+/** The first that knows the token, from the one at `from` on. */
+function authenticateToken(tokens: readonly TokenAuthenticator[], token: string, from = 0): UserInfo | Promise<UserInfo> {
+  for (let at = from; at < tokens.length; at++) {
+    const user = tokens[at]?.authenticate(token);
+    if (user instanceof Promise)
+      return user.then((known) => (known ? withAuthenticatedGroup(known) : authenticateToken(tokens, token, at + 1)));
+    if (user) return withAuthenticatedGroup(user);
+  }
   throw unauthorized();
 }
 

@@ -11,7 +11,7 @@ const tokens = [
   ]),
   { authenticate: async (token: string) => (token === 'later' ? { name: 'robot', groups: ['system:authenticated'] } : undefined) },
 ];
-const who = (headers: Record<string, string>, more = {}) =>
+const who = async (headers: Record<string, string>, more = {}) =>
   authenticate({ request: edgeRequest('GET', '/', { headers, ...more }), path: '/api', nowMs: 0, tokens });
 
 describe('authenticate()', () => {

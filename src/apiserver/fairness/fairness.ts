@@ -4,8 +4,9 @@
 import { type GroupVersionResource, tooManyRequests, type V1FlowSchema, type V1PriorityLevelConfiguration } from '../../api/mod.ts';
 import type { Clock, Metrics } from '../../base/mod.ts';
 import { requestTimeoutMs } from '../http/deadline.ts';
+import type { EdgeResponse } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
-import type { Exchange, Step } from '../pipeline.ts';
+import type { Answer, Exchange, Step } from '../pipeline.ts';
 import type { ResourceCache } from '../watch-cache/mod.ts';
 import { type FlowSchema, flowSchemasOf } from './classify.ts';
 import { defaultLevels, defaultSchemas, mandatoryNames } from './default-objects.ts';
@@ -35,6 +36,12 @@ interface Level {
   readonly seats: PriorityLevel;
 }
 
+/** Where a request belongs. */
+interface Place {
+  readonly schema: FlowSchema;
+  readonly level: Level;
+}
+
 /** The step of the pipeline. */
 export function createFairness(options: FairnessOptions): Step {
   const fairness = new Fairness(options);
@@ -59,7 +66,7 @@ class Fairness {
     this.#metrics = options.metrics ? createFlowMetrics(options.metrics, () => this.#each()) : noFlowMetrics;
   }
 
-  async run(exchange: Exchange, next: () => ReturnType<Parameters<Step>[1]>): ReturnType<Step> {
+  run(exchange: Exchange, next: () => Answer): Answer {
     const { user, info } = exchange;
     // A watch takes a seat until it has begun. Streams of containers go on for as long as somebody looks at them, and cost little here.
     if (exchange.longRunning && info.as === 'resource' && info.verb !== 'watch') return next();
@@ -68,7 +75,12 @@ class Fairness {
     const level = schema && this.#levels.get(schema.level);
     // The catch-all matches everybody who has been authenticated; who is left is let in to be refused.
     if (!schema || !level) return next();
-    const release = await this.#seat(exchange, schema, level);
+    return this.#seated(exchange, next, { schema, level });
+  }
+
+  async #seated(exchange: Exchange, next: () => Answer, { schema, level }: Place): Promise<EdgeResponse> {
+    const seat = this.#seat(exchange, schema, level);
+    const release = seat instanceof Promise ? await seat : seat;
     try {
       const turn = level.seats.limits.exempt ? undefined : this.#turns.enter(schema.level);
       if (turn) await turn;
@@ -84,22 +96,28 @@ class Fairness {
     }
   }
 
-  /** Throws 429 when there is no room. */
-  async #seat({ deadline, info, user }: Exchange, schema: FlowSchema, { seats }: Level): Promise<Release> {
+  /** Throws, or rejects with, 429 when there is no room. */
+  #seat({ deadline, info, user }: Exchange, schema: FlowSchema, { seats }: Level): Release | Promise<Release> {
     const startMs = this.#options.clock.monotonicMs();
+    const seated = (release: Release): Release => {
+      this.#metrics.dispatched(schema, (this.#options.clock.monotonicMs() - startMs) / 1000);
+      return release;
+    };
+    const refused = (error: unknown): never => {
+      if (!(error instanceof RejectedError)) throw error;
+      this.#metrics.rejected(schema, error.reason);
+      throw tooManyRequests('Too many requests, please try again later.', 1);
+    };
     try {
-      const release = await seats.acquire({
+      const release = seats.acquire({
         flow: `${schema.name}/${schema.distinguisher(user, info)}`,
         seats: this.#width(info),
         waitMsMax: requestTimeoutMs * waitPart,
         signal: () => deadline.signal,
       });
-      this.#metrics.dispatched(schema, (this.#options.clock.monotonicMs() - startMs) / 1000);
-      return release;
+      return release instanceof Promise ? release.then(seated, refused) : seated(release);
     } catch (error) {
-      if (!(error instanceof RejectedError)) throw error;
-      this.#metrics.rejected(schema, error.reason);
-      throw tooManyRequests('Too many requests, please try again later.', 1);
+      return refused(error);
     }
   }
 

@@ -5,6 +5,7 @@ import type { Clock, Counter, Gauge, Histogram, Metrics } from '../../base/mod.t
 import { isLongRunning } from '../http/deadline.ts';
 import type { EdgeResponse } from '../http/exchange.ts';
 import { allOf, type RequestInfo, type ResourceInfo } from '../http/request-info.ts';
+import type { Answer } from '../pipeline.ts';
 import type { WatchFrame } from '../request.ts';
 
 /** Seconds, as upstream has them. */
@@ -24,7 +25,7 @@ export interface RequestMetricsOptions {
 
 export interface RequestMetrics {
   /** Runs one request and counts it. `patchesByApply` tells server-side apply from other patches. */
-  measure(request: MeasuredRequest, next: () => Promise<EdgeResponse>): Promise<EdgeResponse>;
+  measure(request: MeasuredRequest, next: () => Answer): Promise<EdgeResponse>;
   /** Counts events as they are sent to a watcher. */
   watched(kind: KindDefinition, frames: AsyncIterable<readonly WatchFrame[]>): AsyncIterable<readonly WatchFrame[]>;
 }

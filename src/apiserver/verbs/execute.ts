@@ -20,7 +20,7 @@ import { resultAhead, shownAs } from './view.ts';
 import { watch } from './watch.ts';
 
 export type Verb = ResourceRequest['verb'];
-export type VerbHandler = (services: Services, request: ResourceRequest, context: RequestContext) => Promise<Result>;
+export type VerbHandler = (services: Services, request: ResourceRequest, context: RequestContext) => Result | Promise<Result>;
 
 const verbs: Readonly<Record<Verb, VerbHandler>> = {
   get,

@@ -8,12 +8,18 @@ import type { Services } from './services.ts';
 /** A read of a revision that is yet to come waits so long for it. */
 const futureWaitMs = 3000;
 
-/** Waits until the cache is as fresh as `asked` demands; undefined asks for the newest. Throws 504 when it does not come. */
-export async function freshEnough(services: Services, asked: Revision | undefined, context: RequestContext): Promise<void> {
-  const { cache } = services.registry;
-  if (asked === 0) return;
+/** Waits until the cache is as fresh as `asked` demands, where it is not yet; undefined asks for the newest. Rejects with 504 when it does not come. */
+export function freshEnough(services: Services, asked: Revision | undefined, context: RequestContext): Promise<void> | undefined {
   // Alone on the store, the cache has every acknowledged write: each waits for it.
-  const wanted = asked ?? (services.sharedStore ? await cache.store.revision() : 0);
+  if (asked === undefined) return services.sharedStore ? newest(services, context) : undefined;
+  return services.registry.cache.revision >= asked ? undefined : reach(services, asked, context);
+}
+
+const newest = async (services: Services, context: RequestContext): Promise<void> =>
+  reach(services, await services.registry.cache.store.revision(), context);
+
+async function reach(services: Services, wanted: Revision, context: RequestContext): Promise<void> {
+  const { cache } = services.registry;
   if (cache.revision >= wanted) return;
   try {
     const wait = { clock: context.clock, ms: futureWaitMs, what: 'waiting for the revision', signal: context.signal };
