@@ -7,6 +7,7 @@ import { answers, bundle, freePort, type Program, run, start, stop } from './pro
 const nodeReadyMaxMs = 90_000;
 
 export interface BenchCluster {
+  readonly program: Program;
   readonly dataDir: string;
   readonly port: number;
   readonly pid: number;
@@ -18,11 +19,11 @@ export interface BenchCluster {
 }
 
 /** Starts Minke and waits for its API; `flags` are those of `minke up`. V8 options for profiling come from MINKE_BENCH_NODE. */
-export async function startMinke(dataDir: string, flags: readonly string[]): Promise<BenchCluster & { readonly program: Program }> {
+export async function startMinke(dataDir: string, flags: readonly string[], nodeFlags: readonly string[] = []): Promise<BenchCluster> {
   const port = await freePort();
   const options = (process.env.MINKE_BENCH_NODE ?? '').split(' ').filter((option) => option !== '');
   const startedMs = performance.now();
-  const program = start([...options, bundle('minke'), 'up', '--data-dir', dataDir, '--port', String(port), ...flags]);
+  const program = start([...options, ...nodeFlags, bundle('minke'), 'up', '--data-dir', dataDir, '--port', String(port), ...flags]);
   const readyMs = await answers(port, '/readyz', startedMs, program);
   const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim();
   const { pid = 0 } = program.child;
@@ -30,7 +31,8 @@ export async function startMinke(dataDir: string, flags: readonly string[]): Pro
 }
 
 /** The control plane alone: no root needed. */
-export const startControlPlane = (dataDir: string): Promise<BenchCluster> => startMinke(dataDir, ['--no-node']);
+export const startControlPlane = (dataDir: string, nodeFlags?: readonly string[]): Promise<BenchCluster> =>
+  startMinke(dataDir, ['--no-node'], nodeFlags);
 
 /** With this machine as its node; resolves when that is Ready. */
 export async function startWithNode(dataDir: string): Promise<BenchCluster> {
@@ -52,11 +54,16 @@ export async function removeCluster(dataDir: string): Promise<void> {
 }
 
 /** The bare TLS server with a cluster's own certificate. */
-export async function startBareServer(dataDir: string, objectBytes = 1000, items = 0): Promise<BenchCluster> {
+export async function startBareServer(
+  dataDir: string,
+  objectBytes = 1000,
+  items = 0,
+  nodeFlags: readonly string[] = [],
+): Promise<BenchCluster> {
   const port = await freePort();
   const [cert, key] = [join(dataDir, 'pki/apiserver.crt'), join(dataDir, 'pki/apiserver.key')];
   const startedMs = performance.now();
-  const program = start([bundle('bare'), String(port), cert, key, String(objectBytes), String(items)]);
+  const program = start([...nodeFlags, bundle('bare'), String(port), cert, key, String(objectBytes), String(items)]);
   const readyMs = await answers(port, '/object', startedMs, program);
-  return { dataDir, port, pid: program.child.pid ?? 0, target: { port, token: '' }, readyMs, stop: () => stop(program) };
+  return { dataDir, port, pid: program.child.pid ?? 0, target: { port, token: '' }, readyMs, program, stop: () => stop(program) };
 }

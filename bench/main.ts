@@ -19,6 +19,7 @@ import { runningPart } from './parts/running.ts';
 import { fleetPart, scalePart } from './parts/scale.ts';
 import { startPart } from './parts/start.ts';
 import { storedPart } from './parts/stored.ts';
+import { turnsPart } from './parts/turns.ts';
 import { watchPart } from './parts/watch.ts';
 import { writePathPart } from './parts/write-path.ts';
 import { stopAll } from './programs.ts';
@@ -32,6 +33,7 @@ const parts: readonly Part[] = [
   storedPart,
   manyPart,
   watchPart,
+  turnsPart,
   besidePart,
   nodePart,
   runningPart,

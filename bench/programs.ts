@@ -3,9 +3,10 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { connect } from './load/connection.ts';
-import type { Job, ResultOf } from './load/jobs.ts';
+import type { Job, ResultOf, Turn } from './load/jobs.ts';
 
 const bundles = dirname(fileURLToPath(import.meta.url));
 const jobMaxMs = 150_000;
@@ -24,12 +25,13 @@ export interface Program {
 const running = new Set<Program>();
 
 export function start(args: readonly string[], command = process.execPath): Program {
-  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // The fourth is the turn meter's.
+  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe', args.includes(turnMeter()) ? 'pipe' : 'ignore'] });
   let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
   const program: Program = {
@@ -64,6 +66,29 @@ export function run(args: readonly string[], maxMs = jobMaxMs): Promise<string> 
       else resolve(stdout);
     });
   });
+}
+
+/** Node's option for a server of which {@link turnsOf} is to tell. */
+export const turnMeter = (): string => `--import=${bundle('turn-meter')}`;
+
+/** The turns of a program's event loop, those of a millisecond and more, while `work` goes on. */
+export async function turnsOf<T>(
+  { child }: Program,
+  work: () => Promise<T>,
+): Promise<{ readonly turns: readonly Turn[]; readonly result: T }> {
+  const meter = child.stdio[3] as Duplex;
+  meter.write('begin\n');
+  const result = await work();
+  const turns = new Promise<readonly Turn[]>((resolve, reject) => {
+    let text = '';
+    meter.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.endsWith('\n')) resolve(JSON.parse(text) as readonly Turn[]);
+    });
+    child.once('exit', () => reject(new Error('The program whose turns were to be told has ended')));
+  });
+  meter.write('end\n');
+  return { turns: await turns.finally(() => meter.removeAllListeners('data')), result };
 }
 
 export async function load<J extends Job>(job: J): Promise<ResultOf<J>> {

@@ -31,6 +31,7 @@ await bundle(
     local: 'bench/load/in-process.ts',
     fleet: 'bench/load/fleet.ts',
     wire: 'bench/network/wire.ts',
+    'turn-meter': 'bench/load/turn-meter.ts',
     probes: 'bench/load/probes.ts',
     definitions: 'bench/load/definitions.ts',
     minke: 'src/cmd/minke.ts',

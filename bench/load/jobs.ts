@@ -29,8 +29,15 @@ export type Job =
   | { readonly do: 'probe'; readonly target: Target; readonly request: PlainRequest; readonly ms: number }
   /** Sends each once. */
   | { readonly do: 'send'; readonly target: Target; readonly requests: readonly PlainRequest[] }
-  /** So many watchers connect at once, break off together, and do it again. */
-  | { readonly do: 'storm'; readonly target: Target; readonly path: string; readonly watchers: number; readonly times: number }
+  /** So many watchers connect at once, are sent an event by each of so many writes, and break off together. */
+  | {
+      readonly do: 'storm';
+      readonly target: Target;
+      readonly path: string;
+      readonly watchers: number;
+      readonly writePath: string;
+      readonly writes: number;
+    }
   /** GETs on so many connections for so long, whatever the answers. */
   | { readonly do: 'flood'; readonly target: Target; readonly path: string; readonly connections: number; readonly ms: number };
 
@@ -71,9 +78,18 @@ export interface FloodResult {
   readonly refused: number;
 }
 
+/** When each phase began, in milliseconds since the epoch; the last of them has ended some time before the answer. */
 export interface StormResult {
-  /** Until the last of them had its answer; the median of the times. */
-  readonly wholeMs: number;
+  readonly connectMs: number;
+  readonly writeMs: number;
+  readonly breakOffMs: number;
+}
+
+/** A turn of a server's event loop. */
+export interface Turn {
+  /** Milliseconds since the epoch. */
+  readonly endMs: number;
+  readonly cpuMs: number;
 }
 
 interface Results {

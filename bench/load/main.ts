@@ -125,23 +125,37 @@ async function sendAll({ target, requests }: JobOf<'send'>): Promise<readonly nu
   return statuses;
 }
 
-async function storm({ target, path, watchers, times }: JobOf<'storm'>): Promise<StormResult> {
+/** After each phase, so that all that follows from it has been done before the next. */
+const settleMs = 500;
+const settle = () => new Promise((resolve) => setTimeout(resolve, settleMs));
+
+async function storm({ target, path, watchers, writePath, writes }: JobOf<'storm'>): Promise<StormResult> {
   const request = requestBytes(target, 'GET', path);
-  const whole: number[] = [];
-  for (let time = 0; time < times; time++) {
-    const startedMs = performance.now();
-    const sockets = await Promise.all(
-      Array.from({ length: watchers }, async () => {
-        const socket = await connect(target.port);
-        socket.write(request);
-        await new Promise<void>((resolve) => socket.once('data', () => resolve()));
-        return socket;
-      }),
-    );
-    whole.push(performance.now() - startedMs);
-    for (const socket of sockets) socket.destroy();
+  const writer = await Connection.open(target.port);
+  const connectMs = Date.now();
+  const sockets = await Promise.all(
+    Array.from({ length: watchers }, async () => {
+      const socket = await connect(target.port);
+      socket.on('error', () => {});
+      socket.write(request);
+      await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+      socket.resume();
+      return socket;
+    }),
+  );
+  await settle();
+  const writeMs = Date.now();
+  for (let n = 0; n < writes; n++) {
+    const { status } = await writer.send(requestBytes(target, 'POST', writePath, smallPod(`storm-${writeMs}-${n}`)));
+    if (status !== 201) throw new Error(`The write was answered ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, settleMs / 5));
   }
-  return { wholeMs: median(whole) };
+  await settle();
+  const breakOffMs = Date.now();
+  for (const socket of sockets) socket.destroy();
+  await settle();
+  writer.close();
+  return { connectMs, writeMs, breakOffMs };
 }
 
 async function flood({ target, path, connections, ms }: JobOf<'flood'>): Promise<FloodResult> {
