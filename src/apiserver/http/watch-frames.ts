@@ -142,11 +142,13 @@ function bookmarkObject(frame: Extract<WatchFrame, { type: 'BOOKMARK' }>, kind: 
 const inTurnMax = 150;
 /** Sending costs a system call and an encryption, and from here on in proportion to the bytes. */
 const unitBytes = 16 * 1024;
+/** So many events cost as much to join. */
+const unitEvents = 16;
 
-/** Shares out turns of the event loop among the watches of a server: one unit for each that goes on, and one for each 16 KiB that it is sent. */
+/** Shares out turns of the event loop among the watches of a server: one unit for each that goes on, and more for those that are sent much. */
 export const watchSlices = (clock: Clock): Slices => new Slices(clock, inTurnMax);
 
-/** The watch's text in pieces of about {@link joinBytes}, small events joined. A large piece waits until it is its turn to be sent. */
+/** The watch's text in pieces of about {@link joinBytes}, small events joined. What is much waits until its turn comes, to be joined and to be sent. */
 export async function* watchBatches(
   frames: AsyncIterable<readonly WatchFrame[]>,
   encode: FrameEncoder,
@@ -155,9 +157,9 @@ export async function* watchBatches(
   // The head goes out before the first event: clients wait for it.
   yield [];
   for await (const batch of frames) {
+    if (batch.length >= unitEvents) await slices.enter(Math.floor(batch.length / unitEvents));
     for (const piece of joined(batch, encode)) {
-      const units = Math.floor(piece.length / unitBytes);
-      if (units > 0) await slices.enter(units);
+      if (piece.length >= unitBytes) await slices.enter(Math.floor(piece.length / unitBytes));
       yield [piece];
     }
   }

@@ -14,14 +14,16 @@ function setUp(count: number) {
   const sockets = Array.from({ length: count }, () => ({
     destroyed: false,
     read: true,
-    pause() {
-      this.read = false;
-    },
-    resume() {
-      this.read = true;
-    },
   }));
-  const endings = new Endings(clock, () => sockets);
+  const endings = new Endings<(typeof sockets)[number]>(clock, {
+    quiet: () => sockets,
+    stop: (socket) => {
+      socket.read = false;
+    },
+    start: (socket) => {
+      socket.read = true;
+    },
+  });
   /** What libuv does with a turn's events. */
   const poll = (gone: (at: number) => boolean): number => {
     let ended = 0;

@@ -8,26 +8,26 @@ const endedMax = 24;
 /** So many are read again in each turn: fewer, so that they alone leave nobody unread again. */
 const readMax = 16;
 
-/** What of a socket matters here. */
-export interface Pausable {
-  readonly destroyed: boolean;
-  pause(): unknown;
-  resume(): unknown;
+/** How connections are left unread. */
+export interface Reading<S> {
+  /** Those that nothing is expected of for now, so that reading them may wait for some turns. */
+  quiet(): Iterable<S>;
+  stop(socket: S): void;
+  start(socket: S): void;
 }
 
-export class Endings {
+export class Endings<S extends { readonly destroyed: boolean }> {
   readonly #clock: Clock;
-  readonly #quiet: () => Iterable<Pausable>;
+  readonly #reading: Reading<S>;
   /** In the order in which they are read again. */
-  readonly #unread = new Set<Pausable>();
+  readonly #unread = new Set<S>();
   /** In this turn. */
   #ended = 0;
   #open = false;
 
-  /** `quiet` gives the connections that nothing is expected of for now, so that reading them may wait for some turns. */
-  constructor(clock: Clock, quiet: () => Iterable<Pausable>) {
+  constructor(clock: Clock, reading: Reading<S>) {
     this.#clock = clock;
-    this.#quiet = quiet;
+    this.#reading = reading;
   }
 
   /** A connection has just ended: the other side closed it, or it broke. */
@@ -35,13 +35,13 @@ export class Endings {
     this.#ended++;
     this.#hold();
     // What libuv still has in this turn for a socket that is not read any more, it does not hand out.
-    if (this.#ended === endedMax) for (const socket of this.#quiet()) this.#leaveUnread(socket);
+    if (this.#ended === endedMax) for (const socket of this.#reading.quiet()) this.#leaveUnread(socket);
   }
 
-  #leaveUnread(socket: Pausable): void {
+  #leaveUnread(socket: S): void {
     if (socket.destroyed || this.#unread.has(socket)) return;
     this.#unread.add(socket);
-    socket.pause();
+    this.#reading.stop(socket);
   }
 
   #hold(): void {
@@ -57,7 +57,7 @@ export class Endings {
     for (const socket of this.#unread) {
       if (left-- === 0) break;
       this.#unread.delete(socket);
-      if (!socket.destroyed) socket.resume();
+      if (!socket.destroyed) this.#reading.start(socket);
     }
     if (this.#unread.size > 0) this.#hold();
   }

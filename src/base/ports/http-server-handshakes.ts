@@ -6,11 +6,11 @@ import type { Clock, Timer } from '../clock.ts';
 /** So many handshakes are under way at once, those aside whose clients are slow. */
 const underWayMax = 4;
 /** So many begin in one turn. */
-const begunMax = 4;
+const begunMax = 2;
 /** A client that does not go on with its handshake leaves its place to the next after this. The handshake itself goes on. */
 const placeMs = 10;
 /** So many are under way at most, slow ones included: their clients may all answer in the same turn. */
-const answersMax = 16;
+const answersMax = 12;
 /** A client that is silent for longer is not expected to answer together with the others. */
 const answerMs = 150;
 /** Connections that wait for their handshake. Those beyond are dropped. */

@@ -89,6 +89,12 @@ async function openStream(port: number, target: string) {
   return { socket, until };
 }
 
+async function wholeOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return text(Buffer.concat(chunks));
+}
+
 async function overHttp2(
   port: number,
   headers: http2.OutgoingHttpHeaders,
@@ -254,6 +260,37 @@ describe('answers', () => {
       stream.socket.write('GET /again HTTP/1.1\r\nHost: localhost\r\n\r\n');
       await stream.until('here');
       stream.socket.destroy();
+    }
+  });
+
+  test('the same of sessions of HTTP/2, whose clients may ask for more', async () => {
+    const streams = new Map<string, HttpServerResponse>();
+    let gone = 0;
+    const server = await serve(async (request, response) => {
+      if (request.target === '/again') return answer(response, 'here');
+      response.head(200, { 'content-type': 'text/plain' });
+      response.write([]);
+      streams.set(request.target, response);
+      await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+      gone++;
+    });
+    const open = async (target: string) => {
+      const session = http2.connect(`https://127.0.0.1:${server.port}`, { ca: pki.authority.certificatePem });
+      session.on('error', () => {});
+      const stream = session.request({ ':path': target });
+      stream.on('error', () => {});
+      await new Promise((resolve) => stream.once('response', resolve));
+      return { session, stream };
+    };
+    const all = await Promise.all(Array.from({ length: 60 }, (_, at) => open(`/${at}`)));
+    for (const { session } of all.slice(0, 50)) session.destroy();
+    const again = await Promise.all(all.slice(50).map(({ session }) => wholeOf(session.request({ ':path': '/again' }))));
+    expect(new Set(again)).toEqual(new Set(['here']));
+    while (gone < 50) await turn();
+    for (const [at, { session, stream }] of [...all.entries()].slice(50)) {
+      streams.get(`/${at}`)?.end(Buffer.from(`the end of ${at}`));
+      expect(await wholeOf(stream)).toBe(`the end of ${at}`);
+      session.close();
     }
   });
 

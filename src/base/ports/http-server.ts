@@ -150,7 +150,7 @@ function paceHandshakes(server: http2.Http2SecureServer, clock: Clock): Handshak
 
 function trackConnections(server: http2.Http2SecureServer, clock: Clock): Connections {
   const connections: Connections = { sockets: new Set(), sessions: new Set(), busy: new Map(), closing: false };
-  const endings = new Endings(clock, () => streaming(connections));
+  const endings = new Endings<TLSSocket>(clock, { quiet: () => quiet(connections), stop: stopReading, start: startReading });
   server.on('secureConnection', (socket) => {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, tcpKeepAliveMs);
@@ -174,12 +174,31 @@ function trackConnections(server: http2.Http2SecureServer, clock: Clock): Connec
   return connections;
 }
 
-/** The connections of HTTP/1.1 whose answer has begun and goes on: watches and other streams, whose clients have nothing more to say for now. */
-function* streaming({ sockets, busy }: Connections): Iterable<TLSSocket> {
+/**
+ * The connections of HTTP/1.1 whose answer has begun and goes on: watches and other streams, whose clients have nothing more to say for now.
+ * And those of HTTP/2, whose clients may have: what they say waits no longer than all would for the ends of the others.
+ */
+function* quiet({ sockets, busy }: Connections): Iterable<TLSSocket> {
   for (const socket of sockets) {
     const latest = busy.get(socket)?.latest;
-    if (latest?.headersSent && !latest.writableEnded && !isUpgraded(socket)) yield socket;
+    const streams = latest?.headersSent && !latest.writableEnded && !isUpgraded(socket);
+    if (streams || isHttp2(socket)) yield socket;
   }
+}
+
+const isHttp2 = (socket: TLSSocket): boolean => socket.alpnProtocol === 'h2';
+
+/** Of a session of HTTP/2 the stream's own methods do nothing: Node reads the connection beneath them. */
+const handleOf = (socket: TLSSocket) => (socket as { _handle?: { readStart(): void; readStop(): void } | null })._handle;
+
+function stopReading(socket: TLSSocket): void {
+  if (isHttp2(socket)) handleOf(socket)?.readStop();
+  else socket.pause();
+}
+
+function startReading(socket: TLSSocket): void {
+  if (isHttp2(socket)) handleOf(socket)?.readStart();
+  else socket.resume();
 }
 
 /** Answers what is no HTTP/1.1 request, as far as the client still listens. */
