@@ -2,7 +2,7 @@
 import { equal, type V1Node, type V1Pod } from '../api/mod.ts';
 import { assert } from '../base/mod.ts';
 import { NodeInfo, placedPod, podKey } from './node-info.ts';
-import { PodGroups } from './pod-groups.ts';
+import { PodGroups, staysInGroup } from './pod-groups.ts';
 import type { LabelValues, Snapshot } from './snapshot.ts';
 
 /** 1 for a node that keeps some pods away, or would rather. */
@@ -184,11 +184,23 @@ export class SchedulerCache implements Snapshot {
   #place(pod: V1Pod, nodeName: string): void {
     const key = podKey(pod);
     const before = this.#placed.get(key);
+    if (before === nodeName && this.#renew(key, pod, this.#infos.get(nodeName))) return;
     if (before !== undefined) this.#unplace(key, this.#infos.get(before));
     this.#placed.set(key, nodeName);
     const info = this.#infoOf(nodeName);
     info.add(pod);
     this.groups.add(pod, nodeName);
+  }
+
+  /** A newer version of a pod that asks for the same is exchanged for the one that is there: what the node counts is not reckoned anew. */
+  #renew(key: string, pod: V1Pod, info: NodeInfo | undefined): boolean {
+    const counted = info?.pods.get(key)?.pod;
+    if (!info || !counted || !info.renew(pod)) return false;
+    if (!staysInGroup(counted, pod)) {
+      this.groups.remove(counted, info.name);
+      this.groups.add(pod, info.name);
+    }
+    return true;
   }
 
   /** Takes away what was counted for the pod, as it was when it was counted. */

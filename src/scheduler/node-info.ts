@@ -1,6 +1,6 @@
 // A node as the scheduler sees it: what it offers, and what the pods on it have taken.
 import type { V1Node, V1Pod } from '../api/mod.ts';
-import { podRequests, podScoreRequests, type Resources, toResources } from './pod-resources.ts';
+import { asksForTheSame, podRequests, podScoreRequests, type Resources, toResources } from './pod-resources.ts';
 
 /** A pod on a node, with what is computed from it once. */
 export interface PlacedPod {
@@ -135,6 +135,16 @@ export class NodeInfo {
     if (this.#pods.has(key)) this.remove(pod);
     this.putBack(key, placedPod(pod));
     this.changed();
+  }
+
+  /** A newer version of a pod that is there takes its place. False, and nothing done, where it may ask for something else. */
+  renew(pod: V1Pod): boolean {
+    const key = podKey(pod);
+    const placed = this.#pods.get(key);
+    if (!placed || !asksForTheSame(placed.pod, pod)) return false;
+    this.#pods.set(key, { ...placed, pod });
+    this.changed();
+    return true;
   }
 
   remove(pod: V1Pod): void {

@@ -125,6 +125,18 @@ export class PodGroups {
   }
 }
 
+/** Whether a newer version of a pod certainly belongs to the same group, by the parts that both share. */
+export function staysInGroup(old: V1Pod, next: V1Pod): boolean {
+  const [before, now] = [old.metadata, next.metadata];
+  const same =
+    before?.labels === now?.labels &&
+    (before?.deletionTimestamp === undefined) === (now?.deletionTimestamp === undefined) &&
+    old.spec?.affinity === next.spec?.affinity;
+  const key = same ? keys.get(old) : undefined;
+  if (key !== undefined) keys.set(next, key);
+  return key !== undefined;
+}
+
 /** Pods are frozen: the same one is asked for when it comes and when it goes. */
 const keys = new WeakMap<V1Pod, string>();
 

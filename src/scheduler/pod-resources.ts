@@ -47,6 +47,22 @@ interface Amounts {
 /** Pods are frozen: what one asks for is read out of its quantities once, however many nodes and plugins ask. */
 const known = new WeakMap<V1Pod, Amounts>();
 
+/**
+ * Whether a newer version of a pod certainly asks for the same, by the parts that both share: then nothing is read anew. Writes
+ * of a status or a binding leave them as they are.
+ */
+export function asksForTheSame(old: V1Pod, next: V1Pod): boolean {
+  const [before, now] = [old.spec, next.spec];
+  const same =
+    before?.containers === now?.containers &&
+    before?.initContainers === now?.initContainers &&
+    before?.resources === now?.resources &&
+    before?.overhead === now?.overhead;
+  const amounts = same ? known.get(old) : undefined;
+  if (amounts) known.set(next, amounts);
+  return amounts !== undefined;
+}
+
 function amountsOf(pod: V1Pod): Amounts {
   let amounts = known.get(pod);
   if (!amounts) {
