@@ -5,6 +5,7 @@ import { Backoff, type Clock, errorText, type Logger, sleep, type Tasks } from '
 import type { Client } from '../../client/mod.ts';
 import { pods } from '../api-resources.ts';
 import { isStatic } from '../static-pods.ts';
+import { type PodId, podIdOf } from './labels.ts';
 import { createLatch, type Latch } from './latch.ts';
 import { statusPatch } from './status-patch.ts';
 
@@ -36,18 +37,23 @@ const newerThan = (a: V1Pod, b: V1Pod): boolean => {
 };
 
 /** The uid makes the write fail for a later pod of the same name. A static pod has the one of its manifest, its mirror another. */
-function send({ client, signal }: StatusWriterOptions, pod: V1Pod, status: unknown): Promise<Persisted<V1Pod>> {
-  const { namespace, name = '', uid } = pod.metadata ?? {};
-  const body = isStatic(pod) ? { status } : { metadata: { uid }, status };
+function send({ client, signal }: StatusWriterOptions, { id, mirrored }: Target, status: unknown): Promise<Persisted<V1Pod>> {
+  const { namespace, name, uid } = id;
+  const body = mirrored ? { status } : { metadata: { uid }, status };
   return client.patch(pods, { namespace, name }, 'application/strategic-merge-patch+json', body, { subresource: 'status', signal });
 }
 
 export const createStatusWriter = (options: StatusWriterOptions, first: V1Pod): StatusWriter => new Writer(options, first);
 
+interface Target {
+  readonly id: PodId;
+  /** The pod of a manifest, whose mirror is written to. The object of the API is not kept: thousands of pods would each be held twice. */
+  readonly mirrored: V1Pod | undefined;
+}
+
 class Writer implements StatusWriter {
   readonly #options: StatusWriterOptions;
-  readonly #first: V1Pod;
-  readonly #mirrored: boolean;
+  readonly #target: Target;
   readonly #latch: Latch;
   readonly #backoff = new Backoff({ baseMs: 200, maxMs: 10_000 });
   /** What the API is known to have. */
@@ -60,9 +66,8 @@ class Writer implements StatusWriter {
 
   constructor(options: StatusWriterOptions, first: V1Pod) {
     this.#options = options;
-    this.#first = first;
+    this.#target = { id: podIdOf(first), mirrored: isStatic(first) ? first : undefined };
     this.#base = first;
-    this.#mirrored = isStatic(first);
     this.#latch = createLatch(options.clock, options.signal);
   }
 
@@ -72,7 +77,7 @@ class Writer implements StatusWriter {
 
   seen(pod: V1Pod): void {
     // Told again for one reason: its mirror is new, and knows nothing.
-    if (this.#mirrored) this.#base = this.#first;
+    this.#base = this.#target.mirrored ?? this.#base;
     if (newerThan(pod, this.#base)) this.#base = pod;
   }
 
@@ -116,7 +121,7 @@ class Writer implements StatusWriter {
       const patch = statusPatch(this.#base.status, wanted);
       if (!patch) continue;
       try {
-        const written = await send(this.#options, this.#first, patch);
+        const written = await send(this.#options, this.#target, patch);
         if (newerThan(written, this.#base)) this.#base = written;
         this.#backoff.reset();
       } catch (error) {
@@ -127,14 +132,14 @@ class Writer implements StatusWriter {
 
   async #failed(error: unknown, wanted: V1PodStatus): Promise<void> {
     const { clock, log, signal } = this.#options;
-    const { namespace, name } = this.#first.metadata ?? {};
+    const { id, mirrored } = this.#target;
     if (hasReason(error, 'Invalid')) {
-      log.error('The API refuses a pod status', { pod: `${namespace}/${name}`, error: errorText(error) });
+      log.error('The API refuses a pod status', { pod: `${id.namespace}/${id.name}`, error: errorText(error) });
       return;
     }
     if (hasReason(error, 'NotFound')) {
       // The mirror is made anew, and then knows nothing.
-      if (this.#mirrored) this.#base = this.#first;
+      if (mirrored) this.#base = mirrored;
       else this.#gone = true;
     }
     if (this.#gone) return;

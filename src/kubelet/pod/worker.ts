@@ -1,7 +1,7 @@
 // The loop of one pod: observe, plan, act, report. It decides nothing (plan.ts, state.ts, status.ts do) and remembers nothing that a
 // restart would need: what it keeps between two rounds only saves work or words.
 import { setMaxListeners } from 'node:events';
-import { parseTime, type V1Pod, type V1PodStatus } from '../../api/mod.ts';
+import { parseTime, type V1ContainerStatus, type V1Pod, type V1PodStatus } from '../../api/mod.ts';
 import { Backoff, childController, errorText, type Logger, StoppedError } from '../../base/mod.ts';
 import { containerHash } from '../container/config.ts';
 import type { RunningFacts } from '../container/fields.ts';
@@ -96,7 +96,8 @@ class Worker implements PodWorker {
   readonly #status: StatusWriter;
   readonly #probes: PodProbes;
   readonly #actor: Actor;
-  readonly #first: V1Pod;
+  /** What the API knew of its containers when this kubelet met the pod. */
+  readonly #statusesBefore: readonly V1ContainerStatus[];
   readonly #bornMs: number;
   readonly #startTimeMs: number;
   readonly #ended = new Map<string, ContainerStatus>();
@@ -127,7 +128,7 @@ class Worker implements PodWorker {
     const { clock, tasks } = context;
     this.id = podIdOf(pod);
     this.#context = context;
-    this.#first = pod;
+    this.#statusesBefore = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
     this.#pod = pod;
     this.#apiGone = orphan;
     this.#reported = pod.status;
@@ -315,7 +316,7 @@ class Worker implements PodWorker {
     for (const { kind, spec } of containersOf(this.#pod)) {
       const run = latestRun(this.#observed, spec.name);
       if (run?.state !== 'running' || kind === 'init' || kind === 'ephemeral') continue;
-      running.push({ id: run.id, spec, podIP, startedAtMs: run.startedAtMs, known: knownBefore(run, this.#bornMs, this.#first) });
+      running.push({ id: run.id, spec, podIP, startedAtMs: run.startedAtMs, known: knownBefore(run, this.#bornMs, this.#statusesBefore) });
     }
     this.#probes.sync(this.#state.at === 'gone' ? [] : running);
   }
@@ -470,9 +471,8 @@ const hashesOf = (pod: V1Pod): ReadonlyMap<string, string> =>
   new Map(containersOf(pod).map(({ spec }) => [spec.name, containerHash(spec)]));
 
 /** What the API knew about a container that ran before this kubelet did. */
-function knownBefore(run: ContainerStatus, bornMs: number, first: V1Pod): ProbedContainer['known'] {
+function knownBefore(run: ContainerStatus, bornMs: number, statuses: readonly V1ContainerStatus[]): ProbedContainer['known'] {
   if (run.startedAtMs >= bornMs) return undefined;
-  const statuses = [...(first.status?.initContainerStatuses ?? []), ...(first.status?.containerStatuses ?? [])];
   const status = statuses.find((one) => one.containerID === containerIdText(run.id));
   return status ? { started: status.started === true, ready: status.ready } : undefined;
 }
