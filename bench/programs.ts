@@ -58,13 +58,14 @@ export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((program) => stop(program)));
 }
 
-/** Runs a program to its end and gives what it printed. Throws when it fails. */
-export function run(args: readonly string[], maxMs = jobMaxMs): Promise<string> {
+/** Runs a program to its end and gives what it printed. Throws when it fails. `onProgress` is given what it says on stderr meanwhile. */
+export function run(args: readonly string[], maxMs = jobMaxMs, onProgress?: (text: string) => void): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [...args], { timeout: maxMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [...args], { timeout: maxMs, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${args.join(' ').slice(0, 200)}: ${stderr || error.message}`));
       else resolve(stdout);
     });
+    if (onProgress) child.stderr?.on('data', (chunk: Buffer | string) => onProgress(String(chunk)));
   });
 }
 

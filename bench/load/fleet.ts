@@ -1,11 +1,14 @@
 // A fleet in one process, real kubelets on simulated runtimes: `fleet NODES REPLICAS PODS`. A Deployment from nothing to so many
-// replicas Ready, then further ones until there are so many pods; meanwhile the API's answers are timed and nodes are watched.
+// replicas Ready, then further ones until there are so many pods; meanwhile the API's answers are timed and nodes are watched. Says on
+// stderr every ten seconds how far it is, and fails when nothing has become Ready for a minute.
 import { deployments, leases, nodes, pods, startCluster } from '../../src/cluster/mod.ts';
 import { percentile } from '../statistics.ts';
 
 const [nodeCount = 100, replicas = 1000, podCount = 1000] = process.argv.slice(2).map(Number);
 const perDeployment = 5000;
 const probeEveryMs = 20;
+const progressEveryMs = 10_000;
+const stuckMs = 60_000;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const cpuStart = process.cpuUsage();
@@ -27,6 +30,25 @@ informers.of(nodes).onChange(({ old, next }) => {
   const isReady = (node: typeof next) => node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
   if (isReady(old) && !isReady(next)) lost++;
 });
+
+const progressStartedMs = performance.now();
+let [readyBefore, readyAtMs] = [0, progressStartedMs];
+function progress(): void {
+  const readyNow = [...ready.values()].reduce((sum, count) => sum + count, 0);
+  if (readyNow > readyBefore) readyAtMs = performance.now();
+  readyBefore = Math.max(readyBefore, readyNow);
+  const seconds = Math.round((performance.now() - progressStartedMs) / 1000);
+  const mb = Math.round(process.memoryUsage.rss() / 2 ** 20);
+  const cpu = cpuSince(cpuStart).toFixed(0);
+  const made = informers.of(pods).list().length;
+  const line = `${seconds} s: ${made} of ${podCount} pods, ${readyNow} Ready; ${lost} nodes lost; ${mb} MB, ${cpu} s of CPU`;
+  if (performance.now() - readyAtMs > stuckMs) {
+    process.stderr.write(`Nothing has become Ready for ${stuckMs / 1000} s. ${line}\n`);
+    process.exit(1);
+  }
+  process.stderr.write(`${line}\n`);
+}
+const progressing = setInterval(progress, progressEveryMs);
 
 function cpuSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
@@ -71,6 +93,7 @@ for (let made = replicas, i = 0; made < podCount; made += perDeployment, i++)
   await deploy(`more-${i}`, Math.min(perDeployment, podCount - made));
 const [restMs, restCpuS] = [performance.now() - betweenMs, cpuSince(cpuBetween)];
 probing = false;
+clearInterval(progressing);
 await probes;
 await sleep(5000);
 

@@ -9,7 +9,9 @@ import { openMemoryStore, type Store } from '../store/mod.ts';
 import { adminUser, type ControlPlane, startControlPlane } from './control-plane.ts';
 import { startSimulatedNodes } from './simulated-nodes.ts';
 
+/** How long nodes may take to be Ready, and each of them more. */
 const readyMs = 30_000;
+const readyEachMs = 20;
 
 export interface ClusterOptions {
   /** Simulated nodes, `sim-0`, `sim-1`, ... Default 1. */
@@ -101,16 +103,17 @@ interface ReadyRequest {
 }
 
 async function nodesReady({ controlPlane, names, clock, time }: ReadyRequest): Promise<void> {
+  const limitMs = readyMs + names.length * readyEachMs;
   const informer = controlPlane.informers.of(nodes);
   const isReady = (name: string) =>
     informer.get(name)?.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
   const allReady = () => names.every(isReady);
   if (time) {
-    if (!(await time.advanceUntil(allReady, readyMs))) throw new Error('the nodes did not become Ready');
+    if (!(await time.advanceUntil(allReady, limitMs))) throw new Error('the nodes did not become Ready');
     return;
   }
   await new Promise<void>((resolve, reject) => {
-    const timer = clock.after(readyMs, () => {
+    const timer = clock.after(limitMs, () => {
       off();
       reject(new Error('the nodes did not become Ready'));
     });
