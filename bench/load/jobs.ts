@@ -26,7 +26,7 @@ export type Job =
       readonly writes: number;
     }
   /** One small request after the other, a millisecond apart, for so long: what others' work adds to them. */
-  | { readonly do: 'probe'; readonly target: Target; readonly request: PlainRequest; readonly ms: number }
+  | { readonly do: 'probe'; readonly target: Target; readonly pid: number; readonly request: PlainRequest; readonly ms: number }
   /** Sends each once. */
   | { readonly do: 'send'; readonly target: Target; readonly requests: readonly PlainRequest[] }
   /** So many watchers connect at once, are sent an event by each of so many writes, and break off together. */
@@ -70,6 +70,8 @@ export interface ProbeResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly longestMs: number;
+  /** Less what the server's main thread (of process `pid`) and the prober itself waited for a core meanwhile: other load hardly moves it. */
+  readonly longestOwnMs: number;
 }
 
 export interface FloodResult {

@@ -1,4 +1,5 @@
 // The load generator: a process of its own. Takes one job as JSON, prints one result as JSON.
+import { openSync, readSync } from 'node:fs';
 import { hugeConfigMap, largePod, smallPod } from '../pod.ts';
 import { median, percentile } from '../statistics.ts';
 import { Connection, connect, requestBytes } from './connection.ts';
@@ -102,19 +103,32 @@ async function watch(job: JobOf<'watch'>): Promise<WatchResult> {
   return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) };
 }
 
-async function probe({ target, request, ms }: JobOf<'probe'>): Promise<ProbeResult> {
+async function probe({ target, pid, request, ms }: JobOf<'probe'>): Promise<ProbeResult> {
   const connection = await Connection.open(target.port);
   const bytes = requestBytes(target, request.method, request.path, request.body);
+  const waited = [waitedMs(pid), waitedMs(process.pid)];
+  const waitedAll = () => waited.reduce((sum, read) => sum + read(), 0);
   const latencies: number[] = [];
+  let longestOwnMs = 0;
   for (const endMs = performance.now() + ms; performance.now() < endMs; ) {
+    const waitedBefore = waitedAll();
     const sentMs = performance.now();
     const { status } = await connection.send(bytes);
     if (status !== 200) throw new Error(`${request.method} ${request.path} was answered ${status}`);
-    latencies.push(performance.now() - sentMs);
+    const tookMs = performance.now() - sentMs;
+    latencies.push(tookMs);
+    longestOwnMs = Math.max(longestOwnMs, tookMs - (waitedAll() - waitedBefore));
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   connection.close();
-  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), longestMs: Math.max(...latencies) };
+  return { p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99), longestMs: Math.max(...latencies), longestOwnMs };
+}
+
+/** How long the first thread of a process has waited for a core since it began. */
+function waitedMs(pid: number): () => number {
+  const file = openSync(`/proc/${pid}/schedstat`, 'r');
+  const text = Buffer.alloc(64);
+  return () => Number(text.toString('latin1', 0, readSync(file, text, 0, text.length, 0)).split(' ')[1]) / 1e6;
 }
 
 async function sendAll({ target, requests }: JobOf<'send'>): Promise<readonly number[]> {
