@@ -77,16 +77,26 @@ export function createAdmissionChain(plugins: readonly AdmissionPlugin[]): Admis
   const validating = plugins.filter((plugin) => plugin.validate);
   const [reserving, another] = plugins.filter((plugin) => plugin.reserve);
   assert(!another, `${reserving?.name} and ${another?.name} both reserve: a refusal of the second would have to undo the first`);
+  // Nearly all plugins answer at once: only for those that do not is waited.
+  const mutateOnce = async (attributes: AdmissionAttributes, draft: Draft<KubeObject> | undefined, round: MutationRound) => {
+    for (const plugin of mutating) {
+      const waiting = plugin.mutate?.(attributes, draft, round);
+      if (waiting) await waiting;
+    }
+  };
   return {
     async mutate(attributes, draft) {
       const round = { again: false, reinvoke: false, notes: new Map<string, unknown>() };
-      for (const plugin of mutating) await plugin.mutate?.(attributes, draft, round);
+      await mutateOnce(attributes, draft, round);
       if (!round.reinvoke) return;
       round.again = true;
-      for (const plugin of mutating) await plugin.mutate?.(attributes, draft, round);
+      await mutateOnce(attributes, draft, round);
     },
     async validate(attributes, object) {
-      for (const plugin of validating) await plugin.validate?.(attributes, object);
+      for (const plugin of validating) {
+        const waiting = plugin.validate?.(attributes, object);
+        if (waiting) await waiting;
+      }
     },
     reserve: (attributes, object) => reserving?.reserve?.(attributes, object),
   };
