@@ -277,6 +277,7 @@ function nodeStatusOptions(
     node: of.node,
     random: options.random.child('node'),
     pressures: () => of.place.eviction?.pressures ?? [],
+    known: () => options.informers.of(nodes).get(nodeName),
     notReady: () => (options.shutdown?.signal.aborted ? notReadyForShutdown : undefined),
     hurry: options.shutdown?.signal,
     onRegistered,

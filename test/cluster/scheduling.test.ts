@@ -47,6 +47,35 @@ test('a pod that fits nowhere says why, and runs as soon as a node has room', as
   expect((await get('second')).status?.phase).toBe('Running');
 });
 
+test('a resource that somebody gives a node is for pods within seconds, and no more when it is taken away', async () => {
+  await start(1);
+  const [node] = (await cluster.client.list(nodes)).items;
+  const name = node?.metadata.name ?? '';
+  const say = (dongles: string | null) =>
+    cluster.client.patch(
+      nodes,
+      { name },
+      'application/merge-patch+json',
+      { status: { capacity: { 'example.com/dongle': dongles } } },
+      { subresource: 'status' },
+    );
+  const wanting = (of: string): V1Pod => {
+    const resources = { requests: { 'example.com/dongle': '3' }, limits: { 'example.com/dongle': '3' } };
+    return makePod(of, '1', { containers: [{ name: 'c', image: 'i:1', resources }] });
+  };
+  await say('4');
+  await create(wanting('first'));
+  await cluster.time.advance(15_000);
+  expect((await get('first')).status?.phase).toBe('Running');
+  await cluster.client.delete(pods, { namespace, name: 'first' });
+  await say(null);
+  await cluster.time.advance(15_000);
+  await create(wanting('second'));
+  await cluster.time.advance(15_000);
+  expect((await get('second')).status?.phase).toBe('Pending');
+  expect((await cluster.client.get(nodes, { name })).status?.allocatable).not.toHaveProperty(['example.com/dongle']);
+});
+
 test('an important pod makes room for itself', async () => {
   await start(1);
   await cluster.client.create(priorityclasses, { metadata: { name: 'vital' }, value: 1000 });

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/ports/clock.ts';
 import { createInformers } from '../../src/client/mod.ts';
 import { adminUser, type ControlPlane, nodeUser, startControlPlane } from '../../src/cluster/control-plane.ts';
 import { createOwnReferences } from '../../src/kubelet/mod.ts';
-import { patchOf } from '../../src/kubelet/node/node-status.ts';
+import { patchOf } from '../../src/kubelet/node/node-object.ts';
 import { openMemoryStore } from '../../src/store/mod.ts';
 
 let stopping: AbortController;
@@ -120,7 +120,7 @@ test('a report of a node replaces the addresses that stand, of which several hav
   const of = (...ips: string[]) => ({ addresses: ips.map((address) => ({ type: 'InternalIP', address })) });
   const client = controlPlane.clientFor(nodeUser('third'));
   await client.create(nodes, { metadata: { name: 'third' }, status: of('192.0.2.1', 'fd00::1') });
-  const patch = patchOf(of('192.0.2.2', 'fd00::2'));
+  const patch = patchOf(of('192.0.2.2', 'fd00::2'), undefined);
   const after = await client.patch(nodes, { name: 'third' }, 'application/strategic-merge-patch+json', patch, { subresource: 'status' });
   expect(after.status?.addresses).toEqual(of('192.0.2.2', 'fd00::2').addresses);
 });

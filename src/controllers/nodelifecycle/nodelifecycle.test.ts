@@ -36,7 +36,7 @@ async function setup() {
     }
   };
   const makePod = async (name: string, nodeName: string, tolerationSeconds?: number) => {
-    const tolerations = ['not-ready', 'unreachable'].map((key) => ({
+    const tolerations = ['not-ready', 'unreachable', 'by-hand'].map((key) => ({
       key: `node.kubernetes.io/${key}`,
       operator: 'Exists',
       effect: 'NoExecute',
@@ -113,6 +113,26 @@ describe('node lifecycle', () => {
     expect(await world.taints('n1')).toEqual([]);
     expect(await podNames(world)).toEqual(['usual']);
     expect(await world.events()).toContain('Normal TaintManagerEviction Cancelling deletion of Pod default/usual');
+  });
+
+  test('a pod has its time from when it meets the taint, whatever the taint says of its age', async () => {
+    const world = await setup();
+    await world.pass(600);
+    await world.makePod('early', 'n1', 30);
+    const old = new Date(0).toISOString().replace('.000', '');
+    for (const more of [{}, { timeAdded: old }]) {
+      const fresh = await world.node('n1');
+      const taints = [{ key: 'node.kubernetes.io/by-hand', effect: 'NoExecute', ...more }];
+      await world.client.update(nodeType, { ...fresh, spec: { ...fresh.spec, taints } });
+      await world.pass(10);
+      expect(await podNames(world)).toEqual(['early']);
+    }
+    await world.pass(5);
+    await world.makePod('late', 'n1', 30);
+    await world.pass(10);
+    expect(await podNames(world)).toEqual(['late']);
+    await world.pass(30);
+    expect(await podNames(world)).toEqual([]);
   });
 
   test('when no node is ready nothing is evicted', async () => {

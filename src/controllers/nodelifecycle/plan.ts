@@ -116,17 +116,16 @@ function wantedTaints(node: V1Node): readonly V1Taint[] {
 
 export type Eviction = { readonly do: 'keep' } | { readonly do: 'evict'; readonly atMs: number };
 
-/** When a pod has to leave a node with these taints. `sinceMs`: from when on they are counted at the earliest. */
+/** When a pod has to leave a node with these taints. `sinceMs`: when the pod met them; what they say of their own age does not count. */
 export function planEviction(pod: V1Pod, taints: readonly V1Taint[], sinceMs: number): Eviction {
   const executing = taints.filter((taint) => taint.effect === 'NoExecute');
   const tolerations = pod.spec?.tolerations ?? [];
   let atMs = Number.POSITIVE_INFINITY;
   for (const taint of executing) {
     const matching = tolerations.filter((toleration) => tolerates(toleration, taint));
-    const addedMs = Math.max(timeMs(taint.timeAdded), sinceMs);
-    if (matching.length === 0) return { do: 'evict', atMs: addedMs };
+    if (matching.length === 0) return { do: 'evict', atMs: sinceMs };
     for (const { tolerationSeconds } of matching) {
-      if (tolerationSeconds !== undefined) atMs = Math.min(atMs, addedMs + Math.max(0, tolerationSeconds) * 1000);
+      if (tolerationSeconds !== undefined) atMs = Math.min(atMs, sinceMs + Math.max(0, tolerationSeconds) * 1000);
     }
   }
   return atMs === Number.POSITIVE_INFINITY ? { do: 'keep' } : { do: 'evict', atMs };

@@ -12,10 +12,8 @@ interface Parts {
   readonly context: ControllerContext;
   readonly nodes: Informer<V1Node>;
   readonly pods: Informer<V1Pod>;
-  /** Pods whose time is running. */
-  readonly pending: Set<string>;
-  /** Taints from before are counted from here on: after a downtime nodes must have the chance to come back. */
-  readonly startMs: number;
+  /** Pods whose time is running, and since when: after a downtime anew, as nodes must have the chance to come back. */
+  readonly pending: Map<string, number>;
   readonly events: EventRecorder;
 }
 
@@ -23,14 +21,12 @@ export async function runTaintEvictionController(context: ControllerContext): Pr
   const nodes = context.informers.of(nodeType);
   const pods = context.informers.of(podType);
   indexByNode(pods);
-  const pending = new Set<string>();
-  const startMs = context.clock.nowMs();
+  const pending = new Map<string, number>();
   const controller: Controller = startController(context, {
     name: 'taint-eviction-controller',
     workers: 8,
     caches: [cache(nodes), cache(pods)],
-    reconcile: (key, signal) =>
-      reconcile({ context: { ...context, signal }, nodes, pods, pending, startMs, events: controller.events }, key),
+    reconcile: (key, signal) => reconcile({ context: { ...context, signal }, nodes, pods, pending, events: controller.events }, key),
   });
   const { add } = controller.queue;
   controller.on(nodes, ({ old, next }) => {
@@ -57,14 +53,16 @@ async function reconcile(parts: Parts, key: string): Promise<Again> {
     pending.delete(key);
     return done;
   }
-  const eviction = planEviction(pod, node.spec?.taints ?? [], parts.startMs);
+  const nowMs = context.clock.nowMs();
+  const sinceMs = pending.get(key) ?? nowMs;
+  const eviction = planEviction(pod, node.spec?.taints ?? [], sinceMs);
   if (eviction.do === 'keep') {
     if (pending.delete(key))
       events.record(referenceTo(podType, pod), 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
     return done;
   }
-  const waitMs = eviction.atMs - context.clock.nowMs();
-  pending.add(key);
+  const waitMs = eviction.atMs - nowMs;
+  pending.set(key, sinceMs);
   if (waitMs > 0) return againAfter(waitMs);
   await evict(parts, pod, key);
   return done;

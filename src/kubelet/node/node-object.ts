@@ -128,11 +128,17 @@ export function newNode(input: NodeInput, facts: NodeFacts): V1Node {
   };
 }
 
+/** Resources that the kubelet does not know, which somebody else has put into the node's capacity: all of them are for pods. */
+const othersOf = (capacity: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(capacity).filter(([name]) => name.includes('/')));
+
+/** `before`: the newest that is known, in which others may have written. */
 export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; readonly before: V1NodeStatus | undefined }): V1NodeStatus {
   const { facts, before } = of;
+  const others = othersOf(before?.capacity);
   return {
-    capacity: capacityOf(input),
-    allocatable: allocatableOf(input),
+    capacity: { ...capacityOf(input), ...others },
+    allocatable: { ...allocatableOf(input), ...others },
     conditions: nodeConditions(facts, before?.conditions ?? []),
     addresses: addressesOf(input),
     daemonEndpoints: { kubeletEndpoint: { Port: input.listenPort ?? 0 } },
@@ -141,6 +147,18 @@ export function nodeStatus(input: NodeInput, of: { readonly facts: NodeFacts; re
     features: { supplementalGroupsPolicy: facts.features.supplementalGroupsPolicy },
     ...handlersOf(facts.features),
   };
+}
+
+/**
+ * What is written of a status. Addresses are merged by their type, of which there are several: the list is said anew. The capacity of
+ * others is theirs to write.
+ */
+export function patchOf(status: V1NodeStatus, before: V1NodeStatus | undefined) {
+  const others = othersOf(status.capacity);
+  const capacity = Object.fromEntries(Object.entries(status.capacity ?? {}).filter(([name]) => !(name in others)));
+  const gone = Object.keys(othersOf(before?.allocatable)).filter((name) => !(name in others));
+  const allocatable = { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) };
+  return { status: { ...status, capacity, allocatable, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] } };
 }
 
 function handlersOf({ handlers }: RuntimeFeatures): Pick<V1NodeStatus, 'runtimeHandlers'> {

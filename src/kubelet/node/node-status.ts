@@ -5,7 +5,7 @@ import type { Client, EventRecorder } from '../../client/mod.ts';
 import { nodes } from '../api-resources.ts';
 import type { ContainerRuntime, RuntimeFeatures } from '../cri/runtime.ts';
 import { sameJson } from '../pod/status-patch.ts';
-import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus, rangesSpec } from './node-object.ts';
+import { type NodeFacts, type NodeInput, newNode, nodeLabels, nodeStatus, patchOf, rangesSpec } from './node-object.ts';
 
 const lookEveryMs = 10_000;
 const reportEveryMs = 300_000;
@@ -22,6 +22,8 @@ export interface NodeStatusOptions {
   readonly signal: AbortSignal;
   /** The node's conditions of pressure that are True at the moment. */
   readonly pressures: () => readonly string[];
+  /** The node as it is now, in which others may have written. */
+  readonly known: () => V1Node | undefined;
   /** Why the node takes no pods though its runtime could run them; undefined when it does. */
   readonly notReady: () => string | undefined;
   /** Once it fires the node looks at itself without waiting. */
@@ -57,10 +59,11 @@ export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
     first = first && !wasReady;
     try {
       const facts = await look(options);
-      const status = nodeStatus(node, { facts, before: current.status });
+      const before = knownStatus(current, options.known());
+      const status = nodeStatus(node, { facts, before });
       const due = clock.monotonicMs() - reportedMs >= reportEveryMs;
-      if (!due && sameJson(withoutHeartbeat(current.status), withoutHeartbeat(status))) continue;
-      current = await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status), {
+      if (!due && sameJson(withoutHeartbeat(before), withoutHeartbeat(status))) continue;
+      current = await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status, before), {
         subresource: 'status',
         signal,
       });
@@ -82,10 +85,11 @@ export async function runNodeStatus(options: NodeStatusOptions): Promise<void> {
   }
 }
 
-/** Addresses are merged by their type, of which there are several: the list is said anew. */
-export const patchOf = (status: V1NodeStatus) => ({
-  status: { ...status, addresses: [...(status.addresses ?? []), { $patch: 'replace' }] },
-});
+/** What this kubelet has written last, with the resources of others as they are now. */
+function knownStatus({ status }: V1Node, known: V1Node | undefined): V1NodeStatus | undefined {
+  const { capacity, allocatable } = known?.status ?? {};
+  return capacity && allocatable ? { ...status, capacity, allocatable } : status;
+}
 
 const readyOf = (node: V1Node): string | undefined => node.status?.conditions?.find((one) => one.type === 'Ready')?.status;
 
@@ -104,7 +108,7 @@ async function register(options: NodeStatusOptions): Promise<Persisted<V1Node>> 
       const found = await client.get(nodes, { name: node.nodeName }, { signal });
       await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', adoption(node, found), { signal });
       const status = nodeStatus(node, { facts, before: found.status });
-      return await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status), {
+      return await client.patch(nodes, { name: node.nodeName }, 'application/strategic-merge-patch+json', patchOf(status, found.status), {
         subresource: 'status',
         signal,
       });

@@ -47,6 +47,9 @@ test('or the end of its log, when it failed without a word and the pod wants tha
   const line = (text: string) => `2026-01-01T00:00:00.1Z stdout F ${text}\n`;
   await fs.write(join(dir, 'logs/ns_web_u1/app/0.log'), line('one') + line('two words'));
   expect(await files.terminationMessage(run('FallbackToLogsOnError'))).toBe('one\ntwo words\n');
+  // Tagged P: the line goes on, or the container has ended within it.
+  await fs.write(join(dir, 'logs/ns_web_u1/app/0.log'), line('one') + line('DO').replace(' F ', ' P ') + line('NE').replace(' F ', ' P '));
+  expect(await files.terminationMessage(run('FallbackToLogsOnError'))).toBe('one\nDONE');
   expect(await files.terminationMessage(run('FallbackToLogsOnError', 0))).toBe('');
   expect(await files.terminationMessage(run('File'))).toBe('');
 });

@@ -114,6 +114,12 @@ const plainMount = (hostPath: string, containerPath: string): Mount => ({
   propagation: 'private',
 });
 
+/** Tagged P is a part of a line: no newline came after it. */
+function textOf(line: string): string {
+  const [, , tag = '', ...words] = line.split(' ');
+  return `${words.join(' ')}${tag.split(':')[0] === 'P' ? '' : '\n'}`;
+}
+
 /** The end of a log in the CRI's form (`<time> <stream> <tag> <text>`), without what the runtime has put before each line. */
 async function logTail(fs: FileSystem, path: string): Promise<string> {
   const stat = await fs.stat(path);
@@ -124,10 +130,6 @@ async function logTail(fs: FileSystem, path: string): Promise<string> {
   const lines = new TextDecoder().decode(bytes ?? new Uint8Array()).split('\n');
   // The first line is likely cut.
   const whole = from > 0 ? lines.slice(1) : lines;
-  const texts = whole.filter((line) => line !== '').map((line) => line.split(' ').slice(3).join(' '));
-  return texts
-    .slice(-logTailMaxLines)
-    .map((text) => `${text}\n`)
-    .join('')
-    .slice(-logTailMaxBytes);
+  const texts = whole.filter((line) => line !== '').map(textOf);
+  return texts.slice(-logTailMaxLines).join('').slice(-logTailMaxBytes);
 }
