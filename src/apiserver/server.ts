@@ -172,7 +172,7 @@ function serveWith(
       openApi: apiOpenApi,
       health: [{ name: 'ping', check: () => {} }, ...(options.health ?? []), shutdownCheck(options.signal)],
       serverAddress,
-      documents: serviceAccounts && createIssuerDocuments({ ...serviceAccounts, url: `https://${serverAddress}` }),
+      documents: serviceAccounts && createIssuerDocuments(serviceAccounts),
     }),
   });
 }

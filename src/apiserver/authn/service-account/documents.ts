@@ -9,16 +9,15 @@ export const keysPath = '/openid/v1/jwks';
 export interface IssuerDocumentsOptions {
   readonly issuer: string;
   readonly keys: readonly TokenKey[];
-  /** `https://10.96.0.1:443`: where the keys are served. */
-  readonly url: string;
 }
 
 /** Gives the answer for the two paths, and undefined for others. */
-export function createIssuerDocuments({ issuer, keys, url }: IssuerDocumentsOptions): (path: string) => EdgeResponse | undefined {
+export function createIssuerDocuments({ issuer, keys }: IssuerDocumentsOptions): (path: string) => EdgeResponse | undefined {
   const configuration = Buffer.from(
     JSON.stringify({
       issuer,
-      jwks_uri: `${url}${keysPath}`,
+      // Who has found this document at the issuer finds the keys there: the address that this server listens at may be loopback.
+      jwks_uri: `${issuer}${keysPath}`,
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [...new Set(keys.map((key) => key.algorithm))],

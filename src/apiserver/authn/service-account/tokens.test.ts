@@ -235,14 +235,14 @@ test('signatures are remembered, of so many tokens and no more', () => {
 });
 
 test('the documents of the issuer', () => {
-  const documents = createIssuerDocuments({ issuer, keys: [key], url: 'https://10.96.0.1:443' });
+  const documents = createIssuerDocuments({ issuer, keys: [key] });
   const read = (path: string) => {
     const body = documents(path)?.body;
     return body?.as === 'bytes' ? (JSON.parse(Buffer.from(body.bytes).toString()) as unknown) : undefined;
   };
   expect(read('/.well-known/openid-configuration')).toEqual({
     issuer,
-    jwks_uri: 'https://10.96.0.1:443/openid/v1/jwks',
+    jwks_uri: `${issuer}/openid/v1/jwks`,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],
