@@ -38,6 +38,14 @@ test('HTTP: status, body and headers', async () => {
   expect(answer).toEqual({ status: 418, body: 'hi' });
 });
 
+test('HTTP: an answer whose lines end without a CR, as scripts write them', async () => {
+  const port = await listen(
+    net.createServer((socket) => socket.once('data', () => socket.end('HTTP/1.0 200 OK\nContent-Type: text/plain\n\nok'))),
+  );
+  const answer = await systemProbeIo.httpGet({ url: `http://127.0.0.1:${port}/`, headers: [], timeoutMs: 2000 });
+  expect(answer).toEqual({ status: 200, body: 'ok' });
+});
+
 test('HTTP: no answer in time, and nobody there', async () => {
   const port = await listen(http.createServer(() => {}));
   expect(await code(systemProbeIo.httpGet({ url: `http://127.0.0.1:${port}/`, headers: [], timeoutMs: 50 }))).toBe('timeout');

@@ -86,7 +86,8 @@ export const systemProbeIo: ProbeIo = {
       const flat = Object.fromEntries(
         Object.entries(fields).map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values]),
       );
-      const options = { method: 'GET', headers: flat, agent: false } as const;
+      // As lenient as Go's client: many a server of a container is a script. Nothing is passed on of what it answers.
+      const options = { method: 'GET', headers: flat, agent: false, insecureHTTPParser: true } as const;
       const sent = secure ? https.request(url, { ...options, rejectUnauthorized: false }) : http.request(url, options);
       sent.on('error', reject);
       sent.on('response', (answer) => {
