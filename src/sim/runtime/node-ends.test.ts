@@ -1,6 +1,7 @@
 // A node that ends pods of its own accord: for a critical one, and before the machine goes. And one law of starts under faults.
 import { afterEach, expect, test, vi } from 'vitest';
 import type { V1Node } from '../../api/mod.ts';
+import { RuntimeError } from '../../kubelet/mod.ts';
 import { container, createTestNode, isReady, type TestNode, testPod } from './node.fake.ts';
 
 let node: TestNode | undefined;
@@ -58,6 +59,20 @@ test('a critical pod that waits for room may be deleted, and the wait has an end
   expect(api.pod('critical')?.status?.startTime).toBeUndefined();
   api.deletePod('critical', 5);
   await until('gone', () => api.pod('critical') === undefined, 5_000);
+});
+
+test('a victim that cannot be ended keeps its room from the critical pod for one and a half times its grace, and no longer', async () => {
+  const { api, until, runtime, clock } = begin();
+  api.put('pods', testPod('victim', { containers: asking('3'), terminationGracePeriodSeconds: 20 }));
+  await until('ready', () => isReady(api.pod('victim')));
+  vi.spyOn(runtime, 'stopContainer').mockRejectedValue(new RuntimeError('unknown', 'the task does not end'));
+  api.put('pods', testPod('critical', { ...critical, containers: asking('2') }));
+  await until('preempted', () => api.events.some(({ reason }) => reason === 'Preempting'));
+  const sinceMs = clock.nowMs();
+  await until('started', () => isReady(api.pod('critical')), 60_000);
+  expect(clock.nowMs() - sinceMs).toBeGreaterThanOrEqual(29_000);
+  expect(clock.nowMs() - sinceMs).toBeLessThan(33_000);
+  expect([...runtime.containers.values()].filter(({ state }) => state === 'running')).toHaveLength(2);
 });
 
 test('a critical pod that no preemption helps is refused', async () => {
