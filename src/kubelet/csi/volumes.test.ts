@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { V1CSIDriver, V1PersistentVolumeSpec, V1Pod } from '../../api/mod.ts';
 import { systemFiles as fs } from '../../base/ports/fs.ts';
 import { type Mounts, systemMounts } from '../../base/ports/mounts.ts';
+import type { TokenSource } from '../volumes/tokens.ts';
 import type { CsiClient } from './client.ts';
 import { DriverError } from './driver-error.ts';
 import { createDrivers } from './drivers.ts';
@@ -23,6 +24,11 @@ let capabilities: NodeCapability[];
 let object: V1CSIDriver | undefined;
 let inUse: string[];
 let there: boolean;
+/** Of each call: its secrets, and the attributes of its volume. */
+let given: [string, object, object][];
+let secrets: Record<string, Record<string, string>>;
+/** Undefined: the node has no source of tokens. */
+let tokens: TokenSource | undefined;
 let nowMs: number;
 let attach: () => Promise<Record<string, string>>;
 
@@ -42,9 +48,13 @@ const step = async (name: string, what: string, work: () => void = () => {}) => 
 const client: CsiClient = {
   capabilities: async () => new Set(capabilities),
   info: async () => ({ nodeId: 'n', maxVolumes: 0, topology: {} }),
-  stage: async ({ volumeId, stagingTargetPath }) => step('stage', volumeId, () => mounted.add(stagingTargetPath)),
+  stage: async ({ volumeId, stagingTargetPath, secrets }) => {
+    given.push(['stage', secrets, {}]);
+    await step('stage', volumeId, () => mounted.add(stagingTargetPath));
+  },
   unstage: async ({ volumeId, stagingTargetPath }) => step('unstage', volumeId, () => mounted.delete(stagingTargetPath)),
-  publish: async ({ volumeId, targetPath, readonly }) => {
+  publish: async ({ volumeId, targetPath, readonly, secrets, volumeContext }) => {
+    given.push(['publish', secrets, volumeContext]);
     await step('publish', `${volumeId}${readonly ? ' read-only' : ''}`);
     await fs.mkdir(targetPath);
     mounted.add(targetPath);
@@ -83,10 +93,10 @@ function start() {
       },
     },
     expansion: { expand: async () => ({}) },
-    tokens: undefined,
+    tokens,
     nowMs: () => nowMs,
     driverObject: async () => object,
-    secret: async () => undefined,
+    secret: async (namespace, name) => secrets[`${namespace}/${name}`],
     onPublished: () => {},
   });
 }
@@ -118,6 +128,9 @@ beforeEach(() => {
   object = undefined;
   inUse = [];
   there = true;
+  given = [];
+  secrets = {};
+  tokens = undefined;
   nowMs = 1_000_000;
   attach = async () => ({});
 });
@@ -240,4 +253,65 @@ test('one without staging, and one that wants to publish again and again', async
   failing.clear();
   await volumes.tearDown('a');
   expect([calls.at(-1), await leftovers(), inUse]).toEqual(['unpublish h', 0, []]);
+});
+
+const secretsOf = { nodeStageSecretRef: { namespace: 'x', name: 'stage' }, nodePublishSecretRef: { namespace: 'x', name: 'publish' } };
+const withSecrets = (uid: string) => wanted(uid, { csi: { driver: 'd', volumeHandle: 'h', volumeAttributes: { a: '1' }, ...secretsOf } });
+
+test('each call is given its own secret, and none before all of it is there', async () => {
+  const volumes = start();
+  const missing = (what: string, name: string) => `fetching ${what} x/${name} failed: secrets "${name}" not found`;
+  await expect(volumes.setUp(withSecrets('a'), undefined)).rejects.toThrow(missing('NodeStageSecretRef', 'stage'));
+  expect(given).toEqual([]);
+  secrets['x/stage'] = { key: 's' };
+  await expect(volumes.setUp(withSecrets('a'), undefined)).rejects.toThrow(missing('NodePublishSecretRef', 'publish'));
+  secrets['x/publish'] = { key: 'p' };
+  await volumes.setUp(withSecrets('a'), undefined);
+  expect(given).toEqual([
+    ['stage', { key: 's' }, {}],
+    ['publish', { key: 'p' }, { a: '1' }],
+  ]);
+});
+
+const tokenKey = 'csi.storage.k8s.io/serviceAccount.tokens';
+const tokenRequests = [{ audience: '' }, { audience: 'disk', expirationSeconds: 7200 }];
+const tokenTexts = (count: number) =>
+  JSON.stringify({
+    '': { token: `a/none/3600/${count}`, expirationTimestamp: 'then' },
+    disk: { token: `a/disk/7200/${count + 1}`, expirationTimestamp: 'then' },
+  });
+
+test.each([
+  [undefined, 'attributes'],
+  [false, 'attributes'],
+  [true, 'secrets'],
+])('tokens of the pod for each audience, new ones each time (serviceAccountTokenInSecrets %s: among the %s)', async (inSecrets, place) => {
+  let count = 0;
+  tokens = {
+    token: async ({ pod, audience = 'none', expirationSeconds }) => ({
+      token: `${pod.metadata?.uid}/${audience}/${expirationSeconds}/${++count}`,
+      refreshAtMs: 0,
+      expirationTimestamp: 'then',
+    }),
+    forget: () => {},
+  };
+  const spec = { attachRequired: false, requiresRepublish: true, tokenRequests };
+  object = { metadata: { name: 'd' }, spec: { ...spec, ...(inSecrets === undefined ? {} : { serviceAccountTokenInSecrets: inSecrets }) } };
+  secrets = { 'x/stage': { key: 's' }, 'x/publish': { key: 'p' } };
+  const volumes = start();
+  await volumes.setUp(withSecrets('a'), undefined);
+  nowMs += 60_000;
+  await volumes.setUp(withSecrets('a'), undefined);
+  const at = (wantedPlace: string, n: number) => (place === wantedPlace ? { [tokenKey]: tokenTexts(n) } : {});
+  expect(given).toEqual([
+    ['stage', { key: 's' }, {}],
+    ['publish', { key: 'p', ...at('secrets', 1) }, { a: '1', ...at('attributes', 1) }],
+    ['publish', { key: 'p', ...at('secrets', 3) }, { a: '1', ...at('attributes', 3) }],
+  ]);
+});
+
+test('a driver that wants tokens is not asked without them', async () => {
+  object = { metadata: { name: 'd' }, spec: { attachRequired: false, tokenRequests } };
+  await expect(start().setUp(wanted('a'), undefined)).rejects.toThrow('this node has no source of service account tokens');
+  expect(calls).toEqual(['stage h']);
 });
