@@ -26,7 +26,13 @@ const plain = {
   bindAddress: '127.0.0.1',
   serviceCidr: undefined,
   secondServiceCidr: undefined,
-  storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
+  storage: {
+    backend: 'lmdb',
+    etcd: undefined,
+    history: { ms: 3_600_000, bytes: 2 ** 30 },
+    eventTtlSeconds: 3600,
+    encryptionConfig: undefined,
+  },
   admission: { enabled: [], disabled: [], configFile: undefined },
   tokenFile: undefined,
   bootstrapTokens: false,
@@ -52,6 +58,10 @@ describe('minke apiserver', () => {
     {
       words: ['--store', 'memory', '--data-dir=d', '--event-ttl=2h'],
       want: { ...plain, storage: { backend: 'memory', etcd: undefined, eventTtlSeconds: 7200, encryptionConfig: undefined }, dataDir: 'd' },
+    },
+    {
+      words: ['--lmdb-history=10m', '--lmdb-history-size=64Mi'],
+      want: { ...plain, storage: { ...plain.storage, history: { ms: 600_000, bytes: 2 ** 26 } } },
     },
     { words: ['--anonymous-auth'], want: { ...plain, anonymous: true } },
     { words: ['--anonymous-auth=false', '--detach'], want: { ...plain, anonymous: false, detach: true } },
@@ -159,6 +169,9 @@ describe('minke apiserver', () => {
     { words: ['--store=lmdb', '--etcd-prefix=/x'], says: '--etcd-prefix: is for --store etcd only, and the store is lmdb.' },
     { words: ['--etcd-servers=http://e:1', '--etcd-prefix=/x/'], says: '--etcd-prefix: got "/x/", wants a path' },
     { words: ['--etcd-servers=http://e:1', '--etcd-keyfile=k'], says: 'got one of them, wants both or none' },
+    { words: ['--store=memory', '--lmdb-history=1h'], says: '--lmdb-history: is for --store lmdb only, and the store is memory.' },
+    { words: ['--lmdb-history=0s'], says: '--lmdb-history: got "0s", wants a duration in whole seconds of at least 1 s' },
+    { words: ['--lmdb-history-size=much'], says: '--lmdb-history-size: got "much", wants a number of bytes such as 512Mi.' },
     { words: ['--event-ttl=1'], says: '--event-ttl: got "1", wants a duration' },
     { words: ['--anonymous-auth=maybe'], says: '--anonymous-auth: got "maybe", wants true or false.' },
     {

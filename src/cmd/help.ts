@@ -30,6 +30,9 @@ const storage = `  --store S                          lmdb (default), memory (en
                                      etcd's authority, and this client's certificate and key
   --etcd-prefix P                    what keys begin with in etcd (default /registry)
   --etcd-compaction-interval D       how often etcd's history is compacted (default 5m0s; 0: never)
+  --lmdb-history D, --lmdb-history-size Q
+                                     for how long what was changed or deleted is kept, for watches that resume and lists of
+                                     the past (default 1h0m0s), and how many bytes of it (default 1Gi)
   --event-ttl D                      how long events are kept (default 1h0m0s)
   --encryption-provider-config FILE  an EncryptionConfiguration: what is stored encrypted, and with which keys; mode 0600
   --encryption-provider-config-automatic-reload  the file's changes take effect at once

@@ -1,5 +1,6 @@
 // The flags that say where objects are kept and for how long, with upstream's names; those of `minke apiserver` and `minke up`.
 // Source: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+import { parseQuantity, quantityProblem, toNumber } from '../api/mod.ts';
 import { parseDurationMs } from '../base/mod.ts';
 import type { StorageSettings } from '../cluster/machine/mod.ts';
 import { CommandError } from './flags.ts';
@@ -14,6 +15,8 @@ export const storageFlags = {
   'etcd-prefix': text,
   'etcd-compaction-interval': text,
   'event-ttl': text,
+  'lmdb-history': text,
+  'lmdb-history-size': text,
   'encryption-provider-config': text,
   'encryption-provider-config-automatic-reload': { type: 'boolean' },
 } as const;
@@ -31,16 +34,27 @@ export function storageOf(values: Values): StorageSettings {
   if (backend === 'etcd' && servers.length === 0) {
     throw new CommandError('--store etcd: wants --etcd-servers too, such as https://127.0.0.1:2379.');
   }
-  const stray =
-    backend === 'etcd' ? undefined : Object.entries(values).find(([name, value]) => name.startsWith('etcd-') && value !== undefined);
-  if (stray) throw new CommandError(`--${stray[0]}: is for --store etcd only, and the store is ${backend}.`);
+  for (const [name, value] of Object.entries(values)) {
+    const only = (['etcd', 'lmdb'] as const).find((one) => name.startsWith(`${one}-`));
+    if (only && only !== backend && value !== undefined)
+      throw new CommandError(`--${name}: is for --store ${only} only, and the store is ${backend}.`);
+  }
   return {
     backend,
     etcd: backend === 'etcd' ? etcdOf(values, servers) : undefined,
+    history: backend === 'lmdb' ? historyOf(values) : undefined,
     eventTtlSeconds: durationMs('--event-ttl', values['event-ttl'] ?? '1h0m0s', 1_000) / 1000,
     encryptionConfig: encryptionConfigOf(values),
     ...(values[reloadFlag] === true ? { encryptionReload: true } : {}),
   };
+}
+
+function historyOf(values: Values): NonNullable<StorageSettings['history']> {
+  const size = values['lmdb-history-size'] ?? '1Gi';
+  const bytes = quantityProblem(size) === undefined ? toNumber(parseQuantity(size)) : Number.NaN;
+  if (!Number.isSafeInteger(bytes) || bytes < 1)
+    throw new CommandError(`--lmdb-history-size: got "${size}", wants a number of bytes such as 512Mi.`);
+  return { ms: durationMs('--lmdb-history', values['lmdb-history'] ?? '1h0m0s', 1_000), bytes };
 }
 
 function encryptionConfigOf(values: Values): string | undefined {

@@ -48,7 +48,7 @@ async function startAndStopMachine(): Promise<void> {
     node: false,
     simulate: 2,
     ingress: { enabled: true, httpPort: 0, httpsPort: 0 },
-    storage: { backend: 'lmdb', etcd: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
+    storage: { backend: 'lmdb', etcd: undefined, history: undefined, eventTtlSeconds: 3600, encryptionConfig: undefined },
     log: silentLogger,
     step: (_what, work) => work(),
     signal: stop.signal,

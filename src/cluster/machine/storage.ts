@@ -10,6 +10,8 @@ export interface StorageSettings {
   readonly backend: 'lmdb' | 'memory' | 'etcd';
   /** Given for `etcd`. */
   readonly etcd: EtcdSettings | undefined;
+  /** For `lmdb`: superseded values are kept for so long, and no more bytes of them than that. */
+  readonly history: { readonly ms: number; readonly bytes: number } | undefined;
   /** How long events stand. */
   readonly eventTtlSeconds: number;
   /** The file that says what is encrypted, and how. Undefined: nothing is. */
@@ -67,7 +69,10 @@ async function openBackend({ ports, paths, storage, log: parent }: StorageContex
   const log = parent.with({ component: 'store' });
   if (storage.backend === 'memory') return openMemoryStore({ clock });
   const { etcd } = storage;
-  if (!etcd) return openLmdbStore({ dir: paths.store, clock, fs, log });
+  if (!etcd) {
+    const { ms: retentionMs, bytes: retentionBytes } = storage.history ?? {};
+    return openLmdbStore({ dir: paths.store, clock, fs, log, retentionMs, retentionBytes });
+  }
   const file = (flag: string, path: string | undefined) => (path === undefined ? undefined : readFlagged(ports, flag, path));
   const [ca, cert, key] = await Promise.all([
     file('--etcd-cafile', etcd.caFile),
