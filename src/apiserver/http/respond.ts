@@ -87,10 +87,8 @@ function respondList(result: ListResult, options: RespondOptions): EdgeResponse 
 }
 
 function joinList(head: Uint8Array, entries: readonly Encoded[], gzip: boolean): EdgeResponse {
-  let size = head.length + Math.max(0, entries.length - 1) + listEnd.length;
-  for (const entry of entries) size += entry.bytes.length;
-  if (size <= listAtOnceBytes && !(gzip && size > gzipMinBytes)) {
-    return bytesResponse(200, 'application/json', Buffer.concat([...listBatches(head, entries)].flat(), size));
+  if (isWithin(gzip ? gzipMinBytes : listAtOnceBytes, head, entries)) {
+    return bytesResponse(200, 'application/json', Buffer.concat([...listBatches(head, entries)].flat()));
   }
   const batches = async function* () {
     yield* listBatches(head, entries);
@@ -101,6 +99,16 @@ function joinList(head: Uint8Array, entries: readonly Encoded[], gzip: boolean):
     headers: { 'content-type': 'application/json', 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
     body: { as: 'stream', batches: gzipBatches(batches()) },
   };
+}
+
+/** Looks no further than it must: the text of an item may be made only when it is asked for. */
+function isWithin(bytesMax: number, head: Uint8Array, entries: readonly Encoded[]): boolean {
+  let size = head.length + Math.max(0, entries.length - 1) + listEnd.length;
+  for (const entry of entries) {
+    if (size > bytesMax) return false;
+    size += entry.bytes.length;
+  }
+  return size <= bytesMax;
 }
 
 /** The list's text in batches of about {@link batchBytes}, made of the items' own bytes. */
