@@ -1,19 +1,19 @@
 // Work that comes all at once, done in slices: so much in one turn of the event loop, and what is beyond waits for the next turns in its order.
 import type { Clock } from './clock.ts';
+import { onceNextTurn } from './next-turn.ts';
 
 export class Slices {
-  readonly #clock: Clock;
   readonly #unitsMax: number;
   /** What the present turn has left. Below zero once a piece larger than what was left has begun. */
   #left: number;
   /** In the order of coming: a Set lets the first go at no cost, however many stand behind it. */
   readonly #waiting = new Set<{ readonly units: number; readonly go: () => void }>();
-  /** True from a turn's first piece until a turn in which none began. */
-  #open = false;
+  /** Asked for by a turn's first piece, so that the next turn has its units again. */
+  readonly #hold: () => void;
 
   /** `unitsMax`: what one turn may begin with, in units of the caller's own. */
   constructor(clock: Clock, unitsMax: number) {
-    this.#clock = clock;
+    this.#hold = onceNextTurn(clock, () => this.#turn());
     this.#unitsMax = unitsMax;
     this.#left = unitsMax;
   }
@@ -35,14 +35,7 @@ export class Slices {
     return undefined;
   }
 
-  #hold(): void {
-    if (this.#open) return;
-    this.#open = true;
-    void this.#clock.yield().then(() => this.#turn());
-  }
-
   #turn(): void {
-    this.#open = false;
     this.#left = this.#unitsMax;
     for (const next of this.#waiting) {
       if (this.#left <= 0) break;

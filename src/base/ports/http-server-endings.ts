@@ -2,6 +2,7 @@
 // tenth of a millisecond, nearly all of it Node's own and the kernel's. So once many have ended in a turn, those that may follow are left unread,
 // and are read again a few in each turn.
 import type { Clock } from '../clock.ts';
+import { onceNextTurn } from '../next-turn.ts';
 
 /** So many may end in one turn before the others are left unread. */
 const endedMax = 24;
@@ -17,16 +18,15 @@ export interface Reading<S> {
 }
 
 export class Endings<S extends { readonly destroyed: boolean }> {
-  readonly #clock: Clock;
   readonly #reading: Reading<S>;
   /** In the order in which they are read again. */
   readonly #unread = new Set<S>();
   /** In this turn. */
   #ended = 0;
-  #open = false;
+  readonly #hold: () => void;
 
   constructor(clock: Clock, reading: Reading<S>) {
-    this.#clock = clock;
+    this.#hold = onceNextTurn(clock, () => this.#turn());
     this.#reading = reading;
   }
 
@@ -44,14 +44,7 @@ export class Endings<S extends { readonly destroyed: boolean }> {
     this.#reading.stop(socket);
   }
 
-  #hold(): void {
-    if (this.#open) return;
-    this.#open = true;
-    void this.#clock.yield().then(() => this.#turn());
-  }
-
   #turn(): void {
-    this.#open = false;
     this.#ended = 0;
     let left = readMax;
     for (const socket of this.#unread) {

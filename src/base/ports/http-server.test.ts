@@ -56,6 +56,21 @@ async function serve(handle: (request: HttpServerRequest, response: HttpServerRe
   return server;
 }
 
+/** Answers that go on until their client goes, whose targets are `gone` then; `/again` is answered at once. */
+async function serveStreams() {
+  const streams = new Map<string, HttpServerResponse>();
+  const gone: string[] = [];
+  const server = await serve(async (request, response) => {
+    if (request.target === '/again') return answer(response, 'here');
+    response.head(200, { 'content-type': 'text/plain' });
+    response.write([]);
+    streams.set(request.target, response);
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
+    gone.push(request.target);
+  });
+  return { server, streams, gone };
+}
+
 function client(who?: { certificatePem: string; keyPem: string }): HttpClient {
   const made = createHttpClient({
     clock: systemClock,
@@ -239,16 +254,7 @@ describe('answers', () => {
   });
 
   test('of many streams whose clients go at once each sees its signal fire, and those that stay are read and written as before', async () => {
-    const streams = new Map<string, HttpServerResponse>();
-    const gone: string[] = [];
-    const server = await serve(async (request, response) => {
-      if (request.target === '/again') return answer(response, 'here');
-      response.head(200, { 'content-type': 'text/plain' });
-      response.write([]);
-      streams.set(request.target, response);
-      await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
-      gone.push(request.target);
-    });
+    const { server, streams, gone } = await serveStreams();
     const sockets = await Promise.all(Array.from({ length: 80 }, (_, at) => openStream(server.port, `/${at}`)));
     expect(streams.size).toBe(80);
     for (const { socket } of sockets.slice(0, 70)) socket.destroy();
@@ -264,16 +270,7 @@ describe('answers', () => {
   });
 
   test('the same of sessions of HTTP/2, whose clients may ask for more', async () => {
-    const streams = new Map<string, HttpServerResponse>();
-    let gone = 0;
-    const server = await serve(async (request, response) => {
-      if (request.target === '/again') return answer(response, 'here');
-      response.head(200, { 'content-type': 'text/plain' });
-      response.write([]);
-      streams.set(request.target, response);
-      await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()));
-      gone++;
-    });
+    const { server, streams, gone } = await serveStreams();
     const open = async (target: string) => {
       const session = http2.connect(`https://127.0.0.1:${server.port}`, { ca: pki.authority.certificatePem });
       session.on('error', () => {});
@@ -286,7 +283,7 @@ describe('answers', () => {
     for (const { session } of all.slice(0, 50)) session.destroy();
     const again = await Promise.all(all.slice(50).map(({ session }) => wholeOf(session.request({ ':path': '/again' }))));
     expect(new Set(again)).toEqual(new Set(['here']));
-    while (gone < 50) await turn();
+    while (gone.length < 50) await turn();
     for (const [at, { session, stream }] of [...all.entries()].slice(50)) {
       streams.get(`/${at}`)?.end(Buffer.from(`the end of ${at}`));
       expect(await wholeOf(stream)).toBe(`the end of ${at}`);
