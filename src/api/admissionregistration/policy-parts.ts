@@ -1,11 +1,18 @@
 // What admission policies and their bindings of both kinds have in common: parameters, variables, names.
-import type { V1LabelSelector, V1MatchResources, V1ParamKind, V1ParamRef, V1Variable } from '../generated/types.gen.ts';
+import type {
+  V1LabelSelector,
+  V1MutatingAdmissionPolicyBinding,
+  V1ParamKind,
+  V1ParamRef,
+  V1ValidatingAdmissionPolicyBinding,
+  V1Variable,
+} from '../generated/types.gen.ts';
 import type { Column } from '../kind.ts';
 import { ageColumn, nameColumn } from '../meta/columns.ts';
 import { validateName } from '../meta/field-checks.ts';
 import { duplicate, type FieldError, forbiddenField, invalidValue, notSupported, required } from '../meta/field-error.ts';
 import { dns1035LabelProblems, dnsSubdomainProblems, pathSegmentProblems } from '../meta/names.ts';
-import { type KubeObject, parseApiVersion } from '../meta/object.ts';
+import { parseApiVersion } from '../meta/object.ts';
 import { addProblems } from '../meta/validate-metadata.ts';
 import { validateLabelSelector } from '../meta/validate-selector.ts';
 import { validateExpression, validateMatchResources } from './rules.ts';
@@ -79,16 +86,7 @@ export function paramRefCell(ref: V1ParamRef | undefined): string {
   return ref?.selector === undefined ? '<unset>' : selectorText(ref.selector);
 }
 
-/** A binding, of either kind. */
-interface Binding extends KubeObject {
-  readonly spec?:
-    | {
-        readonly policyName?: string | undefined;
-        readonly paramRef?: V1ParamRef | undefined;
-        readonly matchResources?: V1MatchResources | undefined;
-      }
-    | undefined;
-}
+type Binding = V1MutatingAdmissionPolicyBinding | V1ValidatingAdmissionPolicyBinding;
 
 /** What bindings of both kinds say in the same way. */
 export function validateBinding({ spec }: Binding): FieldError[] {

@@ -1,5 +1,10 @@
 // The admission policies that are in force just now: each with its bindings, selectors compiled. Kept until one of them changes.
-import type { V1MatchResources, V1ParamKind, V1ParamRef } from '../../../api/mod.ts';
+import type {
+  V1MatchResources,
+  V1MutatingAdmissionPolicyBinding,
+  V1ParamKind,
+  V1ValidatingAdmissionPolicyBinding,
+} from '../../../api/mod.ts';
 import { nameOf, type Resource } from '../../registry/resource.ts';
 import { type Criteria, compileSelectors, type Judged, type MatchRule, matchesNamespace, matchesObject, matchRules } from '../match.ts';
 import { ownForm, type RequestForm } from '../request-form.ts';
@@ -16,16 +21,7 @@ export interface PolicyObject {
     | undefined;
 }
 
-export interface BindingObject {
-  readonly metadata?: { readonly name?: string | undefined } | undefined;
-  readonly spec?:
-    | {
-        readonly policyName?: string | undefined;
-        readonly paramRef?: V1ParamRef | undefined;
-        readonly matchResources?: V1MatchResources | undefined;
-      }
-    | undefined;
-}
+export type BindingObject = V1MutatingAdmissionPolicyBinding | V1ValidatingAdmissionPolicyBinding;
 
 interface Matching extends Criteria {
   readonly excluded: readonly MatchRule[];
